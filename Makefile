@@ -1,0 +1,66 @@
+# Everything a person or the CI does with gauntlet. One compiled tree serves `run`, `test` and `check` (the dev profile);
+# only `bench` and `install` compile for release.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GAUNTLET := $(or $(CARGO_TARGET_DIR),target)/debug/gauntlet
+BUF := node_modules/.bin/buf
+EXIT_FLAG := $(if $(filter-out 0,$(EXIT)),--exit)
+
+.PHONY: help run bench-postgres test check bench install binary need-cargo need-node need-postgres
+
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: binary $(BUF) ## Builds gauntlet and runs the demo benchmark, then serves until Ctrl-C (EXIT=1: ends with the run's exit code)
+	@$(GAUNTLET) demo $(EXIT_FLAG)
+
+bench-postgres: binary need-postgres ## The same demo against a private PostgreSQL that is started for it
+	@folder=$$(mktemp -d /tmp/gauntlet-demo-XXXXXX); \
+	trap 'scripts/private-postgres.sh stop "$$folder"' EXIT; \
+	trap 'exit 130' INT; \
+	trap 'exit 143' TERM; \
+	url=$$(scripts/private-postgres.sh start "$$folder") || exit 1; \
+	$(GAUNTLET) demo --postgres "$$url" $(EXIT_FLAG)
+
+# The end-to-end tests drive the binary.
+test: binary need-postgres $(BUF) ## Installs what the tests need and runs all of them
+	@cargo test --workspace
+
+# The rules are selected from the whole workspace, so that their dependencies are those that `test` compiles anyway.
+check: need-cargo $(BUF) ## Format, lints, the API's definition, generated files, the repository's own rules
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets -- -D warnings
+	@$(BUF) lint
+	@if grep -Eq '^ *- (local|remote|protoc_builtin):' buf.gen.yaml; then \
+		$(BUF) generate && git diff --exit-code -- clients || \
+		{ echo 'generated files are not those of proto/: commit what buf generate wrote' >&2; exit 1; }; \
+	fi
+	@cargo test --workspace --test architecture --test tidy
+
+bench: need-cargo need-postgres ## Measures gauntlet beside its peers and writes docs/benchmarks.md
+	@scripts/bench.sh
+
+install: need-cargo ## Compiles for release and installs the gauntlet command
+	@cargo install --locked --path crates/server
+
+binary: need-cargo
+	@cargo build -p gauntlet-server
+
+need-cargo:
+	@command -v cargo >/dev/null || \
+		{ echo 'cargo is not installed: install Rust from https://rustup.rs' >&2; exit 1; }
+
+need-node:
+	@command -v npm >/dev/null || \
+		{ echo 'npm is not installed: install Node.js 20 or newer from https://nodejs.org' >&2; exit 1; }
+
+need-postgres:
+	@scripts/need-postgres.sh
+
+# The buf command, as package-lock.json pins it.
+$(BUF): package.json package-lock.json | need-node
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

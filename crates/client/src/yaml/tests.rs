@@ -1,0 +1,418 @@
+use std::collections::BTreeSet;
+
+use prost_reflect::{Kind, MessageDescriptor};
+
+use super::*;
+
+const WHOLE: &str = r"
+name: bench
+project: acme/shop
+description: every key once
+target: db
+table: items
+keyColumn: id
+operations:
+  - kind: point_lookup
+    weight: 69.5
+    parameters:
+      - zipf: {min: 1, max: 100000, exponent: 1}
+  - name: scan
+    kind: RANGE_SCAN
+    weight: 10
+    limit: 50
+    columns: [id, c]
+    parameters:
+      - uniform: {min: 1, max: 10}
+  - kind: OPERATION_KIND_SQL
+    weight: 20.5
+    class: read
+    sql: |
+      SELECT 1
+      WHERE 1 = $1
+    parameters:
+      - literal: {null: true}
+load:
+  rate: {per_second: 1000, connections: 8, maxBacklog: 5000}
+phases:
+  warmup: 1m30s
+  measurement: 0.5s
+workers: 2
+seed: 18446744073709551615
+slos:
+  - latency: {percentile: 99.9, max: 10ms}
+    operation: point-lookup
+  - max_error_ratio: 0
+worker_loss: continue
+operation_timeout: 500ms
+";
+
+fn seconds(seconds: i64, nanos: i32) -> prost_types::Duration {
+    prost_types::Duration { seconds, nanos }
+}
+
+fn parameter(generator: pb::parameter::Generator) -> Vec<pb::Parameter> {
+    vec![pb::Parameter {
+        generator: Some(generator),
+    }]
+}
+
+fn whole_spec() -> pb::TemplateSpec {
+    use pb::parameter::Generator;
+    let operations = vec![
+        pb::Operation {
+            kind: pb::OperationKind::PointLookup.into(),
+            weight: 69.5,
+            parameters: parameter(Generator::Zipf(pb::Zipf {
+                min: 1,
+                max: 100_000,
+                exponent: 1.0,
+            })),
+            ..Default::default()
+        },
+        pb::Operation {
+            name: "scan".to_owned(),
+            kind: pb::OperationKind::RangeScan.into(),
+            weight: 10.0,
+            limit: 50,
+            columns: vec!["id".to_owned(), "c".to_owned()],
+            parameters: parameter(Generator::Uniform(pb::IntegerRange { min: 1, max: 10 })),
+            ..Default::default()
+        },
+        pb::Operation {
+            kind: pb::OperationKind::Sql.into(),
+            weight: 20.5,
+            class: pb::StatementClass::Read.into(),
+            sql: "SELECT 1\nWHERE 1 = $1\n".to_owned(),
+            parameters: parameter(Generator::Literal(pb::Literal {
+                value: Some(pb::literal::Value::Null(true)),
+            })),
+            ..Default::default()
+        },
+    ];
+    pb::TemplateSpec {
+        description: "every key once".to_owned(),
+        target: "db".to_owned(),
+        table: "items".to_owned(),
+        key_column: "id".to_owned(),
+        operations,
+        load: Some(pb::Load {
+            mode: Some(pb::load::Mode::Rate(pb::RateLoad {
+                per_second: 1000.0,
+                connections: 8,
+                max_backlog: 5000,
+            })),
+        }),
+        phases: Some(pb::Phases {
+            warmup: Some(seconds(90, 0)),
+            measurement: Some(seconds(0, 500_000_000)),
+            drain_timeout: None,
+        }),
+        workers: 2,
+        seed: u64::MAX,
+        slos: vec![
+            pb::Slo {
+                operation: "point-lookup".to_owned(),
+                limit: Some(pb::slo::Limit::Latency(pb::LatencyLimit {
+                    percentile: 99.9,
+                    max: Some(seconds(0, 10_000_000)),
+                })),
+                ..Default::default()
+            },
+            pb::Slo {
+                limit: Some(pb::slo::Limit::MaxErrorRatio(0.0)),
+                ..Default::default()
+            },
+        ],
+        worker_loss: pb::WorkerLossPolicy::Continue.into(),
+        operation_timeout: Some(seconds(0, 500_000_000)),
+        start_timeout: None,
+    }
+}
+
+#[test]
+fn a_whole_file_is_read() {
+    let file = TemplateFile::parse("bench.yaml", WHOLE).unwrap();
+    assert_eq!(file.name, "bench");
+    assert_eq!(file.project.as_deref(), Some("acme/shop"));
+    assert_eq!(file.spec, whole_spec());
+}
+
+/// What is wrong with a file, without the file's name.
+fn faults(text: &str) -> Vec<String> {
+    match TemplateFile::parse("f", text) {
+        Ok(_) => Vec::new(),
+        Err(error) => error
+            .to_string()
+            .lines()
+            .map(|line| line.strip_prefix("f:").unwrap_or(line).to_owned())
+            .collect(),
+    }
+}
+
+#[track_caller]
+fn check(cases: &[(&str, &str)]) {
+    for (text, expected) in cases {
+        assert_eq!(faults(text), [(*expected).to_owned()], "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_shape_is_refused_with_the_place_and_the_words() {
+    check(&[
+        ("", " the file is empty; a template needs at least a name"),
+        (
+            "# only a comment\n",
+            " the file is empty; a template needs at least a name",
+        ),
+        ("a", "1:1: a template is a mapping that begins with name: …"),
+        (
+            "- name: x",
+            "1:1: a template is a mapping that begins with name: …",
+        ),
+        (
+            "target: db",
+            "1:1: name is missing: give the template a name at the top level",
+        ),
+        (
+            "name: a\n---\nname: b",
+            " the file holds 2 documents; give each template its own file",
+        ),
+        (
+            "name: x\ntabel: y",
+            "2:1: unknown key \"tabel\" at the top level; did you mean \"table\"?",
+        ),
+        (
+            "nmae: x\nname: x",
+            "1:1: unknown key \"nmae\" at the top level; did you mean \"name\"?",
+        ),
+        (
+            "name: x\ncolour: y",
+            "2:1: unknown key \"colour\" at the top level",
+        ),
+        (
+            "name: x\noperations:\n  - kind: insert\n    wieght: 3",
+            "4:5: unknown key \"wieght\" in operations[0]; did you mean \"weight\"?",
+        ),
+        (
+            "name: x\nload: {rate: {per_secnd: 3}}",
+            "2:15: unknown key \"per_secnd\" in load.rate; did you mean \"per_second\"?",
+        ),
+        ("name: x\nname: y", "2:1: the key \"name\" is given twice"),
+        (
+            "name: x\nload: {rate: {}, rate: {}}",
+            "2:18: the key \"rate\" is given twice",
+        ),
+        (
+            "name: x\nkey_column: a\nkeyColumn: b",
+            "3:1: the key \"keyColumn\" is given twice: see line 2",
+        ),
+        (
+            "name: x\nload:\n  rate: {}\n  concurrency: {}",
+            "4:3: \"concurrency\" cannot be given together with \"rate\" (line 3); give one of concurrency, rate",
+        ),
+    ]);
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_the_place_and_the_words() {
+    check(&[
+        (
+            "name: 12",
+            "1:7: name: must be a text; it is 12: write \"12\"",
+        ),
+        (
+            "name: x\ntarget:",
+            "2:7: target: must be a text; it has no value",
+        ),
+        (
+            "name: x\ntarget: true",
+            "2:9: target: must be a text; it is true: write \"true\"",
+        ),
+        (
+            "name: x\ntarget: [a]",
+            "2:9: target: must be a text; it is a list",
+        ),
+        (
+            "name: x\nworkers: two",
+            "2:10: workers: must be a whole number from 0 to 4294967295; it is \"two\"",
+        ),
+        (
+            "name: x\nworkers: -1",
+            "2:10: workers: must be a whole number from 0 to 4294967295; it is -1",
+        ),
+        (
+            "name: x\nworkers: 1.5",
+            "2:10: workers: must be a whole number from 0 to 4294967295; it is 1.5",
+        ),
+        (
+            "name: x\nseed: 18446744073709551616",
+            "2:7: seed: must be a whole number from 0 to 18446744073709551615; it is 18446744073709551616",
+        ),
+        (
+            "name: x\noperations:\n- weight: heavy",
+            "3:11: operations[0].weight: must be a number; it is \"heavy\"",
+        ),
+        (
+            "name: x\noperations:\n- weight: .inf",
+            "3:11: operations[0].weight: must be a number; it is .inf",
+        ),
+        (
+            "name: x\noperations:\n- kind: point_lokup",
+            "3:9: operations[0].kind: unknown value \"point_lokup\"; did you mean \"point_lookup\"?",
+        ),
+        (
+            "name: x\noperations:\n- kind: unspecified",
+            "3:9: operations[0].kind: unknown value \"unspecified\"; it is one of point_lookup, range_scan, insert, update, sql",
+        ),
+        (
+            "name: x\noperations: {kind: sql}",
+            "2:13: operations: must be a list; it is a mapping",
+        ),
+        (
+            "name: x\noperations:\n- insert",
+            "3:3: operations[0]: must be a mapping of name, kind, weight, table, key_column, columns, sql, class, limit, parameters; it is \"insert\"",
+        ),
+        (
+            "name: x\nphases: {measurement: 20}",
+            "2:23: phases.measurement: must be a duration like 20s, 500ms or 1m30s; it is 20",
+        ),
+        (
+            "name: x\nphases:\n  measurement: {seconds: 20}",
+            "3:16: phases.measurement: must be a duration like 20s, 500ms or 1m30s; it is a mapping",
+        ),
+        (
+            "name: x\ntarget: !secret y",
+            "2:9: target: must be a text; it has a tag",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_not_yaml_names_the_place() {
+    for text in [
+        "name: [",
+        "name: x\n\ttarget: y",
+        "name: \"x",
+        "name: x\n target: y",
+    ] {
+        let found = faults(text);
+        assert!(
+            found.len() == 1
+                && found[0].contains(": not YAML: ")
+                && found[0].starts_with(['1', '2', '3']),
+            "{text}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn all_faults_come_at_once_in_the_order_of_the_file() {
+    assert_eq!(
+        faults("name: x\nworkers: a\nlod: 1\nseed: b"),
+        [
+            "2:10: workers: must be a whole number from 0 to 4294967295; it is \"a\"",
+            "3:1: unknown key \"lod\" at the top level; did you mean \"load\"?",
+            "4:7: seed: must be a whole number from 0 to 18446744073709551615; it is \"b\"",
+        ]
+    );
+}
+
+#[test]
+fn anchors_are_followed() {
+    let text = "name: x\nphases: {warmup: &short 1s, measurement: *short}";
+    let phases = TemplateFile::parse("f", text).unwrap().spec.phases.unwrap();
+    assert_eq!(
+        (phases.warmup, phases.measurement),
+        (Some(seconds(1, 0)), Some(seconds(1, 0)))
+    );
+}
+
+#[test]
+fn the_control_planes_violations_find_their_line() {
+    let file = TemplateFile::parse("bench.yaml", WHOLE).unwrap();
+    for (field, expected) in [
+        (
+            "operations[1].weight",
+            "bench.yaml:15:5: operations[1].weight: is wrong",
+        ),
+        (
+            "spec.operations[1].weight",
+            "bench.yaml:15:5: operations[1].weight: is wrong",
+        ),
+        (
+            "operations[1].class",
+            "bench.yaml:13:5: operations[1].class: is wrong",
+        ),
+        (
+            "operations[0].parameters[0].zipf.max",
+            "bench.yaml:12:24: operations[0].parameters[0].zipf.max: is wrong",
+        ),
+        ("operations", "bench.yaml:8:1: operations: is wrong"),
+        (
+            "phases.drain_timeout",
+            "bench.yaml:30:1: phases.drain_timeout: is wrong",
+        ),
+        ("name", "bench.yaml:2:1: name: is wrong"),
+        ("start_timeout", "bench.yaml: start_timeout: is wrong"),
+        ("", "bench.yaml: is wrong"),
+    ] {
+        let violation = Violation {
+            field: field.to_owned(),
+            message: "is wrong".to_owned(),
+        };
+        assert_eq!(file.locate(&violation).to_string(), expected);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("none.yaml");
+    let binary = folder.path().join("binary.yaml");
+    fs::write(&binary, [0xff, 0xfe]).unwrap();
+    for (path, reason) in [
+        (missing.as_path(), "there is no such file"),
+        (folder.path(), "it is a folder"),
+        (binary.as_path(), "it is not UTF-8 text"),
+    ] {
+        assert_eq!(
+            TemplateFile::read(path).unwrap_err().to_string(),
+            format!("cannot read {}: {reason}", path.display())
+        );
+    }
+}
+
+/// The walk knows every kind of field that the spec has.
+#[test]
+fn the_schema_has_no_field_that_a_file_cannot_give() {
+    fn visit(message: &MessageDescriptor, seen: &mut BTreeSet<String>) {
+        if !seen.insert(message.full_name().to_owned()) {
+            return;
+        }
+        for field in message.fields() {
+            assert!(!field.is_map(), "{}", field.full_name());
+            match field.kind() {
+                Kind::Message(inner) if inner.full_name() == "google.protobuf.Duration" => {}
+                Kind::Message(inner) => visit(&inner, seen),
+                kind => assert!(
+                    matches!(
+                        kind,
+                        Kind::Enum(_)
+                            | Kind::String
+                            | Kind::Bool
+                            | Kind::Double
+                            | Kind::Uint32
+                            | Kind::Uint64
+                            | Kind::Int32
+                            | Kind::Int64
+                    ),
+                    "{}",
+                    field.full_name()
+                ),
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    visit(&schema::message("TemplateSpec").unwrap(), &mut seen);
+    assert!(seen.len() > 10);
+}

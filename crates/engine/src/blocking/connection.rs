@@ -1,0 +1,257 @@
+//! One connection's thread: the whole loop.
+
+use std::time::Duration;
+
+use super::station::{Cut, InFlight, Seat};
+use crate::clock::{self, NEVER, Nanos};
+use crate::connection::Backoff;
+use crate::plan::Load;
+use crate::recorder::Times;
+use crate::schedule::Arrival;
+use crate::target::{BlockingSession, BlockingTarget, ErrorClass, Failure};
+use crate::work::{ClosedWalk, Parameters};
+
+/// Opens the connection, waits for the start and runs the load until the stop.
+pub(super) fn run<T: BlockingTarget>(seat: &Seat<T>) {
+    let control = &seat.shared.control;
+    control.register_sleeper();
+    let session = match seat.shared.target.connect(seat.number()) {
+        Ok(session) => session,
+        Err(failure) => return control.connection_refused(seat.number(), failure),
+    };
+    let mut connection = Connection {
+        seat,
+        session: None,
+        parameters: Parameters::new(&seat.shared.plan, seat.connection as u32),
+        backoff: Backoff::default(),
+    };
+    connection.adopt(session);
+    control.connection_opened();
+    if !connection.wait_for_start() {
+        return;
+    }
+    match seat.shared.plan.load {
+        Load::Closed { think, .. } => connection.run_closed(clock::nanos(think)),
+        Load::Open { .. } => connection.run_open(),
+    }
+}
+
+struct Connection<'a, T: BlockingTarget> {
+    seat: &'a Seat<T>,
+    session: Option<T::Session>,
+    parameters: Parameters,
+    backoff: Backoff,
+}
+
+/// What the caller of [`Connection::perform`] must know.
+#[derive(Debug, Clone, Copy)]
+enum Performed {
+    /// It ended at this instant.
+    Ended(Nanos),
+    /// It failed before the target was asked.
+    NotSent(Nanos),
+    /// The overseer has given up this thread, so it must not record anything more.
+    Abandoned,
+}
+
+/// How a try to get a session ended.
+enum Reconnect {
+    Open,
+    Refused(Failure),
+    NotNeeded,
+}
+
+impl<T: BlockingTarget> Connection<'_, T> {
+    fn now(&self) -> Nanos {
+        self.seat.shared.control.clock.now()
+    }
+
+    /// False if the load is stopped before.
+    fn wait_for_start(&self) -> bool {
+        let control = &self.seat.shared.control;
+        loop {
+            let (now, start, stop) = (self.now(), control.started(), control.stop());
+            if stop <= now {
+                return false;
+            }
+            if start <= now {
+                return true;
+            }
+            control.park_until(start.min(stop));
+        }
+    }
+
+    fn run_closed(&mut self, think: Nanos) {
+        let (shared, lane) = (&self.seat.shared, self.seat.lane());
+        let mut walk = ClosedWalk::new(&shared.work, &shared.plan, self.seat.connection as u32);
+        let mut due = self.now();
+        while due < shared.control.stop() {
+            let (operation, index) = walk.next(&shared.work);
+            match self.reconnect() {
+                Reconnect::Open => {}
+                Reconnect::NotNeeded => return,
+                Reconnect::Refused(failure) => {
+                    // Each try that fails is one operation that failed.
+                    let end = self.now();
+                    lane.began();
+                    lane.recorder.failed(operation, Times { due, sent: due, end }, failure);
+                    lane.ended();
+                    due = end;
+                    continue;
+                }
+            }
+            due = match self.perform(operation, index, due, due) {
+                Performed::Ended(end) => end,
+                Performed::NotSent(end) => {
+                    self.pause();
+                    end.max(self.now())
+                }
+                Performed::Abandoned => return,
+            };
+            if think > 0 {
+                self.sleep_until(due.saturating_add(think));
+                due = self.now();
+            }
+        }
+    }
+
+    fn run_open(&mut self) {
+        let (shared, lane) = (&self.seat.shared, self.seat.lane());
+        loop {
+            match self.reconnect() {
+                Reconnect::Open => {}
+                // What is due meanwhile goes on waiting, and will count as late.
+                Reconnect::Refused(_) => continue,
+                Reconnect::NotNeeded => return,
+            }
+            let Some(arrival) = shared.next_arrival(self.now(), lane) else { return };
+            if !self.wait_until_due(arrival) {
+                return;
+            }
+            let sent = self.now();
+            let operation = shared.work.operation(arrival.index);
+            if sent >= shared.control.cut() {
+                lane.recorder.cut(operation, arrival.due);
+                continue;
+            }
+            if let Performed::Abandoned = self.perform(operation, arrival.index, arrival.due, sent) {
+                return;
+            }
+        }
+    }
+
+    /// False if the load is stopped before the arrival is due: it is not an arrival of this run then.
+    fn wait_until_due(&self, arrival: Arrival) -> bool {
+        let control = &self.seat.shared.control;
+        loop {
+            let stop = control.stop();
+            if arrival.due >= stop {
+                return false;
+            }
+            if arrival.due <= self.now() {
+                return true;
+            }
+            control.park_until(arrival.due);
+        }
+    }
+
+    /// Sleeps until the instant or the stop.
+    fn sleep_until(&self, at: Nanos) {
+        let control = &self.seat.shared.control;
+        loop {
+            let (now, until) = (self.now(), at.min(control.stop()));
+            if now >= until {
+                return;
+            }
+            control.park_until(until);
+        }
+    }
+
+    /// Waits as long as the failures so far ask for, at most until nothing is left to be done.
+    fn pause(&mut self) {
+        let shared = &self.seat.shared;
+        let until = self.now().saturating_add(clock::nanos(self.backoff.next()));
+        while self.now() < until && shared.has_work(self.now()) {
+            let (stop, cut) = (shared.control.stop(), shared.control.cut());
+            let wake = [until, stop, cut].into_iter().filter(|instant| *instant > self.now()).fold(NEVER, Nanos::min);
+            // At least once per step of the overseer, which may have emptied the backlog.
+            shared.control.park_until(wake.min(self.now() + clock::nanos(Duration::from_millis(50))));
+        }
+    }
+
+    /// Makes one try to open a session if there is none, after the pause that the tries before ask for.
+    fn reconnect(&mut self) -> Reconnect {
+        if self.session.is_some() {
+            return Reconnect::Open;
+        }
+        self.pause();
+        if !self.seat.shared.has_work(self.now()) {
+            return Reconnect::NotNeeded;
+        }
+        match self.seat.shared.target.connect(self.seat.number()) {
+            Ok(session) => {
+                self.adopt(session);
+                Reconnect::Open
+            }
+            Err(failure) => Reconnect::Refused(failure),
+        }
+    }
+
+    fn adopt(&mut self, session: T::Session) {
+        self.seat.station().set_interrupt(session.interrupt());
+        self.session = Some(session);
+    }
+
+    fn give_up_session(&mut self) {
+        self.seat.station().set_interrupt(None);
+        self.session = None;
+    }
+
+    /// Performs one operation on the open session and records what became of it.
+    fn perform(&mut self, operation: usize, index: u64, due: Nanos, sent: Nanos) -> Performed {
+        let (shared, lane, station) = (&self.seat.shared, self.seat.lane(), self.seat.station());
+        let session = self.session.as_mut().expect("the caller has made sure of a session");
+        lane.began();
+        let parameters = match self.parameters.fill(&shared.work, operation, index) {
+            Ok(parameters) => parameters,
+            Err(failure) => {
+                lane.recorder.failed(operation, Times { due, sent, end: sent }, failure);
+                lane.ended();
+                return Performed::NotSent(sent);
+            }
+        };
+        shared.control.note_operation(sent);
+        station.begin(InFlight { operation, due, sent });
+        let result = session.execute(operation, parameters);
+        let end = shared.control.clock.now();
+        let cut = station.end();
+        let times = Times { due, sent, end };
+        match (result, cut) {
+            (_, Some(Cut::Abandoned)) => return Performed::Abandoned,
+            // It was faster than the interrupt.
+            (Ok(done), _) => {
+                lane.recorder.succeeded(operation, times, done.rows);
+                self.backoff.reset();
+            }
+            (Err(_), Some(Cut::Drain)) => lane.recorder.cut(operation, due),
+            (Err(failure), cut) => {
+                let failure = if cut == Some(Cut::Timeout) { timed_out(&failure) } else { failure };
+                lane.recorder.failed(operation, times, failure);
+                if session.is_broken() {
+                    self.give_up_session();
+                }
+            }
+        }
+        lane.ended();
+        Performed::Ended(end)
+    }
+}
+
+/// The target only knows that it was interrupted; we know why.
+fn timed_out(failure: &Failure) -> Failure {
+    Failure {
+        class: ErrorClass::Timeout,
+        code: "OPERATION_TIMEOUT".to_owned(),
+        message: format!("interrupted after the operation timeout: {}", failure.message),
+    }
+}

@@ -1,0 +1,265 @@
+//! The asynchronous driver: a few threads, each with a runtime of its own and its connections pinned to it.
+//!
+//! Nothing on the way of an operation is shared between threads. Beside the connections each thread runs a pacer (open
+//! loop), which releases arrivals when they are due, and an overseer, which ends what takes too long.
+
+mod closed;
+mod connection;
+mod open;
+mod overseer;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::runtime::Builder;
+use tokio::sync::watch;
+use tokio::task::{JoinSet, LocalSet};
+
+use crate::clock::{NEVER, Nanos};
+use crate::collector::{self, Outbox};
+use crate::connection::{CLOSE_WITHIN, CONNECT_WITHIN};
+use crate::control::{Control, Lane, ThreadWitness};
+use crate::handle::Handle;
+use crate::pacer::Sleeper;
+use crate::plan::{Load, Plan, PlanError};
+use crate::target::{AsyncSession, AsyncTarget, ErrorClass, Failure};
+use crate::work::Work;
+
+/// Opens the plan's connections and waits for the start. Needs no runtime around it.
+pub fn start_async<T: AsyncTarget>(plan: Plan, target: T) -> Result<Handle, PlanError> {
+    plan.validate()?;
+    let connections = plan.load.connections();
+    let threads = plan.threads.min(connections as usize);
+    let work = Arc::new(Work::new(&plan));
+    let open = matches!(plan.load, Load::Open { .. });
+    let control = Arc::new(Control::new(threads, threads, work.operations(), open));
+    let outbox = Arc::new(Outbox::default());
+    // From here on the handle aborts what was started if a thread cannot be.
+    let handle = Handle::new(Arc::clone(&control), Arc::clone(&outbox), connections);
+    collector::spawn(Arc::clone(&control), outbox, plan.snapshot_every)?;
+    let (plan, target) = (Arc::new(plan), Arc::new(target));
+    // All witnesses exist before the first thread does, so threads that cannot be started count as ended.
+    let witnesses: Vec<ThreadWitness> = (0..threads).map(|_| ThreadWitness(Arc::clone(&control))).collect();
+    for (thread, witness) in witnesses.into_iter().enumerate() {
+        let seat = Seat { thread, threads, plan: Arc::clone(&plan), work: Arc::clone(&work), target: Arc::clone(&target), control: Arc::clone(&control) };
+        std::thread::Builder::new()
+            .name(format!("load-{thread}"))
+            .spawn(move || {
+                let _witness = witness;
+                seat.run();
+            })
+            .map_err(|error| PlanError::Thread { reason: error.to_string() })?;
+    }
+    Ok(handle)
+}
+
+/// A load thread before the start.
+struct Seat<T> {
+    thread: usize,
+    threads: usize,
+    plan: Arc<Plan>,
+    work: Arc<Work>,
+    target: Arc<T>,
+    control: Arc<Control>,
+}
+
+impl<T: AsyncTarget> Seat<T> {
+    fn run(self) {
+        let runtime = match Builder::new_current_thread().enable_io().enable_time().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return self.control.fail(format!("no runtime for a load thread: {error}")),
+        };
+        let control = Arc::clone(&self.control);
+        if let Err(fault) = LocalSet::new().block_on(&runtime, self.live()) {
+            control.fail(fault);
+        }
+    }
+
+    async fn live(self) -> Result<(), String> {
+        let mut sleeper = Sleeper::new(self.control.clock).map_err(|error| format!("no timer for a load thread: {error}"))?;
+        let Some(sessions) = self.connect_all().await? else { return Ok(()) };
+        if let Some(origin) = wait_for_start(&self.control, &mut sleeper).await {
+            return self.run_load(origin, sessions, sleeper).await;
+        }
+        let mut closing = JoinSet::new();
+        for (_, session) in sessions {
+            closing.spawn_local(tokio::time::timeout(CLOSE_WITHIN, session.close()));
+        }
+        closing.join_all().await;
+        Ok(())
+    }
+
+    /// The shard's connections that belong to this thread.
+    fn connections(&self) -> impl Iterator<Item = u32> {
+        (0..self.plan.load.connections()).skip(self.thread).step_by(self.threads)
+    }
+
+    /// Opens all connections at once; `None` if one was refused or the load was stopped.
+    async fn connect_all(&self) -> Result<Option<Vec<(u32, T::Session)>>, String> {
+        let mut opening = JoinSet::new();
+        for connection in self.connections() {
+            let number = self.plan.share.first_connection + connection;
+            let target = Arc::clone(&self.target);
+            opening.spawn_local(async move { (connection, connect(&*target, number).await) });
+        }
+        let mut commands = self.control.commands();
+        let mut sessions = Vec::new();
+        loop {
+            if self.control.cut() <= self.control.clock.now() {
+                return Ok(None);
+            }
+            tokio::select! {
+                opened = opening.join_next() => match opened {
+                    None => break,
+                    Some(Ok((connection, Ok(session)))) => {
+                        sessions.push((connection, session));
+                        self.control.connection_opened();
+                    }
+                    Some(Ok((connection, Err(failure)))) => {
+                        self.control.connection_refused(self.plan.share.first_connection + connection, failure);
+                    }
+                    Some(Err(error)) => return Err(format!("the target's driver panicked while connecting: {error}")),
+                },
+                _ = commands.changed() => {}
+            }
+        }
+        sessions.sort_by_key(|(connection, _)| *connection);
+        Ok(Some(sessions))
+    }
+
+    async fn run_load(self, origin: Nanos, sessions: Vec<(u32, T::Session)>, sleeper: Sleeper) -> Result<(), String> {
+        let load = self.plan.load;
+        let seat = Rc::new(Thread::new(self, origin, sessions.len()));
+        let mut connections = JoinSet::new();
+        for (slot, (connection, session)) in sessions.into_iter().enumerate() {
+            let connection = connection::Connection::new(Rc::clone(&seat), slot, connection, session);
+            match load {
+                Load::Closed { think, .. } => connections.spawn_local(closed::run(connection, think)),
+                Load::Open { .. } => connections.spawn_local(open::run(connection)),
+            };
+        }
+        let mut helpers = JoinSet::new();
+        helpers.spawn_local(overseer::run(Rc::clone(&seat)));
+        if let Load::Open { rate_per_s, .. } = load {
+            helpers.spawn_local(open::pace(Rc::clone(&seat), sleeper, rate_per_s));
+        }
+        loop {
+            tokio::select! {
+                ended = connections.join_next() => match ended {
+                    None => return Ok(()),
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => return Err(format!("a connection's task panicked: {error}")),
+                },
+                Some(Err(error)) = helpers.join_next(), if !helpers.is_empty() => {
+                    return Err(format!("a load thread's task panicked: {error}"));
+                }
+            }
+        }
+    }
+}
+
+/// Opens a connection within its deadline.
+async fn connect<T: AsyncTarget>(target: &T, number: u32) -> Result<T::Session, Failure> {
+    tokio::time::timeout(CONNECT_WITHIN, target.connect(number)).await.unwrap_or_else(|_| {
+        Err(Failure {
+            class: ErrorClass::Connection,
+            code: "CONNECT_TIMEOUT".to_owned(),
+            message: format!("the target did not accept a connection within {} s", CONNECT_WITHIN.as_secs()),
+        })
+    })
+}
+
+/// The origin of the schedule, when it has come; `None` if the load is stopped before.
+async fn wait_for_start(control: &Control, sleeper: &mut Sleeper) -> Option<Nanos> {
+    let mut commands = control.commands();
+    loop {
+        let (now, start, stop) = (control.clock.now(), control.started(), control.stop());
+        if stop <= now {
+            return None;
+        }
+        if start <= now {
+            return Some(start);
+        }
+        tokio::select! {
+            () = sleeper.until(start.min(stop)) => {}
+            _ = commands.changed() => {}
+        }
+    }
+}
+
+/// Why the overseer ends an operation.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    /// It took longer than the operation timeout.
+    Timeout,
+    /// The drain is over.
+    Drain,
+}
+
+/// One connection's place on its thread, seen by the pacer and the overseer.
+#[derive(Debug)]
+struct Slot {
+    /// When the operation in flight was sent, or [`NEVER`].
+    sent: Cell<Nanos>,
+    cut: Cell<Option<Cut>>,
+    assigned: Cell<Option<crate::schedule::Arrival>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Slot {
+    /// The task that is polled with this waker wants to know when something changes.
+    #[inline]
+    fn listen(&self, waker: &Waker) {
+        let mut own = self.waker.borrow_mut();
+        if own.as_ref().is_none_or(|own| !own.will_wake(waker)) {
+            *own = Some(waker.clone());
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// A load thread after the start.
+struct Thread<T> {
+    plan: Arc<Plan>,
+    work: Arc<Work>,
+    target: Arc<T>,
+    control: Arc<Control>,
+    lane: Arc<Lane>,
+    slots: Vec<Slot>,
+    /// Arrivals of an open loop; absent in a closed one.
+    open: Option<RefCell<open::OpenState>>,
+    /// True when no work will come any more: whoever waits may leave.
+    exhausted: watch::Sender<bool>,
+}
+
+impl<T> Thread<T> {
+    fn new(seat: Seat<T>, origin: Nanos, slots: usize) -> Self {
+        let slot = || Slot { sent: Cell::new(NEVER), cut: Cell::new(None), assigned: Cell::new(None), waker: RefCell::new(None) };
+        let open = open::OpenState::new(&seat.plan, origin, seat.thread, seat.threads);
+        Self {
+            plan: seat.plan,
+            work: seat.work,
+            target: seat.target,
+            lane: Arc::clone(&seat.control.lanes[seat.thread]),
+            control: seat.control,
+            slots: (0..slots).map(|_| slot()).collect(),
+            open: open.map(RefCell::new),
+            exhausted: watch::Sender::new(false),
+        }
+    }
+
+    /// Tells everyone who waits for work that none will come.
+    fn exhaust(&self) {
+        self.exhausted.send_replace(true);
+        for slot in &self.slots {
+            slot.wake();
+        }
+    }
+}

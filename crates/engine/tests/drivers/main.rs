@@ -1,0 +1,5 @@
+//! Both drivers against fake targets that the tests script.
+
+mod asynchronous;
+mod blocking;
+mod support;

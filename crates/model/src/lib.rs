@@ -1,0 +1,18 @@
+//! The nouns of gauntlet and the arithmetic on them.
+//!
+//! Everything here is a value or a pure function: time, chance and ids are
+//! arguments, nothing waits, nothing reads a clock or a disk. Data that comes
+//! from outside is decoded at a border (`wire`, `store-sql`) into these types,
+//! which cannot hold what makes no sense.
+
+pub mod id;
+pub mod interval;
+pub mod lifecycle;
+pub mod point;
+pub mod report;
+pub mod run;
+pub mod session;
+pub mod target;
+pub mod template;
+pub mod time;
+pub mod verdict;

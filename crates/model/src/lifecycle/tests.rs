@@ -1,0 +1,522 @@
+use std::{fmt::Write as _, fs, path::Path};
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+
+const T0: Timestamp = Timestamp(1_000_000_000);
+
+fn timing() -> Timing {
+    Timing {
+        warmup: Duration::from_secs(3),
+        measurement: Duration::from_secs(10),
+        drain: Duration::from_secs(5),
+        start: Duration::from_secs(30),
+        worker_loss: WorkerLossPolicy::Fail,
+    }
+}
+
+fn lenient() -> Timing {
+    Timing {
+        worker_loss: WorkerLossPolicy::Continue,
+        ..timing()
+    }
+}
+
+fn workers(count: u128) -> Vec<WorkerId> {
+    (0..count).map(|id| WorkerId(Uuid::from_u128(id))).collect()
+}
+
+fn start() -> Event {
+    Event::Start {
+        workers: workers(2),
+    }
+}
+
+fn ready(shard: u32) -> Event {
+    Event::ShardReady { shard, attempt: 1 }
+}
+
+fn finished(shard: u32) -> Event {
+    Event::ShardFinished { shard, attempt: 1 }
+}
+
+fn lost(shard: u32) -> Event {
+    Event::WorkerLost {
+        shard,
+        attempt: 1,
+        message: "silent".to_owned(),
+    }
+}
+
+fn stop() -> Event {
+    Event::Stop {
+        message: "enough".to_owned(),
+    }
+}
+
+fn abort() -> Event {
+    Event::Abort {
+        message: "wrong target".to_owned(),
+    }
+}
+
+/// Folds events one after another; the time moves to the state's deadline
+/// before each `DeadlineReached`.
+fn fold(timing: &Timing, events: &[Event]) -> (RunState, Vec<Effect>, Timestamp) {
+    let (mut state, mut effects, mut now) = (RunState::prepared(), Vec::new(), T0);
+    for event in events {
+        if *event == Event::DeadlineReached {
+            now = state.deadline().unwrap();
+        }
+        let change = state.on(timing, event.clone(), now).unwrap();
+        state = change.state;
+        effects.extend(change.effects);
+    }
+    (state, effects, now)
+}
+
+fn to_measurement() -> Vec<Event> {
+    vec![start(), ready(0), ready(1), Event::DeadlineReached]
+}
+
+fn then(mut events: Vec<Event>, more: &[Event]) -> Vec<Event> {
+    events.extend_from_slice(more);
+    events
+}
+
+#[test]
+fn a_run_goes_through_all_phases_to_completed() {
+    let whole = then(
+        to_measurement(),
+        &[
+            Event::DeadlineReached,
+            finished(0),
+            finished(1),
+            Event::ReportStored,
+        ],
+    );
+    let (state, effects, _) = fold(&timing(), &whole);
+    let begin = T0 + LEAD;
+    let measured = begin + timing().warmup;
+    let end = measured + timing().measurement;
+    let command = |sequence, at, action| Effect::Command {
+        sequence,
+        at,
+        action,
+    };
+    assert_eq!(
+        effects,
+        [
+            Effect::Assign,
+            command(1, begin, Action::Start(Phase::Warmup)),
+            command(2, measured, Action::SetPhase(Phase::Measurement)),
+            command(3, end, Action::stop(timing().drain)),
+            Effect::Release,
+            Effect::MakeReport,
+        ]
+    );
+    assert_eq!(state.status(), Status::Completed);
+    assert_eq!(
+        state.measured(),
+        Some(Window {
+            from: measured,
+            to: end
+        })
+    );
+    assert_eq!(state.processing(), ProcessingStatus::Completed);
+}
+
+#[test]
+fn planned_commands_go_out_ahead_of_their_instant() {
+    let (state, _, now) = fold(&timing(), &to_measurement());
+    assert_eq!(state.phase_started(), Some(now + LEAD));
+}
+
+#[test]
+fn without_warmup_the_load_begins_with_the_measurement() {
+    let timing = Timing {
+        warmup: Duration::ZERO,
+        ..timing()
+    };
+    let (state, effects, _) = fold(&timing, &[start(), ready(0), ready(1)]);
+    assert_eq!(state.phase(), Some(Phase::Measurement));
+    assert!(matches!(
+        effects.last(),
+        Some(Effect::Command {
+            action: Action::Start(Phase::Measurement),
+            ..
+        })
+    ));
+}
+
+#[test]
+fn the_barrier_names_who_is_missing() {
+    let (state, effects, _) = fold(&timing(), &[start(), ready(0), Event::DeadlineReached]);
+    let end = state.end().unwrap();
+    assert_eq!(end.reason, StopReason::SetupError);
+    assert!(end.message.contains("shard 1 on worker"), "{}", end.message);
+    assert!(!end.message.contains("shard 0"), "{}", end.message);
+    assert_eq!(state.processing(), ProcessingStatus::Skipped);
+    assert_eq!(effects, [Effect::Assign, Effect::Release]);
+}
+
+#[test]
+fn a_stop_drains_and_an_abort_cuts() {
+    for (event, drain, lead) in [
+        (stop(), timing().drain, STOP_LEAD),
+        (abort(), Duration::ZERO, Duration::ZERO),
+    ] {
+        let (state, effects, now) = fold(&timing(), &then(to_measurement(), &[event]));
+        assert_eq!(state.status(), Status::Cancelling);
+        let expected = Effect::Command {
+            sequence: 3,
+            at: now + lead,
+            action: Action::stop(drain),
+        };
+        assert_eq!(effects.last(), Some(&expected));
+    }
+}
+
+#[test]
+fn stopping_again_changes_nothing() {
+    let once = then(to_measurement(), &[stop()]);
+    let twice = then(once.clone(), &[stop()]);
+    assert_eq!(fold(&timing(), &once), fold(&timing(), &twice));
+    let over = then(once, &[finished(0), finished(1), Event::ReportStored]);
+    assert_eq!(
+        fold(&timing(), &over),
+        fold(&timing(), &then(over.clone(), &[stop(), abort()]))
+    );
+}
+
+#[test]
+fn the_stronger_reason_wins() {
+    let natural = then(to_measurement(), &[Event::DeadlineReached]);
+    for (event, reason) in [
+        (stop(), StopReason::UserStop),
+        (lost(0), StopReason::WorkerLost),
+        (abort(), StopReason::UserAbort),
+    ] {
+        let (state, ..) = fold(&timing(), &then(natural.clone(), &[event]));
+        assert_eq!(state.end().unwrap().reason, reason);
+    }
+    let (state, ..) = fold(&timing(), &then(natural, &[lost(0), stop()]));
+    assert_eq!(state.end().unwrap().reason, StopReason::WorkerLost);
+}
+
+#[test]
+fn a_lost_worker_fails_the_run_or_not_as_the_policy_says() {
+    let events = then(to_measurement(), &[lost(0)]);
+    let (failing, ..) = fold(&timing(), &events);
+    assert_eq!(failing.end().unwrap().reason, StopReason::WorkerLost);
+    assert_eq!(failing.phase(), Some(Phase::Cooldown));
+    let (going_on, ..) = fold(&lenient(), &events);
+    assert_eq!(going_on.phase(), Some(Phase::Measurement));
+    let (none_left, ..) = fold(&lenient(), &then(events, &[lost(1)]));
+    assert_eq!(none_left.phase(), Some(Phase::Processing));
+    assert_eq!(none_left.end().unwrap().reason, StopReason::WorkerLost);
+}
+
+#[test]
+fn who_does_not_deliver_is_lost_and_the_run_still_ends() {
+    let events = then(
+        to_measurement(),
+        &[
+            Event::DeadlineReached,
+            finished(0),
+            Event::DeadlineReached,
+            Event::ReportStored,
+        ],
+    );
+    let (state, ..) = fold(&timing(), &events);
+    assert_eq!(state.status(), Status::Failed);
+    assert_eq!(state.shards[1].stage, ShardStage::Lost);
+    assert!(state.end().unwrap().message.contains("shard 1"));
+}
+
+#[test]
+fn an_older_attempt_changes_nothing() {
+    let (state, ..) = fold(&timing(), &to_measurement());
+    for event in [
+        Event::ShardFinished {
+            shard: 0,
+            attempt: 0,
+        },
+        Event::WorkerLost {
+            shard: 0,
+            attempt: 2,
+            message: String::new(),
+        },
+        Event::ShardFailed {
+            shard: 9,
+            attempt: 1,
+            message: String::new(),
+        },
+    ] {
+        let change = state.on(&timing(), event, T0).unwrap();
+        assert_eq!(
+            change,
+            Change {
+                state: state.clone(),
+                effects: vec![]
+            }
+        );
+    }
+}
+
+#[test]
+fn a_finished_run_cannot_be_stopped() {
+    let whole = then(
+        to_measurement(),
+        &[
+            Event::DeadlineReached,
+            finished(0),
+            finished(1),
+            Event::ReportStored,
+        ],
+    );
+    let (state, ..) = fold(&timing(), &whole);
+    let refused = state.on(&timing(), stop(), T0).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "a run in status COMPLETED and phase DONE cannot be stopped"
+    );
+}
+
+#[test]
+fn a_state_survives_storage() {
+    let (state, ..) = fold(&timing(), &then(to_measurement(), &[stop()]));
+    let text = serde_json::to_string(&state).unwrap();
+    assert_eq!(serde_json::from_str::<RunState>(&text).unwrap(), state);
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let shard = 0_u32..3;
+    let attempt = 0_u32..3;
+    prop_oneof![
+        Just(start()),
+        Just(Event::SetupFailed {
+            message: "no table".to_owned()
+        }),
+        (shard.clone(), attempt.clone())
+            .prop_map(|(shard, attempt)| Event::ShardReady { shard, attempt }),
+        (shard.clone(), attempt.clone())
+            .prop_map(|(shard, attempt)| Event::ShardFinished { shard, attempt }),
+        (shard.clone(), attempt.clone()).prop_map(|(shard, attempt)| Event::ShardFailed {
+            shard,
+            attempt,
+            message: "x".to_owned()
+        }),
+        (shard, attempt).prop_map(|(shard, attempt)| Event::WorkerLost {
+            shard,
+            attempt,
+            message: "x".to_owned()
+        }),
+        Just(stop()),
+        Just(abort()),
+        Just(Event::DeadlineReached),
+        Just(Event::ReportStored),
+        Just(Event::ReportFailed {
+            message: "x".to_owned()
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_the_rules_hold(
+        events in prop::collection::vec(any_event(), 0..60),
+        continue_on_loss: bool,
+    ) {
+        let timing = if continue_on_loss { lenient() } else { timing() };
+        let (mut state, mut now, mut commands) = (RunState::prepared(), T0, 0);
+        for event in events {
+            now = now + Duration::from_millis(700);
+            let before = state.clone();
+            match state.on(&timing, event, now) {
+                Ok(change) => {
+                    for effect in &change.effects {
+                        if let Effect::Command { sequence, .. } = effect {
+                            commands += 1;
+                            prop_assert_eq!(*sequence, commands, "commands are numbered without a gap");
+                        }
+                    }
+                    state = change.state;
+                }
+                Err(refused) => prop_assert_eq!(refused.status, before.status()),
+            }
+            if before.status().is_terminal() {
+                prop_assert_eq!(&state, &before, "a terminal state never changes");
+            }
+            if let (Some(then), Some(later)) = (before.phase(), state.phase()) {
+                prop_assert!(then <= later, "phases never go back");
+            }
+            if let (Some(then), Some(later)) = (before.end(), state.end()) {
+                prop_assert!(then.reason <= later.reason, "a weaker reason never wins");
+            }
+        }
+        // From anywhere, deadlines and a report alone end an active run.
+        for _ in 0..8 {
+            if !state.status().is_active() {
+                break;
+            }
+            prop_assert!(state.deadline().is_some(), "every active state has a deadline");
+            state = state.on(&timing, Event::DeadlineReached, state.deadline().unwrap()).unwrap().state;
+        }
+        prop_assert!(!state.status().is_active(), "every run ends");
+    }
+}
+
+/// What stands in a cell of the printed table.
+fn cell(state: &RunState, event: &Event) -> String {
+    match state.on(&timing(), event.clone(), state.deadline().unwrap_or(T0)) {
+        Err(_) => "refused".to_owned(),
+        Ok(change) if change.state == *state && change.effects.is_empty() => "·".to_owned(),
+        Ok(change) => {
+            let status = change.state.status().as_str();
+            let phase = change.state.phase().map_or("-", Phase::as_str);
+            let effects: Vec<&str> = change
+                .effects
+                .iter()
+                .map(|effect| match effect {
+                    Effect::Assign => "assign",
+                    Effect::Command {
+                        action: Action::Start(_),
+                        ..
+                    } => "START",
+                    Effect::Command {
+                        action: Action::SetPhase(_),
+                        ..
+                    } => "SET_PHASE",
+                    Effect::Command {
+                        action: Action::Stop { .. },
+                        ..
+                    } => "STOP",
+                    Effect::Release => "release",
+                    Effect::MakeReport => "report",
+                })
+                .collect();
+            if effects.is_empty() {
+                format!("{status} {phase}")
+            } else {
+                format!("{status} {phase}: {}", effects.join(", "))
+            }
+        }
+    }
+}
+
+fn table() -> String {
+    let states = [
+        ("PREPARED", vec![]),
+        (
+            "STARTING PREPARING, last shard missing",
+            vec![start(), ready(0)],
+        ),
+        ("RUNNING WARMUP", vec![start(), ready(0), ready(1)]),
+        ("RUNNING MEASUREMENT", to_measurement()),
+        (
+            "STOPPING COOLDOWN, last shard missing",
+            then(to_measurement(), &[Event::DeadlineReached, finished(0)]),
+        ),
+        (
+            "STOPPING PROCESSING",
+            then(
+                to_measurement(),
+                &[Event::DeadlineReached, finished(0), finished(1)],
+            ),
+        ),
+        (
+            "COMPLETED DONE",
+            then(
+                to_measurement(),
+                &[
+                    Event::DeadlineReached,
+                    finished(0),
+                    finished(1),
+                    Event::ReportStored,
+                ],
+            ),
+        ),
+        ("CANCELLED DONE", vec![stop()]),
+    ];
+    let failed = Event::ShardFailed {
+        shard: 1,
+        attempt: 1,
+        message: "x".to_owned(),
+    };
+    let events = [
+        ("start", start()),
+        (
+            "setup failed",
+            Event::SetupFailed {
+                message: "x".to_owned(),
+            },
+        ),
+        ("shard ready", ready(1)),
+        ("shard finished", finished(1)),
+        ("shard failed", failed),
+        ("worker lost", lost(1)),
+        ("stop", stop()),
+        ("abort", abort()),
+        ("deadline", Event::DeadlineReached),
+        ("report stored", Event::ReportStored),
+        (
+            "report failed",
+            Event::ReportFailed {
+                message: "x".to_owned(),
+            },
+        ),
+    ];
+    let mut text = String::from(
+        "# The states of a run\n\n\
+         Printed by the test `the_table_is_the_code` of `gauntlet-model`; \
+         `UPDATE_DOCS=1 cargo test -p gauntlet-model` prints it anew.\n\n\
+         Each row is a status and phase of a run with two shards and the policy FAIL, each column \
+         an event. A cell is the state that follows and, after the colon, what is done then. \
+         `·` changes nothing, `refused` is an error to the caller.\n\n",
+    );
+    let _ = writeln!(
+        text,
+        "| | {} |",
+        events
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(" | ")
+    );
+    let _ = writeln!(text, "|---|{}", "---|".repeat(events.len()));
+    for (name, path) in states {
+        let (state, ..) = fold(&timing(), &path);
+        let cells: Vec<String> = events
+            .iter()
+            .map(|(_, event)| cell(&state, event))
+            .collect();
+        let _ = writeln!(text, "| **{name}** | {} |", cells.join(" | "));
+    }
+    let _ = write!(
+        text,
+        "\nDeadlines: STARTING ends after start_timeout; a phase's next command is sent {} ms before \
+         its instant; COOLDOWN ends at the latest drain_timeout + {} s after the last operation was \
+         due; PROCESSING after {} s. So every run that was started ends.\n",
+        LEAD.as_millis(),
+        DELIVERY.as_secs(),
+        PROCESSING.as_secs()
+    );
+    text
+}
+
+#[test]
+fn the_table_is_the_code() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/run-states.md");
+    let table = table();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &table).unwrap();
+    }
+    let stored = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        stored == table,
+        "docs/run-states.md is not what the code does; print it anew: UPDATE_DOCS=1 cargo test -p gauntlet-model"
+    );
+}

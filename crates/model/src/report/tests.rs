@@ -1,0 +1,319 @@
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    interval::{Encoded, ErrorCount, OperationInterval},
+    template::{Class, Load, Operation, Phases, Statement, WorkerLossPolicy},
+};
+
+const RUN: RunId = RunId(Uuid::nil());
+
+fn spec(slos: Vec<Slo>, load: Load) -> Spec {
+    let operation = |name: &str, statement| Operation {
+        name: Name::new(name).unwrap(),
+        weight: 5_000,
+        statement,
+        parameters: vec![],
+    };
+    let sql = Statement::Sql {
+        text: "SELECT 1".to_owned(),
+        class: Class::Read,
+    };
+    let insert = Statement::Insert {
+        table: "t".to_owned(),
+        key: "id".to_owned(),
+        columns: vec![],
+    };
+    Spec {
+        description: String::new(),
+        target: Name::new("db").unwrap(),
+        operations: vec![operation("read", sql), operation("add", insert)],
+        load,
+        phases: Phases {
+            warmup: Duration::ZERO,
+            measurement: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(1),
+        },
+        workers: 1,
+        seed: 1,
+        slos,
+        worker_loss: WorkerLossPolicy::Fail,
+        operation_timeout: Duration::from_secs(10),
+        start_timeout: Duration::from_secs(10),
+    }
+}
+
+fn closed() -> Load {
+    Load::Concurrency {
+        connections: 1,
+        think_time: Duration::ZERO,
+    }
+}
+
+fn latencies(values_ns: &[u64]) -> Latencies {
+    let mut histogram = empty_histogram();
+    for value in values_ns {
+        histogram.record(*value).unwrap();
+    }
+    let encoded = Encoded::from_histogram(&histogram);
+    Latencies {
+        response: encoded.clone(),
+        service: encoded.clone(),
+        lag: Encoded::default(),
+        rows: values_ns.len() as u64,
+    }
+}
+
+fn part(operation: u32, phase: Phase, ok_ns: &[u64], failed_ns: &[u64]) -> OperationInterval {
+    OperationInterval {
+        operation,
+        phase,
+        succeeded: latencies(ok_ns),
+        failed: latencies(failed_ns),
+        cut: 0,
+        dropped: 0,
+    }
+}
+
+fn interval(shard: u32, sequence: i64, operations: Vec<OperationInterval>) -> Interval {
+    Interval {
+        attempt: AttemptRef {
+            run: RUN,
+            shard,
+            attempt: 1,
+        },
+        sequence,
+        start: Timestamp(0),
+        end: Timestamp(1_000_000),
+        operations,
+        errors: vec![],
+        in_flight: 0,
+        backlog: 0,
+    }
+}
+
+fn facts(spec: &Spec) -> Facts<'_> {
+    Facts {
+        run: RUN,
+        spec,
+        measured: Duration::from_secs(10),
+        reconciliations: vec![],
+        unreconciled: None,
+        lost_workers: vec![],
+        peak_cpu: 0.1,
+        start_skew: Duration::ZERO,
+        clock_uncertainty: Duration::from_micros(80),
+        command_lateness: Duration::ZERO,
+        environment: Environment::default(),
+        now: Timestamp(0),
+    }
+}
+
+fn codes(report: &Report) -> Vec<ReasonCode> {
+    report.reasons.iter().map(|reason| reason.code).collect()
+}
+
+#[test]
+fn warmup_counts_nowhere_but_in_its_own_number() {
+    let spec = spec(vec![], closed());
+    let mut tally = Tally::new(2);
+    let parts = vec![
+        part(0, Phase::Warmup, &[1_000, 2_000], &[5_000]),
+        part(0, Phase::Measurement, &[7_000], &[]),
+        part(1, Phase::Measurement, &[9_000, 9_000], &[8_000]),
+    ];
+    tally.add(&interval(0, 1, parts)).unwrap();
+    let report = tally.report(facts(&spec));
+    assert_eq!(report.warmup_operations, 3);
+    assert_eq!((report.total.succeeded, report.total.failed), (3, 1));
+    assert_eq!(report.operations[0].succeeded, 1);
+    assert!((report.operations[1].throughput_per_s - 0.2).abs() < 1e-9);
+    assert_eq!(report.total.rows, 3);
+    assert_eq!(codes(&report), []);
+}
+
+#[test]
+fn inserts_are_counted_over_all_phases_with_the_uncertain_apart() {
+    let mut tally = Tally::new(2);
+    let mut one = interval(
+        0,
+        1,
+        vec![
+            part(1, Phase::Warmup, &[1_000], &[]),
+            part(1, Phase::Measurement, &[1_000], &[2_000, 2_000]),
+        ],
+    );
+    one.operations[1].cut = 3;
+    let error = |class, count| ErrorCount {
+        operation: 1,
+        phase: Phase::Measurement,
+        class,
+        code: String::new(),
+        message: "x".to_owned(),
+        count,
+    };
+    one.errors = vec![
+        error(ErrorClass::Timeout, 1),
+        error(ErrorClass::Constraint, 1),
+    ];
+    tally.add(&one).unwrap();
+    assert_eq!(
+        tally.inserted(one.attempt, 1),
+        Inserted {
+            counted: 2,
+            uncertain: 4
+        }
+    );
+}
+
+#[test]
+fn what_cannot_be_trusted_says_why() {
+    let rate = Load::Rate {
+        per_second: 100.0,
+        connections: 1,
+        max_backlog: 10,
+    };
+    let spec = spec(vec![], rate);
+    let nothing = Tally::new(2).report(facts(&spec));
+    assert_eq!(
+        codes(&nothing),
+        [ReasonCode::NothingMeasured, ReasonCode::RateMissed]
+    );
+
+    let mut tally = Tally::new(2);
+    let mut full = interval(
+        0,
+        1,
+        vec![part(0, Phase::Measurement, &vec![1_000; 990], &[])],
+    );
+    full.operations[0].dropped = 5;
+    tally.add(&full).unwrap();
+    let reconciliation = |found| Reconciliation {
+        table: "t".to_owned(),
+        shard: 0,
+        attempt: 1,
+        counted: 10,
+        uncertain: 2,
+        found,
+    };
+    let bad = Facts {
+        peak_cpu: 0.97,
+        clock_uncertainty: Duration::from_millis(30),
+        lost_workers: vec!["shard 1: gone".to_owned()],
+        reconciliations: vec![
+            reconciliation(9),
+            reconciliation(10),
+            reconciliation(12),
+            reconciliation(13),
+        ],
+        unreconciled: Some("no answer".to_owned()),
+        ..facts(&spec)
+    };
+    assert_eq!(
+        codes(&tally.report(bad)),
+        [
+            ReasonCode::Dropped,
+            ReasonCode::GeneratorCpu,
+            ReasonCode::Clock,
+            ReasonCode::WorkerLost,
+            ReasonCode::CountMismatch,
+            ReasonCode::CountMismatch,
+            ReasonCode::NotReconciled,
+        ]
+    );
+}
+
+fn slo(limit: Limit) -> Slo {
+    Slo {
+        name: "x".to_owned(),
+        operation: None,
+        limit,
+        confidence: 0.95,
+    }
+}
+
+fn p99(max_ms: u64) -> Slo {
+    slo(Limit::Latency {
+        percentile: 99.0,
+        max: Duration::from_millis(max_ms),
+    })
+}
+
+fn judged(slos: Vec<Slo>, ok_ns: &[u64], failed_ns: &[u64]) -> Vec<Verdict> {
+    let spec = spec(slos, closed());
+    let mut tally = Tally::new(2);
+    tally
+        .add(&interval(
+            0,
+            1,
+            vec![part(0, Phase::Measurement, ok_ns, failed_ns)],
+        ))
+        .unwrap();
+    tally
+        .report(facts(&spec))
+        .slos
+        .iter()
+        .map(|slo| slo.verdict)
+        .collect()
+}
+
+#[test]
+fn verdicts_need_enough_operations() {
+    let fast = |count| vec![1_000_000; count];
+    assert_eq!(
+        judged(vec![p99(10)], &fast(200), &[]),
+        [Verdict::Inconclusive]
+    );
+    assert_eq!(judged(vec![p99(10)], &fast(299), &[]), [Verdict::Pass]);
+    assert_eq!(judged(vec![p99(10)], &[], &[]), [Verdict::Inconclusive]);
+    assert_eq!(
+        judged(vec![p99(10)], &vec![20_000_000; 1_000], &[]),
+        [Verdict::Fail]
+    );
+}
+
+#[test]
+fn failures_are_never_in_time() {
+    // A collapse that fails fast must not look fast.
+    assert_eq!(
+        judged(
+            vec![p99(10), slo(Limit::ErrorRatio(0.01))],
+            &vec![1_000; 1_000],
+            &vec![1_000; 500]
+        ),
+        [Verdict::Fail, Verdict::Fail]
+    );
+}
+
+#[test]
+fn throughput_has_a_floor() {
+    let ok = vec![1_000; 1_000];
+    assert_eq!(
+        judged(
+            vec![slo(Limit::Throughput(99.0)), slo(Limit::Throughput(101.0))],
+            &ok,
+            &[]
+        ),
+        [Verdict::Pass, Verdict::Fail]
+    );
+}
+
+proptest! {
+    /// A merge that assigns where it should add, or percentiles that are
+    /// averaged, would both fail here.
+    #[test]
+    fn merging_parts_equals_recording_the_whole(
+        parts in prop::collection::vec(prop::collection::vec(1_u64..10_000_000_000, 0..200), 1..9),
+    ) {
+        let spec = spec(vec![], closed());
+        let whole: Vec<u64> = parts.iter().flatten().copied().collect();
+        let mut split = Tally::new(2);
+        for (shard, values) in parts.iter().enumerate() {
+            split.add(&interval(shard as u32, 1, vec![part(0, Phase::Measurement, values, values)])).unwrap();
+        }
+        let mut single = Tally::new(2);
+        single.add(&interval(0, 1, vec![part(0, Phase::Measurement, &whole, &whole)])).unwrap();
+        prop_assert_eq!(split.report(facts(&spec)), single.report(facts(&spec)));
+    }
+}

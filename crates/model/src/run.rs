@@ -1,0 +1,240 @@
+//! Runs and what is recorded of them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{Name, Project, RunId, WorkerId},
+    lifecycle::{Action, Phase, RunState, ShardStage, Status, Timing},
+    session::KeyRange,
+    template::Spec,
+    time::Timestamp,
+};
+
+/// One execution of a template version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The run's id.
+    pub id: RunId,
+    /// The template's project.
+    pub project: Project,
+    /// Unique in its project.
+    pub name: Name,
+    /// The template's name.
+    pub template: Name,
+    /// The template's version.
+    pub template_version: i32,
+    /// The template as it was when the run was created.
+    pub spec: Spec,
+    /// Where the run is in its life.
+    pub state: RunState,
+    /// Grows by one with every stored change.
+    pub revision: i64,
+    /// Free key-value pairs.
+    pub labels: BTreeMap<String, String>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it was started.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+}
+
+impl Run {
+    /// Where the run is in its life, in one word.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.state.status()
+    }
+
+    /// The durations that the run's life goes by.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        Timing {
+            warmup: self.spec.phases.warmup,
+            measurement: self.spec.phases.measurement,
+            drain: self.spec.phases.drain_timeout,
+            start: self.spec.start_timeout,
+            worker_loss: self.spec.worker_loss,
+        }
+    }
+
+    /// How long the whole run is planned to take, drain and report aside.
+    #[must_use]
+    pub fn planned(&self) -> Duration {
+        self.spec.phases.warmup + self.spec.phases.measurement
+    }
+}
+
+/// One worker's try at a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The shard.
+    pub shard: u32,
+    /// Counts from 1.
+    pub number: u32,
+    /// The worker.
+    pub worker: WorkerId,
+    /// The worker's name, processors and version, for the report.
+    pub worker_text: String,
+    /// Its state.
+    pub stage: ShardStage,
+    /// Why it failed or was lost; empty otherwise.
+    pub message: String,
+    /// Its keys for INSERT.
+    pub keys: KeyRange,
+    /// When it was given to the worker.
+    pub assigned: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// When its first operation was due.
+    pub first_operation: Option<Timestamp>,
+    /// The largest CPU share of any second of the measurement, in thousandths.
+    pub peak_cpu_permille: u32,
+    /// How uncertain the worker's clock was at its end.
+    pub clock_uncertainty: Option<Duration>,
+}
+
+/// Something that happened in a run; its sequence is given by the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEvent {
+    /// Counts from 1 without gaps, per run; 0 before it is stored.
+    pub sequence: i64,
+    /// When.
+    pub time: Timestamp,
+    /// What kind.
+    pub kind: RunEventKind,
+    /// In words.
+    pub message: String,
+    /// The shard; `None` when it concerns the whole run.
+    pub shard: Option<u32>,
+}
+
+/// The kinds of run event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RunEventKind {
+    /// The status changed.
+    Status,
+    /// The phase changed.
+    Phase,
+    /// A command was sent.
+    Control,
+    /// Something about a worker.
+    Worker,
+    /// Something went wrong.
+    Error,
+}
+
+impl RunEventKind {
+    /// The stable word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Status => "STATUS",
+            Self::Phase => "PHASE",
+            Self::Control => "CONTROL",
+            Self::Worker => "WORKER",
+            Self::Error => "ERROR",
+        }
+    }
+
+    /// The kind of a stable word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Status,
+            Self::Phase,
+            Self::Control,
+            Self::Worker,
+            Self::Error,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
+    }
+}
+
+/// A command as it is stored, before it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlEvent {
+    /// Counts from 1, per run.
+    pub sequence: i64,
+    /// When it takes effect, by the server's clock.
+    pub at: Timestamp,
+    /// What.
+    pub action: Action,
+}
+
+/// A phase of a run, as it was entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhaseTransition {
+    /// The phase.
+    pub phase: Phase,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A worker as the control plane knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// The worker's id.
+    pub id: WorkerId,
+    /// For people.
+    pub name: String,
+    /// Its state.
+    pub status: WorkerStatus,
+    /// Connections it is willing to hold.
+    pub capacity: u32,
+    /// Processors it may use.
+    pub processors: u32,
+    /// Free key-value pairs.
+    pub labels: BTreeMap<String, String>,
+    /// gauntlet's version.
+    pub version: String,
+    /// The run it serves.
+    pub run: Option<RunId>,
+    /// When it first attached.
+    pub attached: Timestamp,
+    /// Its last sign of life.
+    pub seen: Timestamp,
+    /// Microseconds to add to its clock to get the server's.
+    pub clock_offset_us: i64,
+    /// How wrong the offset may be; `None` before the first sample.
+    pub clock_uncertainty: Option<Duration>,
+}
+
+/// The states of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WorkerStatus {
+    /// Attached and free.
+    Idle,
+    /// Attached and serving a run.
+    Busy,
+    /// Its stream ended or its heartbeats stopped.
+    Lost,
+    /// It said goodbye.
+    Gone,
+}
+
+impl WorkerStatus {
+    /// The stable word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "IDLE",
+            Self::Busy => "BUSY",
+            Self::Lost => "LOST",
+            Self::Gone => "GONE",
+        }
+    }
+
+    /// The status of a stable word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Idle, Self::Busy, Self::Lost, Self::Gone]
+            .into_iter()
+            .find(|status| status.as_str() == word)
+    }
+}

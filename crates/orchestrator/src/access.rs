@@ -1,0 +1,95 @@
+//! How the control plane reaches a target, and who can open its password.
+
+use async_trait::async_trait;
+use gauntlet_model::{
+    session::KeyRange,
+    target::{Address, Dataset, Sealed, Secret},
+    template::Spec,
+};
+
+/// Where to log in and with what.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The target's address.
+    pub address: Address,
+    /// Its password.
+    pub password: Option<Secret>,
+}
+
+/// Why a target did not do what was asked. Every message is one sentence that
+/// names the target and says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// It does not answer.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It answers, and says no: login, database, table, column, statement.
+    #[error("{0}")]
+    Refused(String),
+    /// What was to be made is there already, with another content.
+    #[error("{0}")]
+    AlreadyExists(String),
+}
+
+/// What a target says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetVersion {
+    /// The database's own version text.
+    pub version: String,
+    /// From opening the connection to the answer, microseconds.
+    pub connect_us: i64,
+}
+
+/// How far a dataset is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Rows written so far.
+    pub rows: i64,
+    /// Whether the table was already there with the content asked for.
+    pub already_present: bool,
+}
+
+/// Reaches targets. Every call has a deadline of its own, loading aside.
+#[async_trait]
+pub trait TargetAccess: Send + Sync {
+    /// Connects, logs in, asks for the version.
+    async fn test(&self, login: &Login) -> Result<TargetVersion, AccessError>;
+    /// Whether every operation of a template can be prepared: tables, columns
+    /// and statements are there, keys of INSERT operations are 64-bit integers.
+    async fn check(&self, login: &Login, spec: &Spec) -> Result<TargetVersion, AccessError>;
+    /// One more than the largest key of a table; 1 when it is empty.
+    async fn next_free_key(
+        &self,
+        login: &Login,
+        table: &str,
+        key: &str,
+    ) -> Result<i64, AccessError>;
+    /// How many rows have a key in a range.
+    async fn count_keys(
+        &self,
+        login: &Login,
+        table: &str,
+        key: &str,
+        range: KeyRange,
+    ) -> Result<u64, AccessError>;
+    /// Makes and fills a table; `progress` is called now and then.
+    async fn load_dataset(
+        &self,
+        login: &Login,
+        dataset: &Dataset,
+        progress: &(dyn Fn(Loaded) + Send + Sync),
+    ) -> Result<Loaded, AccessError>;
+}
+
+/// A password cannot be opened: it was sealed with another key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the target's password cannot be opened: {0}")]
+pub struct BadSeal(pub String);
+
+/// Seals passwords for the store and opens them for a login.
+pub trait Vault: Send + Sync {
+    /// Seals a password.
+    fn seal(&self, secret: &Secret) -> Sealed;
+    /// Opens a sealed password.
+    fn open(&self, sealed: &Sealed) -> Result<Secret, BadSeal>;
+}

@@ -1,0 +1,343 @@
+//! The loop of one run: its only writer.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use gauntlet_model::{
+    id::{RunId, WorkerId},
+    lifecycle::{Effect, Event, ShardStage, Stage},
+    point::Points,
+    run::{Attempt, Run, RunEvent, RunEventKind},
+    session::{AttemptRef, ResumePoint, WorkerEvent},
+    time::Timestamp,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use crate::{
+    hub::Channel,
+    orchestrator::{ControlError, Shared},
+    registry::LOST_AFTER,
+};
+
+mod change;
+mod effects;
+mod ingest;
+mod setup;
+
+/// Requests that wait for a run's task; the callers wait with them.
+pub(crate) const CONTROL_QUEUE: usize = 32;
+/// Worker messages that wait for a run's task; past it their streams are not read.
+pub(crate) const UP_QUEUE: usize = 1024;
+/// How often liveness is checked, points are published and failed writes are tried again.
+const TICK: Duration = Duration::from_millis(250);
+/// After a restart of the control plane, how long workers may take to come back.
+const RETURN: Duration = Duration::from_secs(15);
+/// How long the store may take to give the run.
+const LOAD: Duration = Duration::from_secs(30);
+
+/// A request of a person.
+pub(crate) enum Control {
+    Start { reply: Reply },
+    Stop { message: String, reply: Reply },
+    Abort { message: String, reply: Reply },
+}
+
+type Reply = oneshot::Sender<Result<Run, ControlError>>;
+
+/// News of a worker.
+#[derive(Debug)]
+pub(crate) enum Upward {
+    Attached {
+        worker: WorkerId,
+        resume: Option<ResumePoint>,
+    },
+    Left {
+        worker: WorkerId,
+        message: String,
+    },
+    Event {
+        worker: WorkerId,
+        event: WorkerEvent,
+    },
+}
+
+/// What the loop wakes up for.
+enum Input {
+    Control(Control),
+    Up,
+    Report(Result<(), String>),
+    Deadline,
+    Tick,
+    Shutdown,
+}
+
+/// Runs the loop until the run is over, or has nothing to do, or the control
+/// plane ends.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    id: RunId,
+    mut control: mpsc::Receiver<Control>,
+    up: mpsc::Receiver<Upward>,
+) {
+    match Task::load(shared.clone(), id, up).await {
+        Ok(mut task) => task.serve(&mut control).await,
+        Err(error) => {
+            tracing::error!(run = %id, %error, "run not loaded");
+            let mut error = Some(error);
+            while let Ok(request) = control.try_recv() {
+                let error = error.take().unwrap_or(ControlError::NoSuchRun(id));
+                request.answer(Err(error));
+            }
+        }
+    }
+}
+
+impl Control {
+    fn answer(self, answer: Result<Run, ControlError>) {
+        let (Self::Start { reply } | Self::Stop { reply, .. } | Self::Abort { reply, .. }) = self;
+        // An error means that the caller has gone.
+        let _ = reply.send(answer);
+    }
+}
+
+struct Task {
+    shared: Arc<Shared>,
+    channel: Arc<Channel>,
+    run: Run,
+    attempts: Vec<Attempt>,
+    up: mpsc::Receiver<Upward>,
+    /// Taken from `up` and not yet dealt with; nothing more is taken until it is empty.
+    inbox: VecDeque<Upward>,
+    /// Events that could not be stored; tried again at each tick.
+    deferred: VecDeque<Event>,
+    /// By attempt: the sequence up to which intervals are stored without a gap.
+    stored: HashMap<AttemptRef, i64>,
+    points: Option<Points>,
+    /// By shard: the end of its newest interval.
+    measured_until: BTreeMap<u32, Timestamp>,
+    command_lateness: Duration,
+    target_version: String,
+    /// Before this instant nobody is called silent.
+    silence_from: Timestamp,
+    report: Option<JoinHandle<Result<(), String>>>,
+}
+
+impl Task {
+    async fn load(
+        shared: Arc<Shared>,
+        id: RunId,
+        up: mpsc::Receiver<Upward>,
+    ) -> Result<Self, ControlError> {
+        let stores = &shared.services.stores;
+        let reading = async {
+            let run = stores
+                .runs
+                .get(id)
+                .await?
+                .ok_or(ControlError::NoSuchRun(id))?;
+            let attempts = stores.runs.attempts(id).await?;
+            Ok::<_, ControlError>((run, attempts))
+        };
+        let (run, attempts) = tokio::time::timeout(LOAD, reading).await.map_err(|_| {
+            gauntlet_store::Error::Unavailable(format!("no answer within {} s", LOAD.as_secs()))
+        })??;
+        let channel = shared.hub.channel(id);
+        let now = shared.services.clock.now();
+        let mut task = Self {
+            channel,
+            up,
+            inbox: VecDeque::new(),
+            deferred: VecDeque::new(),
+            stored: HashMap::new(),
+            points: None,
+            measured_until: BTreeMap::new(),
+            command_lateness: Duration::ZERO,
+            target_version: String::new(),
+            silence_from: if run.status().is_active() {
+                now + RETURN
+            } else {
+                now
+            },
+            report: None,
+            shared,
+            run,
+            attempts,
+        };
+        task.take_up().await;
+        Ok(task)
+    }
+
+    /// Repairs what a restart may have left between a stored state and its effects.
+    async fn take_up(&mut self) {
+        if !self.run.status().is_active() {
+            return;
+        }
+        tracing::info!(run = %self.run.id, status = self.run.status().as_str(), "run taken up again");
+        if let Ok(login) = self.login().await {
+            for attempt in &self.attempts {
+                self.shared.keys.remember(&login.address, attempt.keys);
+            }
+        }
+        self.open_points();
+        if matches!(self.run.state.stage, Stage::Processing { .. }) {
+            self.perform(Effect::MakeReport).await;
+        }
+    }
+
+    async fn serve(&mut self, control: &mut mpsc::Receiver<Control>) {
+        let stop = self.shared.stop.clone();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let wake = self.until_deadline();
+            let input = tokio::select! {
+                biased;
+                () = stop.cancelled() => Input::Shutdown,
+                Some(request) = control.recv() => Input::Control(request),
+                made = join(&mut self.report), if self.report.is_some() => Input::Report(made),
+                () = tokio::time::sleep(wake.unwrap_or(TICK)), if wake.is_some() => Input::Deadline,
+                Some(first) = self.up.recv(), if self.inbox.is_empty() => {
+                    self.inbox.push_back(first);
+                    Input::Up
+                }
+                _ = tick.tick() => Input::Tick,
+            };
+            match input {
+                Input::Shutdown => return,
+                Input::Control(request) => self.control(request).await,
+                Input::Up => self.work_off().await,
+                Input::Report(made) => {
+                    self.report = None;
+                    let event = match made {
+                        Ok(()) => Event::ReportStored,
+                        Err(message) => Event::ReportFailed { message },
+                    };
+                    self.happen(event).await;
+                }
+                Input::Deadline => self.happen(Event::DeadlineReached).await,
+                Input::Tick => self.tick().await,
+            }
+            if !self.run.status().is_active() {
+                break;
+            }
+        }
+    }
+
+    /// How long until the state's deadline; `None` when it has none or while
+    /// an earlier event waits for the store.
+    fn until_deadline(&self) -> Option<Duration> {
+        if !self.deferred.is_empty() {
+            return None;
+        }
+        let now = self.now();
+        self.run
+            .state
+            .deadline()
+            .map(|deadline| deadline.since(now))
+    }
+
+    async fn control(&mut self, request: Control) {
+        let (answer, reply) = match request {
+            Control::Start { reply } => (self.start().await, reply),
+            Control::Stop { message, reply } => (self.apply(Event::Stop { message }).await, reply),
+            Control::Abort { message, reply } => {
+                (self.apply(Event::Abort { message }).await, reply)
+            }
+        };
+        // An error means that the caller has gone.
+        let _ = reply.send(answer.map(|()| self.run.clone()));
+    }
+
+    async fn tick(&mut self) {
+        while let Some(event) = self.deferred.pop_front() {
+            let before = self.deferred.len();
+            self.happen(event).await;
+            if self.deferred.len() > before {
+                return;
+            }
+        }
+        self.work_off().await;
+        self.publish_points();
+        self.look_for_silence().await;
+    }
+
+    /// Applies an event that nobody waits for. What the store cannot take now
+    /// is tried again at the next tick.
+    async fn happen(&mut self, event: Event) {
+        match self.apply(event.clone()).await {
+            Ok(()) => {}
+            Err(ControlError::Store(error)) => {
+                tracing::warn!(run = %self.run.id, event = event.verb(), %error, "not stored; tried again");
+                self.deferred.push_back(event);
+            }
+            Err(error) => tracing::warn!(run = %self.run.id, %error, "event refused"),
+        }
+    }
+
+    async fn look_for_silence(&mut self) {
+        let now = self.now();
+        for (index, shard) in self.run.state.shards.clone().into_iter().enumerate() {
+            if !shard.stage.is_live() {
+                continue;
+            }
+            let worker = self.shared.registry.get(shard.worker);
+            let seen = worker.as_ref().map_or(self.silence_from, |worker| {
+                worker.seen.max(self.silence_from)
+            });
+            let silent = now.since(seen);
+            if silent > LOST_AFTER {
+                let name = worker.map_or_else(|| shard.worker.to_string(), |worker| worker.name);
+                let message = format!(
+                    "worker {name} gave no sign of life for {:.1} s",
+                    silent.as_secs_f64()
+                );
+                let (shard, attempt) = (index as u32, shard.attempt);
+                self.happen(Event::WorkerLost {
+                    shard,
+                    attempt,
+                    message,
+                })
+                .await;
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.services.clock.now()
+    }
+
+    fn shard_of(&self, worker: WorkerId) -> Option<(u32, u32, ShardStage)> {
+        let shards = self.run.state.shards.iter().enumerate();
+        shards
+            .filter(|(_, shard)| shard.worker == worker)
+            .map(|(index, shard)| (index as u32, shard.attempt, shard.stage))
+            .next()
+    }
+
+    fn note(&self, kind: RunEventKind, shard: Option<u32>, message: String) -> RunEvent {
+        RunEvent {
+            sequence: 0,
+            time: self.now(),
+            kind,
+            message,
+            shard,
+        }
+    }
+}
+
+/// Waits for the report; without one, for ever.
+async fn join(report: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(), String> {
+    match report {
+        Some(handle) => match handle.await {
+            Ok(made) => made,
+            Err(error) => Err(format!("making the report failed: {error}")),
+        },
+        None => std::future::pending().await,
+    }
+}

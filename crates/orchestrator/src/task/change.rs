@@ -1,0 +1,178 @@
+//! From an event to a stored change.
+
+use gauntlet_model::{
+    lifecycle::{Action, Effect, Event, RunState, ShardStage, Stage},
+    run::{Attempt, ControlEvent, PhaseTransition, Run, RunEvent, RunEventKind},
+};
+use gauntlet_store::RunChange;
+
+use super::Task;
+use crate::orchestrator::ControlError;
+
+impl Task {
+    /// Folds an event, stores what changed, tells the watchers, performs the
+    /// effects. Nothing has changed when it fails.
+    pub(super) async fn apply(&mut self, event: Event) -> Result<(), ControlError> {
+        let problem = problem_of(&event);
+        let change = self.run.state.on(&self.run.timing(), event, self.now())?;
+        if change.state == self.run.state && change.effects.is_empty() {
+            return Ok(());
+        }
+        let attempts = self.moved_attempts(&change.state, problem.as_deref());
+        let stored = self.describe(change.state, &change.effects, &attempts, problem);
+        let revision = self.shared.services.stores.runs.advance(&stored).await?;
+        self.run = Run {
+            revision,
+            ..stored.run
+        };
+        self.attempts = attempts;
+        self.open_points();
+        self.channel.publish_state(self.run.clone().into());
+        for effect in change.effects {
+            self.perform(effect).await;
+        }
+        Ok(())
+    }
+
+    fn describe(
+        &self,
+        state: RunState,
+        effects: &[Effect],
+        attempts: &[Attempt],
+        problem: Option<String>,
+    ) -> RunChange {
+        let before = &self.run;
+        let starting = matches!(state.stage, Stage::Starting { .. }) && before.started.is_none();
+        let ended = match state.stage {
+            Stage::Done { at, .. } => Some(at),
+            _ => None,
+        };
+        let started = if starting {
+            Some(self.now())
+        } else {
+            before.started
+        };
+        let run = Run {
+            state,
+            started,
+            ended,
+            ..before.clone()
+        };
+        let changed: Vec<Attempt> = attempts
+            .iter()
+            .filter(|attempt| starting || !self.attempts.contains(attempt))
+            .cloned()
+            .collect();
+        let controls: Vec<ControlEvent> = effects.iter().filter_map(control).collect();
+
+        let mut events: Vec<RunEvent> = changed
+            .iter()
+            .map(|attempt| self.attempt_event(attempt))
+            .collect();
+        events.extend(
+            controls
+                .iter()
+                .map(|event| self.note(RunEventKind::Control, None, control_text(event))),
+        );
+        let mut phases = Vec::new();
+        if let (Some(phase), Some(at)) = (run.state.phase(), run.state.phase_started())
+            && before.state.phase() != Some(phase)
+        {
+            phases.push(PhaseTransition { phase, at });
+            events.push(self.note(RunEventKind::Phase, None, phase.as_str().to_owned()));
+        }
+        if before.status() != run.status() {
+            let why = run
+                .state
+                .end()
+                .map_or(String::new(), |end| format!(": {}", end.message));
+            let message = format!("{}{why}", run.status().as_str());
+            events.push(self.note(RunEventKind::Status, None, message));
+        }
+        if let Some(message) = problem.filter(|_| changed.is_empty()) {
+            events.push(self.note(RunEventKind::Error, None, message));
+        }
+        RunChange {
+            run,
+            attempts: changed,
+            controls,
+            phases,
+            events,
+        }
+    }
+
+    /// The attempts with the stages that the shards of `state` have.
+    fn moved_attempts(&self, state: &RunState, problem: Option<&str>) -> Vec<Attempt> {
+        let mut attempts = self.attempts.clone();
+        for attempt in &mut attempts {
+            let Some(shard) = state.shards.get(attempt.shard as usize) else {
+                continue;
+            };
+            if shard.attempt != attempt.number || shard.stage == attempt.stage {
+                continue;
+            }
+            attempt.stage = shard.stage;
+            if !shard.stage.is_live() {
+                attempt.ended = Some(self.now());
+                let worker = self.shared.registry.get(shard.worker);
+                attempt.clock_uncertainty = worker.and_then(|worker| worker.clock_uncertainty);
+            }
+            if matches!(shard.stage, ShardStage::Failed | ShardStage::Lost) {
+                let late = "the last results were not delivered in time";
+                problem.unwrap_or(late).clone_into(&mut attempt.message);
+            }
+        }
+        attempts
+    }
+
+    fn attempt_event(&self, attempt: &Attempt) -> RunEvent {
+        let stage = attempt.stage.as_str();
+        let (kind, message) = if attempt.message.is_empty() {
+            (
+                RunEventKind::Worker,
+                format!("{stage} on {}", attempt.worker_text),
+            )
+        } else {
+            (
+                RunEventKind::Error,
+                format!("{stage} on {}: {}", attempt.worker_text, attempt.message),
+            )
+        };
+        self.note(kind, Some(attempt.shard), message)
+    }
+}
+
+/// What an event says went wrong.
+fn problem_of(event: &Event) -> Option<String> {
+    match event {
+        Event::ShardFailed { message, .. }
+        | Event::WorkerLost { message, .. }
+        | Event::ReportFailed { message } => Some(message.clone()),
+        _ => None,
+    }
+}
+
+fn control(effect: &Effect) -> Option<ControlEvent> {
+    match effect {
+        Effect::Command {
+            sequence,
+            at,
+            action,
+        } => Some(ControlEvent {
+            sequence: *sequence,
+            at: *at,
+            action: *action,
+        }),
+        Effect::Assign | Effect::Release | Effect::MakeReport => None,
+    }
+}
+
+fn control_text(event: &ControlEvent) -> String {
+    let action = match event.action {
+        Action::Start(phase) => format!("START in {}", phase.as_str()),
+        Action::SetPhase(phase) => format!("SET_PHASE {}", phase.as_str()),
+        Action::Stop { drain_us: 0 } => "STOP at once".to_owned(),
+        Action::Stop { drain_us } => format!("STOP, drain within {} ms", drain_us / 1_000),
+    };
+    format!("command {}: {action}, at {} us", event.sequence, event.at.0)
+}

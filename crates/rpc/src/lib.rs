@@ -1,0 +1,68 @@
+//! The gRPC services: decode by `wire`, one call of the domain, encode by `wire`.
+//!
+//! What is more than that is apart from tonic: [`catalog`] makes and changes
+//! targets and templates, [`roster`] puts the list of workers together. A
+//! stream is a struct with an async `next`: it is driven by its reader, so a
+//! slow one skips states and makes nobody wait.
+
+pub mod catalog;
+mod load;
+mod metrics;
+mod pull;
+pub mod roster;
+mod runs;
+mod session;
+mod status;
+mod targets;
+mod templates;
+mod watch;
+mod workers;
+
+use std::{sync::Arc, time::Duration};
+
+use gauntlet_api::v1::{
+    run_service_server::RunServiceServer, target_service_server::TargetServiceServer,
+    template_service_server::TemplateServiceServer, worker_service_server::WorkerServiceServer,
+};
+use gauntlet_model::time::Clock;
+use gauntlet_orchestrator::{
+    Orchestrator,
+    access::{TargetAccess, Vault},
+};
+use gauntlet_store::Stores;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use uuid::Uuid;
+
+use crate::{runs::RunApi, targets::TargetApi, templates::TemplateApi, workers::WorkerApi};
+
+/// A stream that has been quiet for so long says that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// What the services stand on. Cheap to clone.
+#[derive(Clone)]
+pub struct Backend {
+    /// Runs runs and knows the workers.
+    pub orchestrator: Orchestrator,
+    /// Where everything is kept.
+    pub stores: Stores,
+    /// The way to the targets.
+    pub access: Arc<dyn TargetAccess>,
+    /// Seals and opens passwords.
+    pub vault: Arc<dyn Vault>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives ids that no other call gives: UUIDv7, so that they sort by creation.
+    pub ids: fn() -> Uuid,
+    /// Ends all streams: the control plane is shutting down.
+    pub stop: CancellationToken,
+}
+
+/// The four services of `gauntlet.v1`.
+#[must_use]
+pub fn routes(backend: &Backend) -> Routes {
+    Routes::new(RunServiceServer::new(RunApi(backend.clone())))
+        .add_service(TemplateServiceServer::new(TemplateApi(backend.clone())))
+        .add_service(TargetServiceServer::new(TargetApi(backend.clone())))
+        .add_service(WorkerServiceServer::new(WorkerApi(backend.clone())))
+}

@@ -1,0 +1,139 @@
+//! Where a store is.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+use sqlx::postgres::PgConnectOptions;
+
+/// Where a store is. It is printed without its password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL database: a URL, with the password if there is one.
+    Postgres(String),
+}
+
+/// Why a text is no [`Location`]. The text is not repeated: it may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadLocation {
+    /// Neither of the two kinds.
+    #[error("the store must be sqlite:PATH or postgres://USER@HOST:PORT/DATABASE")]
+    Kind,
+    /// No path, or one that is not a file's.
+    #[error("the store sqlite: needs the path of a file, like sqlite:data/gauntlet.db")]
+    Path,
+    /// Not a URL that PostgreSQL's clients understand.
+    #[error("the store's postgres URL cannot be read: {0}")]
+    Url(String),
+}
+
+impl Location {
+    /// Reads `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
+    pub fn parse(text: &str) -> Result<Self, BadLocation> {
+        match text.split_once(':') {
+            Some(("sqlite", path)) => {
+                let path = path.strip_prefix("//").unwrap_or(path);
+                if path.is_empty() || path.starts_with(':') {
+                    return Err(BadLocation::Path);
+                }
+                Ok(Self::Sqlite(PathBuf::from(path)))
+            }
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                PgConnectOptions::from_str(text)
+                    .map_err(|error| BadLocation::Url(error.to_string()))?;
+                Ok(Self::Postgres(text.to_owned()))
+            }
+            _ => Err(BadLocation::Kind),
+        }
+    }
+}
+
+impl FromStr for Location {
+    type Err = BadLocation;
+    fn from_str(text: &str) -> Result<Self, BadLocation> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            // Put together from what is known to be no secret, so that a
+            // password cannot slip through in a place that was not thought of.
+            Self::Postgres(url) => match PgConnectOptions::from_str(url) {
+                Ok(options) => write!(
+                    f,
+                    "postgres://{}@{}:{}/{}",
+                    options.get_username(),
+                    options.get_host(),
+                    options.get_port(),
+                    options.get_database().unwrap_or_default(),
+                ),
+                Err(_) => f.write_str("postgres:"),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Location({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_kinds_are_read() {
+        for (text, path) in [
+            ("sqlite:gauntlet.db", "gauntlet.db"),
+            ("sqlite:/var/lib/a b.db", "/var/lib/a b.db"),
+            ("sqlite:///var/lib/g.db", "/var/lib/g.db"),
+        ] {
+            let expected = Location::Sqlite(PathBuf::from(path));
+            assert_eq!(Location::parse(text), Ok(expected), "{text}");
+        }
+        for url in ["postgres://me@db:5433/bench", "postgresql://me:pw@db/bench"] {
+            assert_eq!(Location::parse(url), Ok(Location::Postgres(url.to_owned())));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for (text, expected) in [
+            ("", BadLocation::Kind),
+            ("gauntlet.db", BadLocation::Kind),
+            ("mysql://db/bench", BadLocation::Kind),
+            ("postgres:db", BadLocation::Kind),
+            ("sqlite:", BadLocation::Path),
+            ("sqlite://", BadLocation::Path),
+            ("sqlite::memory:", BadLocation::Path),
+        ] {
+            assert_eq!(Location::parse(text), Err(expected), "{text}");
+        }
+        let bad_port = Location::parse("postgres://me:secret@db:port/bench");
+        let Err(error @ BadLocation::Url(_)) = bad_port else {
+            panic!("{bad_port:?}");
+        };
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_password_is_never_printed() {
+        for url in [
+            "postgres://me:secret@db:5433/bench",
+            "postgres://me@db:5433/bench?password=secret",
+            "postgres://db:5433/bench?user=me&password=secret&application_name=secret",
+        ] {
+            let location = Location::parse(url).unwrap();
+            assert_eq!(location.to_string(), "postgres://me@db:5433/bench");
+            assert_eq!(
+                format!("{location:?}"),
+                "Location(postgres://me@db:5433/bench)"
+            );
+        }
+    }
+}

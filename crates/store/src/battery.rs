@@ -1,0 +1,64 @@
+//! The conformance battery: what every store must do, one named case each.
+//!
+//! [`battery!`](crate::battery!) makes one test per case for a store, so a
+//! failure names the case and the store. A case gets an empty store and fails
+//! by panicking.
+
+// A case is a test: it fails by panicking.
+#![allow(clippy::missing_panics_doc)]
+
+pub mod intervals;
+pub mod paging;
+pub mod reports;
+pub mod run_lists;
+pub mod runs;
+pub mod samples;
+pub mod targets;
+pub mod templates;
+pub mod workers;
+
+/// Makes one `#[tokio::test]` per case. The expression gives a future of
+/// `(Stores, keep)` with an empty store; `keep` is dropped after the case.
+#[macro_export]
+macro_rules! battery {
+    ($make:expr) => {
+        $crate::each_case! { ($make)
+            targets: kept_whole, name_taken, repeated_request, absent, password_apart, every_address,
+                listed_by_project_and_name, listed_while_others_insert;
+            templates: kept_whole, name_taken, repeated_request, absent, versions, lost_race,
+                every_variant, large_seeds, listed_by_project_and_name;
+            runs: kept_whole, name_taken, id_taken, repeated_request, absent, advanced,
+                what_a_run_is_made_from_stays, stale_revision_changes_nothing,
+                taken_command_changes_nothing, unknown_run, one_of_many_wins,
+                every_stage, every_end, every_attempt_stage, newest_attempt_counts, every_action,
+                commands_after_a_sequence, phases_in_their_order, events_without_gaps,
+                events_of_many_writers, events_by_page, every_event_kind, strange_texts;
+            run_lists: newest_first, equal_timestamps, listed_while_others_insert, below_a_project,
+                by_status, by_template, by_everything, changes_move_between_filters, only_active;
+            intervals: kept_whole, repeats_removed, repeats_within_one_call, all_or_none, absent,
+                large_counts, every_variant, contiguous, in_their_order, by_page, many_at_once,
+                of_many_writers;
+            reports: kept_whole, replaced, absent;
+            workers: kept_whole, replaced, every_status, listed_by_name, only_those_seen;
+        }
+    };
+}
+
+/// Spells out the tests of [`battery!`](crate::battery!).
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_case {
+    (($make:expr) $($subject:ident: $($case:ident),+ $(,)?;)+) => {$(
+        mod $subject {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let (stores, keep) = $make.await;
+                    $crate::battery::$subject::$case(stores).await;
+                    drop(keep);
+                }
+            )+
+        }
+    )+};
+}

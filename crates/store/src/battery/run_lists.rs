@@ -1,0 +1,293 @@
+//! How every store lists runs.
+
+use gauntlet_model::{
+    id::Name,
+    lifecycle::{End, ProcessingStatus, Stage, Status, StopReason},
+    run::Run,
+    time::Timestamp,
+};
+
+use super::{
+    paging::walk,
+    samples::{all, moved, name, run, runs_of, starting, stored},
+};
+use crate::{RunFilter, RunKey, Stores};
+
+fn key(run: &Run) -> RunKey {
+    (run.created, run.id)
+}
+
+/// A stored run with this instant of creation.
+async fn made(stores: &Stores, of: &str, called: &str, created_us: i64) -> Run {
+    let one = Run {
+        created: Timestamp(created_us),
+        ..run(of, called)
+    };
+    stored(stores, &one).await
+}
+
+/// The names of the runs that a filter finds, in the order of the list, whatever the page's size.
+async fn names(stores: &Stores, filter: &RunFilter) -> Vec<String> {
+    let whole = stores.runs.list(filter, all()).await.expect("a list");
+    for limit in [1, 2] {
+        let list = |page| stores.runs.list(filter, page);
+        assert_eq!(walk(limit, key, list, async |_| ()).await, whole);
+    }
+    whole.iter().map(|run| run.name.to_string()).collect()
+}
+
+/// Newest first.
+pub async fn newest_first(stores: Stores) {
+    for (called, created_us) in [("b", 20), ("d", 40), ("a", -10), ("c", 30)] {
+        made(&stores, "acme", called, created_us).await;
+    }
+    assert_eq!(names(&stores, &runs_of("acme")).await, ["d", "c", "b", "a"]);
+    assert_eq!(names(&stores, &runs_of("other")).await, [""; 0]);
+}
+
+/// Runs made in the same instant come by id, greatest first, over pages too.
+pub async fn equal_timestamps(stores: Stores) {
+    let mut expected = Vec::new();
+    for index in 0..12 {
+        expected.push(made(&stores, "acme", &format!("r{index}"), 1 + index / 5).await);
+    }
+    expected.sort_by_key(key);
+    expected.reverse();
+    for limit in [1, 3, 5, 12, 13] {
+        let filter = runs_of("acme");
+        let list = |page| stores.runs.list(&filter, page);
+        assert_eq!(walk(limit, key, list, async |_| ()).await, expected);
+    }
+}
+
+/// What was there before a walk is found exactly once, whatever comes
+/// meanwhile: newer, older and in the same instant.
+pub async fn listed_while_others_insert(stores: Stores) {
+    let mut before = Vec::new();
+    for index in 0..11 {
+        before.push(made(&stores, "acme", &format!("old-{index}"), 100).await);
+    }
+    before.reverse();
+    let filter = runs_of("acme");
+    let list = |page| stores.runs.list(&filter, page);
+    let mut found = walk(3, key, list, async |round| {
+        let mut writers = tokio::task::JoinSet::new();
+        for created_us in [99, 100, 101] {
+            let stores = stores.clone();
+            let called = format!("new-{round}-{created_us}");
+            writers.spawn(async move { made(&stores, "acme", &called, created_us).await });
+        }
+        writers.join_all().await;
+    })
+    .await;
+    let keys: Vec<RunKey> = found.iter().map(key).collect();
+    assert!(
+        keys.is_sorted_by(|one, next| one > next),
+        "in order, none twice: {keys:?}"
+    );
+    found.retain(|run| run.name.as_str().starts_with("old"));
+    assert_eq!(found, before);
+}
+
+/// A project's list holds what is below it, and nothing that is merely named like it.
+pub async fn below_a_project(stores: Stores) {
+    let places = [
+        "acme",
+        "acme/web",
+        "acme/web/prod",
+        "acme/web-2",
+        "acme-x",
+        "acme0",
+        "acmeweb",
+        "acm",
+    ];
+    for (created_us, of) in (1..).zip(places) {
+        made(&stores, of, &of.replace('/', "-in-"), created_us).await;
+    }
+    for (of, expected) in [
+        (
+            "acme",
+            &[
+                "acme-in-web-2",
+                "acme-in-web-in-prod",
+                "acme-in-web",
+                "acme",
+            ][..],
+        ),
+        ("acme/web", &["acme-in-web-in-prod", "acme-in-web"]),
+        ("acme/web/prod", &["acme-in-web-in-prod"]),
+        ("acme/web/test", &[]),
+        ("acm", &["acm"]),
+    ] {
+        assert_eq!(names(&stores, &runs_of(of)).await, expected, "{of}");
+    }
+}
+
+fn done(reason: StopReason) -> Stage {
+    Stage::Done {
+        at: Timestamp(1),
+        measured: None,
+        end: End {
+            reason,
+            message: String::new(),
+        },
+        processing: ProcessingStatus::Completed,
+    }
+}
+
+/// A stage of every status that a run can have today.
+fn stages() -> Vec<Stage> {
+    let (since, ends) = (Timestamp(1), Timestamp(2));
+    let cooldown = |reason| Stage::Cooldown {
+        since,
+        deadline: ends,
+        measured: None,
+        end: End {
+            reason,
+            message: String::new(),
+        },
+    };
+    vec![
+        Stage::Prepared,
+        starting(),
+        Stage::Warmup { since, ends },
+        Stage::Measurement { since, ends },
+        cooldown(StopReason::DurationElapsed),
+        cooldown(StopReason::UserStop),
+        done(StopReason::DurationElapsed),
+        done(StopReason::UserAbort),
+        done(StopReason::SetupError),
+    ]
+}
+
+/// Runs in every stage: the first in the first stage, and so on. `of_template`
+/// gives a run's template by its place.
+async fn in_every_stage(stores: &Stores, of_template: impl Fn(usize) -> Name) -> Vec<Run> {
+    let mut runs = Vec::new();
+    for (index, stage) in stages().into_iter().enumerate() {
+        let one = Run {
+            created: Timestamp(1 + index as i64 / 2),
+            template: of_template(index),
+            ..run("acme/web", &format!("r{index}"))
+        };
+        let mut change = moved(&stored(stores, &one).await, stage);
+        if change.run.status() != Status::Prepared {
+            change.run.revision = stores.runs.advance(&change).await.expect("a change");
+        }
+        runs.push(change.run);
+    }
+    runs.reverse();
+    runs
+}
+
+/// A filter by statuses finds those and no others; no status means all.
+pub async fn by_status(stores: Stores) {
+    let runs = in_every_stage(&stores, |_| name("mixed")).await;
+    let mut sets: Vec<Vec<Status>> = Status::ALL.iter().map(|status| vec![*status]).collect();
+    sets.push(vec![]);
+    sets.push(Status::ALL.to_vec());
+    sets.push(vec![Status::Failed, Status::Running, Status::Running]);
+    for statuses in sets {
+        let expected: Vec<&str> = runs
+            .iter()
+            .filter(|run| statuses.is_empty() || statuses.contains(&run.status()))
+            .map(|run| run.name.as_str())
+            .collect();
+        let filter = RunFilter {
+            statuses,
+            ..runs_of("acme")
+        };
+        assert_eq!(names(&stores, &filter).await, expected, "{filter:?}");
+    }
+}
+
+/// A filter by template finds the runs of all its versions.
+pub async fn by_template(stores: Stores) {
+    for (called, template, version) in [("r1", "a", 1), ("r2", "a-b", 1), ("r3", "a", 2)] {
+        let one = Run {
+            template: name(template),
+            template_version: version,
+            ..run("acme", called)
+        };
+        stored(&stores, &one).await;
+    }
+    for (template, expected) in [("a", &["r3", "r1"][..]), ("a-b", &["r2"]), ("b", &[])] {
+        let filter = RunFilter {
+            template: Some(name(template)),
+            ..runs_of("acme")
+        };
+        assert_eq!(names(&stores, &filter).await, expected, "{template}");
+    }
+}
+
+/// Filters narrow each other.
+pub async fn by_everything(stores: Stores) {
+    let of_template = |index: usize| {
+        name(if index.is_multiple_of(2) {
+            "even"
+        } else {
+            "odd"
+        })
+    };
+    let runs = in_every_stage(&stores, of_template).await;
+    made(&stores, "acme-x", "beside", 1).await;
+    for project in ["acme", "acme/web", "acme/other"] {
+        for template in [None, Some(name("even")), Some(name("odd"))] {
+            for statuses in [
+                vec![],
+                vec![Status::Running],
+                vec![Status::Prepared, Status::Failed, Status::Running],
+            ] {
+                let filter = RunFilter {
+                    statuses,
+                    template: template.clone(),
+                    ..runs_of(project)
+                };
+                let expected: Vec<&str> = runs
+                    .iter()
+                    .filter(|run| filter.project.covers(&run.project))
+                    .filter(|run| {
+                        filter
+                            .template
+                            .as_ref()
+                            .is_none_or(|name| *name == run.template)
+                    })
+                    .filter(|run| {
+                        filter.statuses.is_empty() || filter.statuses.contains(&run.status())
+                    })
+                    .map(|run| run.name.as_str())
+                    .collect();
+                assert_eq!(names(&stores, &filter).await, expected, "{filter:?}");
+            }
+        }
+    }
+}
+
+/// A run is found by the status that it has now.
+pub async fn changes_move_between_filters(stores: Stores) {
+    let one = made(&stores, "acme", "nightly", 1).await;
+    let with = |status| RunFilter {
+        statuses: vec![status],
+        ..runs_of("acme")
+    };
+    assert_eq!(names(&stores, &with(Status::Prepared)).await, ["nightly"]);
+    stores
+        .runs
+        .advance(&moved(&one, starting()))
+        .await
+        .expect("a change");
+    assert_eq!(names(&stores, &with(Status::Prepared)).await, [""; 0]);
+    assert_eq!(names(&stores, &with(Status::Starting)).await, ["nightly"]);
+}
+
+/// Runs that have a task, oldest first, of all projects; never others.
+pub async fn only_active(stores: Stores) {
+    let mut runs = in_every_stage(&stores, |_| name("mixed")).await;
+    let elsewhere = made(&stores, "other", "elsewhere", 0).await;
+    let mut change = moved(&elsewhere, starting());
+    change.run.revision = stores.runs.advance(&change).await.expect("a change");
+    runs.push(change.run);
+    runs.reverse();
+    runs.retain(|run| run.status().is_active());
+    assert_eq!(stores.runs.active().await, Ok(runs));
+}

@@ -1,0 +1,113 @@
+//! What every store of workers does.
+
+use std::collections::BTreeMap;
+
+use gauntlet_model::{
+    run::{Worker, WorkerStatus},
+    time::Timestamp,
+};
+
+use super::{
+    paging::walk,
+    samples::{all, worker},
+};
+use crate::{Stores, WorkerKey};
+
+const EVER: Timestamp = Timestamp(i64::MIN);
+
+fn key(worker: &Worker) -> WorkerKey {
+    (worker.name.clone(), worker.id)
+}
+
+async fn put(stores: &Stores, worker: &Worker) {
+    assert_eq!(stores.workers.put(worker).await, Ok(()));
+}
+
+/// What is read is what was stored, with and without what is optional.
+pub async fn kept_whole(stores: Stores) {
+    let full = worker("a");
+    let bare = Worker {
+        labels: BTreeMap::new(),
+        run: None,
+        clock_uncertainty: None,
+        ..worker("b")
+    };
+    put(&stores, &full).await;
+    put(&stores, &bare).await;
+    let listed = stores.workers.list(EVER, all()).await;
+    assert_eq!(listed, Ok(vec![full, bare]));
+}
+
+/// A worker that is there is replaced, its name too.
+pub async fn replaced(stores: Stores) {
+    let first = worker("a");
+    put(&stores, &first).await;
+    let second = Worker {
+        id: first.id,
+        run: None,
+        seen: Timestamp(99),
+        ..worker("b")
+    };
+    put(&stores, &second).await;
+    assert_eq!(stores.workers.list(EVER, all()).await, Ok(vec![second]));
+}
+
+/// Every status comes back.
+pub async fn every_status(stores: Stores) {
+    let mut one = worker("a");
+    for status in [
+        WorkerStatus::Idle,
+        WorkerStatus::Busy,
+        WorkerStatus::Lost,
+        WorkerStatus::Gone,
+    ] {
+        one.status = status;
+        put(&stores, &one).await;
+        assert_eq!(
+            stores.workers.list(EVER, all()).await,
+            Ok(vec![one.clone()])
+        );
+    }
+}
+
+/// By name as bytes, then by id; names may repeat, and other names may come meanwhile.
+pub async fn listed_by_name(stores: Stores) {
+    let names = [
+        "b", "B", "a b", "a", "a-b", "é", "z", "same", "same", "same", "", "50%_",
+    ];
+    let mut sorted: Vec<Worker> = names.iter().map(|called| worker(called)).collect();
+    for one in &sorted {
+        put(&stores, one).await;
+    }
+    sorted.sort_by_key(key);
+    for limit in [1, 2, 12, 13] {
+        let list = |page| stores.workers.list(EVER, page);
+        assert_eq!(walk(limit, key, list, async |_| ()).await, sorted);
+    }
+    let list = |page| stores.workers.list(EVER, page);
+    let mut found = walk(2, key, list, async |round| {
+        put(&stores, &worker(&format!("new {round}"))).await;
+        put(&stores, &worker("same")).await;
+    })
+    .await;
+    found.retain(|one| sorted.contains(one));
+    assert_eq!(found, sorted);
+}
+
+/// Only those seen at or after an instant.
+pub async fn only_those_seen(stores: Stores) {
+    for (called, seen_us) in [("a", 9), ("b", 10), ("c", 11), ("d", -1)] {
+        let one = Worker {
+            seen: Timestamp(seen_us),
+            ..worker(called)
+        };
+        put(&stores, &one).await;
+    }
+    let seen = stores
+        .workers
+        .list(Timestamp(10), all())
+        .await
+        .expect("a list");
+    let names: Vec<&str> = seen.iter().map(|worker| worker.name.as_str()).collect();
+    assert_eq!(names, ["b", "c"]);
+}

@@ -1,0 +1,34 @@
+//! The store in memory passes the battery, and the battery leaves no case out.
+
+use std::{fs, path::Path};
+
+gauntlet_store::battery!(async { (gauntlet_store::memory::stores(), ()) });
+
+/// A case that is written but not listed would never run.
+#[test]
+fn every_case_is_listed() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let listing = fs::read_to_string(sources.join("battery.rs")).unwrap();
+    for subject in [
+        "targets",
+        "templates",
+        "runs",
+        "run_lists",
+        "intervals",
+        "reports",
+        "workers",
+    ] {
+        let start = listing.find(&format!("{subject}: ")).unwrap();
+        let end = start + listing[start..].find(';').unwrap();
+        let listed: Vec<&str> = listing[start + subject.len() + 1..end]
+            .split(',')
+            .map(str::trim)
+            .collect();
+        let source = fs::read_to_string(sources.join(format!("battery/{subject}.rs"))).unwrap();
+        let written: Vec<&str> = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub async fn ")?.split('(').next())
+            .collect();
+        assert_eq!(listed, written, "cases of {subject}");
+    }
+}

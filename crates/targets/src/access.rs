@@ -1,0 +1,102 @@
+//! What a control plane asks a target. Each question opens one connection and is bounded in time.
+
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::dataset::{Dataset, Loaded};
+use crate::error::TargetError;
+use crate::statement::Statement;
+
+/// How long a question may take, connecting included.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long counting may take, which reads a part of the table.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const COUNT_WITHIN: Duration = Duration::from_mins(2);
+
+/// A target that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tested {
+    /// What the target says of itself, for example `PostgreSQL 15.18`.
+    pub version: String,
+    /// Time for one round trip on an open connection.
+    pub latency: Duration,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, as the database writes it.
+    pub kind: String,
+    /// Whether it can be NULL.
+    pub nullable: bool,
+}
+
+/// What a target knows of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableDescription {
+    /// The columns in their order.
+    pub columns: Vec<Column>,
+    /// The columns of the primary key, in the order of the key; empty without one.
+    pub primary_key: Vec<String>,
+    /// The database's own estimate of the number of rows, if it has one.
+    pub rows_estimate: Option<u64>,
+}
+
+/// Calls the same function of the module that the target belongs to.
+macro_rules! ask {
+    ($config:ident, $function:ident ( $($argument:expr),* )) => {
+        match $config {
+            #[cfg(feature = "sqlite")]
+            Config::Sqlite { path } => crate::sqlite::$function(path $(, $argument)*).await,
+            #[cfg(not(feature = "sqlite"))]
+            Config::Sqlite { .. } => Err(TargetError::NotBuilt { kind: "sqlite" }),
+            #[cfg(feature = "postgres")]
+            Config::Postgres { .. } => crate::postgres::$function($config $(, $argument)*).await,
+            #[cfg(not(feature = "postgres"))]
+            Config::Postgres { .. } => Err(TargetError::NotBuilt { kind: "postgres" }),
+        }
+    };
+}
+
+/// Connects and asks for the version.
+pub async fn test(config: &Config) -> Result<Tested, TargetError> {
+    ask!(config, test())
+}
+
+/// Describes a table (`table` or `schema.table`); `None` if there is none.
+pub async fn describe_table(config: &Config, table: &str) -> Result<Option<TableDescription>, TargetError> {
+    ask!(config, describe_table(table))
+}
+
+/// The highest key of a table; `None` if it is empty.
+pub async fn max_key(config: &Config, table: &str, key_column: &str) -> Result<Option<i64>, TargetError> {
+    ask!(config, max_key(table, key_column))
+}
+
+/// Counts the rows whose key is in `first..first + len`.
+pub async fn count_keys(config: &Config, table: &str, key_column: &str, first: i64, len: i64) -> Result<u64, TargetError> {
+    ask!(config, count_keys(table, key_column, first, len))
+}
+
+/// Prepares each statement; the error names the first operation that the target does not accept.
+pub async fn check_statements(config: &Config, statements: &[Statement]) -> Result<(), TargetError> {
+    ask!(config, check_statements(statements))
+}
+
+/// Creates and fills a table, all of it or nothing; tells `progress` how many rows have been written. A table that has
+/// the right columns and number of rows is left as it is. Dropping the future gives up and leaves nothing behind.
+pub async fn load_dataset(
+    config: &Config,
+    dataset: &Dataset,
+    progress: impl Fn(u64) + Send + Sync + 'static,
+) -> Result<Loaded, TargetError> {
+    ask!(config, load_dataset(dataset, Box::new(progress)))
+}
+
+/// Where loading reports the rows written so far.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) type Progress = Box<dyn Fn(u64) + Send + Sync>;

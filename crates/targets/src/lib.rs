@@ -1,0 +1,27 @@
+//! Databases as targets: drivers for the load engine, and the questions that a control plane asks a target.
+//!
+//! Load goes through [`start`]: it picks the driver, renders one SQL text per [`Statement`] and hands both to the engine.
+//! Everything else ([`test`], [`describe_table`], [`check_statements`], [`load_dataset`], …) opens one connection, asks,
+//! and is bounded in time. Each database is a module and a feature of its own.
+
+mod access;
+mod config;
+mod dataset;
+mod error;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod sql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod start;
+mod statement;
+
+pub use access::{
+    Column, TableDescription, Tested, check_statements, count_keys, describe_table, load_dataset, max_key, test,
+};
+pub use config::{Config, Secret};
+pub use dataset::{Dataset, Loaded};
+pub use error::TargetError;
+pub use sql::{Dialect, placeholders, sql_text};
+pub use start::start;
+pub use statement::{Class, Statement, StatementKind};

@@ -1,0 +1,79 @@
+//! PostgreSQL through `tokio-postgres`.
+
+mod admin;
+mod dataset;
+mod load;
+mod parameter;
+
+use std::time::Duration;
+
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use crate::config::Config;
+use crate::error::TargetError;
+
+pub(crate) use admin::{check_statements, count_keys, describe_table, max_key, test};
+pub(crate) use dataset::load_dataset;
+pub(crate) use load::start;
+
+/// How long opening a connection may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// The driver's configuration, with a limit on each statement that the server enforces.
+fn driver_config(config: &Config, statement_timeout: Duration) -> Result<tokio_postgres::Config, TargetError> {
+    let Config::Postgres { host, port, database, user, password, application_name } = config else {
+        return Err(TargetError::NotBuilt { kind: "postgres" });
+    };
+    let mut driver = tokio_postgres::Config::new();
+    driver.host(host).port(*port).dbname(database).user(user).application_name(application_name);
+    driver.connect_timeout(CONNECT_WITHIN);
+    driver.options(format!("-c statement_timeout={}", statement_timeout.as_millis().max(1)));
+    if let Some(password) = password {
+        driver.password(password.expose());
+    }
+    Ok(driver)
+}
+
+/// What an error means for a caller who asked about the target as a whole.
+fn target_error(config: &Config, error: &Error, within: Duration) -> TargetError {
+    let address = config.address();
+    let message = message(error);
+    match error.code() {
+        Some(code) if is_refusal_of_user(code) => authentication_failed(config, message),
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => TargetError::NoSuchDatabase { address },
+        Some(code) if *code == SqlState::QUERY_CANCELED => TargetError::Timeout { address, within },
+        Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS || *code == SqlState::CANNOT_CONNECT_NOW => {
+            TargetError::Unreachable { address, reason: message }
+        }
+        Some(_) => TargetError::Failed { address, message },
+        None if is_about_password(error) => authentication_failed(config, message),
+        None => TargetError::Unreachable { address, reason: message },
+    }
+}
+
+fn is_refusal_of_user(code: &SqlState) -> bool {
+    *code == SqlState::INVALID_PASSWORD || *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+}
+
+/// The driver itself notices that a password is asked for and none was given; it has no code for that.
+fn is_about_password(error: &Error) -> bool {
+    let text = message(error);
+    text.contains("password missing") || text.contains("authentication")
+}
+
+fn authentication_failed(config: &Config, reason: String) -> TargetError {
+    let user = if let Config::Postgres { user, .. } = config { user.clone() } else { String::new() };
+    TargetError::AuthenticationFailed { address: config.address(), user, reason }
+}
+
+/// One sentence: what the server said, or the driver and its cause.
+fn message(error: &Error) -> String {
+    if let Some(error) = error.as_db_error() {
+        return error.message().to_owned();
+    }
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,6 @@
+//! The drivers against real databases: embedded files, and a private PostgreSQL on loopback.
+
+mod postgres;
+mod sqlite;
+mod stall;
+mod support;

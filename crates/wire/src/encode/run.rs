@@ -1,0 +1,181 @@
+//! Runs and what is recorded of them.
+
+use gauntlet_api::v1 as pb;
+use gauntlet_model::{
+    lifecycle::{Phase, ProcessingStatus, ShardStage, Status, StopReason},
+    run::{Attempt, Run, RunEvent, RunEventKind},
+    session::KeyRange,
+    time::Timestamp,
+};
+
+use super::instant;
+
+/// A run, as it is at the server's `now`.
+#[must_use]
+pub fn run(run: &Run, now: Timestamp) -> pb::Run {
+    pb::Run {
+        spec: Some(super::spec(&run.spec)),
+        ..run_for_list(run, now)
+    }
+}
+
+/// A run without its description, as lists give it.
+#[must_use]
+pub fn run_for_list(run: &Run, now: Timestamp) -> pb::Run {
+    let state = &run.state;
+    let end = state.end();
+    let ready = state.shards.iter().filter(|shard| is_ready(shard.stage));
+    pb::Run {
+        run_id: run.id.to_string(),
+        project: run.project.to_string(),
+        name: run.name.to_string(),
+        template: run.template.to_string(),
+        template_version: run.template_version,
+        spec: None,
+        status: status(run.status()).into(),
+        phase: optional_phase(state.phase()).into(),
+        phase_started_us: instant(state.phase_started()),
+        phase_ends_us: instant(state.phase_ends()),
+        stop_reason: end
+            .map_or(pb::StopReason::Unspecified, |end| stop_reason(end.reason))
+            .into(),
+        stop_message: end.map_or_else(String::new, |end| end.message.clone()),
+        processing: processing(state.processing()).into(),
+        revision: run.revision,
+        labels: run.labels.clone().into_iter().collect(),
+        created_us: run.created.0,
+        started_us: instant(run.started),
+        ended_us: instant(run.ended),
+        server_time_us: now.0,
+        shards_ready: ready.count() as u32,
+        shards_total: run.spec.workers,
+    }
+}
+
+/// Whether a shard is ready or beyond, and neither failed nor lost.
+fn is_ready(stage: ShardStage) -> bool {
+    matches!(
+        stage,
+        ShardStage::Ready | ShardStage::Running | ShardStage::Finished
+    )
+}
+
+/// A run's shards with their attempts, from all its attempts in any order.
+#[must_use]
+pub fn shards(attempts: &[Attempt]) -> Vec<pb::Shard> {
+    let mut sorted: Vec<&Attempt> = attempts.iter().collect();
+    sorted.sort_by_key(|attempt| (attempt.shard, attempt.number));
+    sorted
+        .chunk_by(|one, other| one.shard == other.shard)
+        .map(|tries| pb::Shard {
+            index: tries[0].shard,
+            status: attempt_status(tries[tries.len() - 1].stage).into(),
+            attempts: tries.iter().map(|tried| attempt(tried)).collect(),
+        })
+        .collect()
+}
+
+/// One worker's try at a shard.
+#[must_use]
+pub fn attempt(attempt: &Attempt) -> pb::Attempt {
+    pb::Attempt {
+        number: attempt.number,
+        worker_id: attempt.worker.to_string(),
+        status: attempt_status(attempt.stage).into(),
+        message: attempt.message.clone(),
+        keys: Some(key_range(attempt.keys)),
+        assigned_us: attempt.assigned.0,
+        ended_us: instant(attempt.ended),
+        first_operation_us: instant(attempt.first_operation),
+    }
+}
+
+/// Something that happened in a run.
+#[must_use]
+pub fn run_event(event: &RunEvent) -> pb::RunEvent {
+    let kind = match event.kind {
+        RunEventKind::Status => pb::RunEventKind::Status,
+        RunEventKind::Phase => pb::RunEventKind::Phase,
+        RunEventKind::Control => pb::RunEventKind::Control,
+        RunEventKind::Worker => pb::RunEventKind::Worker,
+        RunEventKind::Error => pb::RunEventKind::Error,
+    };
+    pb::RunEvent {
+        sequence: event.sequence,
+        time_us: event.time.0,
+        kind: kind.into(),
+        message: event.message.clone(),
+        shard: event.shard,
+    }
+}
+
+pub(crate) fn key_range(keys: KeyRange) -> pb::KeyRange {
+    pb::KeyRange {
+        first: keys.first,
+        length: keys.length,
+    }
+}
+
+/// A status.
+#[must_use]
+pub fn status(status: Status) -> pb::RunStatus {
+    match status {
+        Status::Prepared => pb::RunStatus::Prepared,
+        Status::Starting => pb::RunStatus::Starting,
+        Status::Running => pb::RunStatus::Running,
+        Status::Stopping => pb::RunStatus::Stopping,
+        Status::Cancelling => pb::RunStatus::Cancelling,
+        Status::Completed => pb::RunStatus::Completed,
+        Status::Stopped => pb::RunStatus::Stopped,
+        Status::Cancelled => pb::RunStatus::Cancelled,
+        Status::Failed => pb::RunStatus::Failed,
+    }
+}
+
+/// A phase.
+#[must_use]
+pub fn phase(phase: Phase) -> pb::RunPhase {
+    match phase {
+        Phase::Preparing => pb::RunPhase::Preparing,
+        Phase::Warmup => pb::RunPhase::Warmup,
+        Phase::Measurement => pb::RunPhase::Measurement,
+        Phase::Cooldown => pb::RunPhase::Cooldown,
+        Phase::Processing => pb::RunPhase::Processing,
+        Phase::Done => pb::RunPhase::Done,
+    }
+}
+
+fn optional_phase(known: Option<Phase>) -> pb::RunPhase {
+    known.map_or(pb::RunPhase::Unspecified, phase)
+}
+
+fn stop_reason(reason: StopReason) -> pb::StopReason {
+    match reason {
+        StopReason::DurationElapsed => pb::StopReason::DurationElapsed,
+        StopReason::UserStop => pb::StopReason::UserStop,
+        StopReason::WorkerLost => pb::StopReason::WorkerLost,
+        StopReason::SetupError => pb::StopReason::SetupError,
+        StopReason::UserAbort => pb::StopReason::UserAbort,
+    }
+}
+
+fn processing(status: ProcessingStatus) -> pb::ProcessingStatus {
+    match status {
+        ProcessingStatus::Pending => pb::ProcessingStatus::Pending,
+        ProcessingStatus::Running => pb::ProcessingStatus::Running,
+        ProcessingStatus::Completed => pb::ProcessingStatus::Completed,
+        ProcessingStatus::Failed => pb::ProcessingStatus::Failed,
+        ProcessingStatus::Skipped => pb::ProcessingStatus::Skipped,
+    }
+}
+
+fn attempt_status(stage: ShardStage) -> pb::AttemptStatus {
+    match stage {
+        ShardStage::Assigned => pb::AttemptStatus::Assigned,
+        ShardStage::Ready => pb::AttemptStatus::Ready,
+        ShardStage::Running => pb::AttemptStatus::Running,
+        ShardStage::Finished => pb::AttemptStatus::Finished,
+        ShardStage::Failed => pb::AttemptStatus::Failed,
+        ShardStage::Lost => pb::AttemptStatus::Lost,
+    }
+}

@@ -1,0 +1,34 @@
+//! Workers, as `WorkerService` answers them.
+
+use gauntlet_api::v1 as pb;
+use gauntlet_model::run::{Worker, WorkerStatus};
+
+use super::uncertainty;
+
+/// A worker.
+#[must_use]
+pub fn worker(worker: &Worker) -> pb::Worker {
+    pb::Worker {
+        worker_id: worker.id.to_string(),
+        name: worker.name.clone(),
+        status: status(worker.status).into(),
+        capacity: worker.capacity,
+        processors: worker.processors,
+        labels: worker.labels.clone().into_iter().collect(),
+        version: worker.version.clone(),
+        run_id: worker.run.map_or_else(String::new, |run| run.to_string()),
+        attached_us: worker.attached.0,
+        seen_us: worker.seen.0,
+        clock_offset_us: worker.clock_offset_us,
+        clock_uncertainty_us: uncertainty(worker.clock_uncertainty),
+    }
+}
+
+fn status(status: WorkerStatus) -> pb::WorkerStatus {
+    match status {
+        WorkerStatus::Idle => pb::WorkerStatus::Idle,
+        WorkerStatus::Busy => pb::WorkerStatus::Busy,
+        WorkerStatus::Lost => pb::WorkerStatus::Lost,
+        WorkerStatus::Gone => pb::WorkerStatus::Gone,
+    }
+}

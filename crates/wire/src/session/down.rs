@@ -1,0 +1,230 @@
+//! Down: what the control plane says.
+
+use gauntlet_api::v1 as pb;
+use gauntlet_model::{
+    lifecycle::{Action, Phase},
+    session::{Assign, Command, ControlMessage, KeyRange, Welcome},
+    time::micros,
+};
+use pb::control_message::Message as M;
+
+use super::{attempt, attempt_of, encode_attempt, instant, length, sequence};
+use crate::{
+    Violations, decode, encode,
+    fields::{Fields, read},
+};
+
+/// A control message of a session's generation.
+#[must_use]
+pub fn encode_control(generation: u64, message: &ControlMessage) -> pb::ControlMessage {
+    let message = match message {
+        ControlMessage::Welcome(welcome) => M::Welcome(pb::Welcome {
+            protocol: welcome.protocol,
+            session_generation: welcome.generation,
+            heartbeat_period_us: micros(welcome.heartbeat_period),
+            server_time_us: welcome.now.0,
+        }),
+        ControlMessage::Assign(assign) => M::Assign(encode_assign(assign)),
+        ControlMessage::Command(command) => M::Command(encode_command(command)),
+        ControlMessage::IntervalsAck { attempt, sequence } => M::IntervalsAck(pb::IntervalsAck {
+            attempt: Some(encode_attempt(*attempt)),
+            sequence: *sequence,
+        }),
+        ControlMessage::Release { attempt } => M::Release(pb::Release {
+            attempt: Some(encode_attempt(*attempt)),
+        }),
+        ControlMessage::HeartbeatReply {
+            sent,
+            received,
+            replied,
+        } => M::HeartbeatReply(pb::HeartbeatReply {
+            sent_us: sent.0,
+            received_us: received.0,
+            replied_us: replied.0,
+        }),
+    };
+    pb::ControlMessage {
+        session_generation: generation,
+        message: Some(message),
+    }
+}
+
+fn encode_assign(assign: &Assign) -> pb::Assign {
+    let address = encode::address(&assign.address, assign.password.as_ref());
+    pb::Assign {
+        run_id: assign.attempt.run.to_string(),
+        run_name: assign.run_name.to_string(),
+        spec: Some(encode::spec(&assign.spec)),
+        target: Some(pb::Target {
+            address: Some(address),
+            ..pb::Target::default()
+        }),
+        shard: assign.attempt.shard,
+        shards: assign.shards,
+        attempt: assign.attempt.attempt,
+        keys: Some(encode::key_range(assign.keys)),
+    }
+}
+
+fn encode_command(command: &Command) -> pb::Command {
+    use pb::command::Action as A;
+    let action = match command.action {
+        Action::Start(phase) => A::Start(pb::StartCommand {
+            phase: encode::phase(phase).into(),
+        }),
+        Action::SetPhase(phase) => A::SetPhase(pb::SetPhaseCommand {
+            phase: encode::phase(phase).into(),
+        }),
+        Action::Stop { drain_us } => A::Stop(pb::StopCommand { drain_us }),
+    };
+    pb::Command {
+        attempt: Some(encode_attempt(command.attempt)),
+        sequence: command.sequence,
+        at_us: command.at.0,
+        action: Some(action),
+    }
+}
+
+/// A control message with the generation of the session that it is of.
+pub fn decode_control(message: pb::ControlMessage) -> Result<(u64, ControlMessage), Violations> {
+    let generation = message.session_generation;
+    read(
+        |fields| match fields.required("message", message.message)? {
+            M::Welcome(message) => welcome(&mut fields.child("welcome"), &message),
+            M::Assign(message) => assign(&mut fields.child("assign"), message)
+                .map(|assign| ControlMessage::Assign(Box::new(assign))),
+            M::Command(message) => {
+                command(&mut fields.child("command"), message).map(ControlMessage::Command)
+            }
+            M::IntervalsAck(message) => {
+                let mut fields = fields.child("intervals_ack");
+                let attempt = attempt(&mut fields, message.attempt);
+                let sequence = sequence(&mut fields, "sequence", message.sequence, 0);
+                Some(ControlMessage::IntervalsAck {
+                    attempt: attempt?,
+                    sequence: sequence?,
+                })
+            }
+            M::Release(message) => attempt(&mut fields.child("release"), message.attempt)
+                .map(|attempt| ControlMessage::Release { attempt }),
+            M::HeartbeatReply(message) => {
+                heartbeat_reply(&mut fields.child("heartbeat_reply"), message)
+            }
+        },
+    )
+    .map(|message| (generation, message))
+}
+
+fn welcome(fields: &mut Fields<'_>, welcome: &pb::Welcome) -> Option<ControlMessage> {
+    if welcome.protocol == 0 {
+        fields.add("protocol", "must be at least 1");
+    }
+    let period = length(fields, "heartbeat_period_us", welcome.heartbeat_period_us);
+    if period.is_some_and(|period| period.is_zero()) {
+        fields.add("heartbeat_period_us", "must be greater than 0");
+    }
+    let now = instant(fields, "server_time_us", welcome.server_time_us);
+    Some(ControlMessage::Welcome(Welcome {
+        protocol: welcome.protocol,
+        generation: welcome.session_generation,
+        heartbeat_period: period?,
+        now: now?,
+    }))
+}
+
+fn assign(fields: &mut Fields<'_>, assign: pb::Assign) -> Option<Assign> {
+    let attempt = attempt_of(fields, &assign.run_id, assign.shard, assign.attempt);
+    let run_name = fields.name("run_name", assign.run_name);
+    if assign.shard >= assign.shards {
+        let message = format!(
+            "must be above shard ({}), it is {}",
+            assign.shard, assign.shards
+        );
+        fields.add("shards", message);
+    }
+    let spec = fields
+        .required("spec", assign.spec)
+        .and_then(|spec| decode::spec(&mut fields.child("spec"), spec));
+    let target = fields
+        .required("target", assign.target)
+        .and_then(|target| decode::address(&mut fields.child("target"), target.address));
+    let keys = fields
+        .required("keys", assign.keys)
+        .and_then(|keys| key_range(&mut fields.child("keys"), keys));
+    let (address, password) = target?;
+    Some(Assign {
+        attempt: attempt?,
+        run_name: run_name?,
+        spec: spec?,
+        address,
+        password,
+        shards: assign.shards,
+        keys: keys?,
+    })
+}
+
+fn key_range(fields: &mut Fields<'_>, keys: pb::KeyRange) -> Option<KeyRange> {
+    if keys.length < 0 {
+        fields.add("length", "must not be negative");
+        return None;
+    }
+    if keys.first.checked_add(keys.length).is_none() {
+        fields.add("length", "must leave the last key within 64 bits");
+        return None;
+    }
+    Some(KeyRange {
+        first: keys.first,
+        length: keys.length,
+    })
+}
+
+fn command(fields: &mut Fields<'_>, command: pb::Command) -> Option<Command> {
+    let attempt = attempt(fields, command.attempt);
+    let sequence = sequence(fields, "sequence", command.sequence, 1);
+    let at = instant(fields, "at_us", command.at_us);
+    let action = fields
+        .required("action", command.action)
+        .and_then(|given| action(fields, given));
+    Some(Command {
+        attempt: attempt?,
+        sequence: sequence?,
+        at: at?,
+        action: action?,
+    })
+}
+
+fn action(fields: &mut Fields<'_>, action: pb::command::Action) -> Option<Action> {
+    use pb::command::Action as A;
+    match action {
+        A::Start(start) => load_phase(&mut fields.child("start"), start.phase).map(Action::Start),
+        A::SetPhase(set) => {
+            load_phase(&mut fields.child("set_phase"), set.phase).map(Action::SetPhase)
+        }
+        A::Stop(stop) => {
+            let drain = length(&mut fields.child("stop"), "drain_us", stop.drain_us)?;
+            Some(Action::stop(drain))
+        }
+    }
+}
+
+/// A phase that a worker can be told to enter.
+fn load_phase(fields: &mut Fields<'_>, number: i32) -> Option<Phase> {
+    let phase = fields.choice("phase", number, decode::phase)?;
+    if !matches!(phase, Phase::Warmup | Phase::Measurement) {
+        let message = format!("must be WARMUP or MEASUREMENT, it is {}", phase.as_str());
+        fields.add("phase", message);
+        return None;
+    }
+    Some(phase)
+}
+
+fn heartbeat_reply(fields: &mut Fields<'_>, reply: pb::HeartbeatReply) -> Option<ControlMessage> {
+    let sent = instant(fields, "sent_us", reply.sent_us);
+    let received = instant(fields, "received_us", reply.received_us);
+    let replied = instant(fields, "replied_us", reply.replied_us);
+    Some(ControlMessage::HeartbeatReply {
+        sent: sent?,
+        received: received?,
+        replied: replied?,
+    })
+}

@@ -1,0 +1,372 @@
+//! Every message survives both ways, and nonsense is refused by its field.
+
+use std::time::Duration;
+
+use gauntlet_model::{
+    id::{Name, WorkerId},
+    interval::{
+        Encoded, ErrorClass, ErrorCount, Interval, Latencies, OperationInterval, empty_histogram,
+    },
+    lifecycle::{Action, Phase},
+    session::{
+        Assign, Command, ControlMessage, Heartbeat, Hello, KeyRange, ResumePoint, ShardTotals,
+        Welcome, WorkerEvent,
+    },
+    target::{Address, Secret},
+};
+use uuid::Uuid;
+
+use super::*;
+use crate::encode::tests::a_simple_spec;
+
+fn an_attempt() -> AttemptRef {
+    AttemptRef {
+        run: RunId(Uuid::from_u128(5)),
+        shard: 1,
+        attempt: 2,
+    }
+}
+
+fn latencies(values: &[u64]) -> Latencies {
+    let mut histogram = empty_histogram();
+    for value in values {
+        histogram.record(*value).unwrap();
+    }
+    let encoded = Encoded::from_histogram(&histogram);
+    Latencies {
+        response: encoded.clone(),
+        service: encoded.clone(),
+        lag: encoded,
+        rows: values.len() as u64,
+    }
+}
+
+fn an_interval() -> Interval {
+    Interval {
+        attempt: an_attempt(),
+        sequence: 3,
+        start: Timestamp(1_000_000),
+        end: Timestamp(2_000_000),
+        operations: vec![OperationInterval {
+            operation: 1,
+            phase: Phase::Measurement,
+            succeeded: latencies(&[1_000, 2_000_000]),
+            failed: Latencies::default(),
+            cut: 1,
+            dropped: 2,
+        }],
+        errors: vec![ErrorCount {
+            operation: 1,
+            phase: Phase::Warmup,
+            class: ErrorClass::Constraint,
+            code: "23505".into(),
+            message: "duplicate key".into(),
+            count: 4,
+        }],
+        in_flight: 5,
+        backlog: 6,
+    }
+}
+
+fn a_hello(resume: Option<ResumePoint>) -> Hello {
+    Hello {
+        protocol_min: 1,
+        protocol_max: 1,
+        worker: WorkerId(Uuid::from_u128(9)),
+        name: "host".into(),
+        capacity: 100,
+        labels: [("zone".to_owned(), "a".to_owned())].into(),
+        processors: 2,
+        version: "0.1.0".into(),
+        resume,
+    }
+}
+
+fn a_heartbeat(clock_uncertainty: Option<Duration>) -> Heartbeat {
+    Heartbeat {
+        sent: Timestamp(77),
+        clock_offset_us: -12,
+        clock_uncertainty,
+        cpu: 0.25,
+        memory_bytes: 1 << 24,
+        in_flight: 3,
+        backlog: 4,
+    }
+}
+
+#[test]
+fn every_event_of_a_worker_survives() {
+    let attempt = an_attempt();
+    let resume = ResumePoint {
+        attempt,
+        last_command: 0,
+    };
+    for event in [
+        WorkerEvent::Hello(a_hello(None)),
+        WorkerEvent::Hello(a_hello(Some(resume))),
+        WorkerEvent::Ready {
+            attempt,
+            target_version: "PostgreSQL 15".into(),
+        },
+        WorkerEvent::Heartbeat(a_heartbeat(None)),
+        WorkerEvent::Heartbeat(a_heartbeat(Some(Duration::from_micros(150)))),
+        WorkerEvent::Ack {
+            attempt,
+            sequence: 1,
+            late: Duration::from_micros(8),
+        },
+        WorkerEvent::PhaseEntered {
+            attempt,
+            phase: Phase::Cooldown,
+            at: Timestamp(6),
+        },
+        WorkerEvent::Interval(Box::new(an_interval())),
+        WorkerEvent::ShardFinished(ShardTotals {
+            attempt,
+            intervals: 3,
+            operations: 12,
+            first_operation: None,
+            peak_cpu: 0.5,
+        }),
+        WorkerEvent::ShardFailed {
+            attempt,
+            message: "the target went away".into(),
+        },
+        WorkerEvent::Goodbye {
+            message: String::new(),
+        },
+    ] {
+        assert_eq!(decode_worker(encode_worker(&event)), Ok(event));
+    }
+}
+
+#[test]
+fn every_control_message_survives_with_its_generation() {
+    let attempt = an_attempt();
+    let assign = Assign {
+        attempt,
+        run_name: Name::new("run").unwrap(),
+        spec: a_simple_spec(),
+        address: Address::Postgres {
+            host: "h".into(),
+            port: 5_432,
+            database: "d".into(),
+            user: "u".into(),
+        },
+        password: Some(Secret::new("pw".into())),
+        shards: 2,
+        keys: KeyRange {
+            first: 1_000,
+            length: 500,
+        },
+    };
+    let command = |action| {
+        ControlMessage::Command(Command {
+            attempt,
+            sequence: 1,
+            at: Timestamp(5),
+            action,
+        })
+    };
+    for message in [
+        ControlMessage::Welcome(Welcome {
+            protocol: 1,
+            generation: 3,
+            heartbeat_period: Duration::from_secs(1),
+            now: Timestamp(9),
+        }),
+        ControlMessage::Assign(Box::new(assign.clone())),
+        ControlMessage::Assign(Box::new(Assign {
+            address: Address::Sqlite {
+                path: "/tmp/x.db".into(),
+            },
+            password: None,
+            ..assign
+        })),
+        command(Action::Start(Phase::Warmup)),
+        command(Action::SetPhase(Phase::Measurement)),
+        command(Action::Stop { drain_us: 0 }),
+        ControlMessage::IntervalsAck {
+            attempt,
+            sequence: 0,
+        },
+        ControlMessage::Release { attempt },
+        ControlMessage::HeartbeatReply {
+            sent: Timestamp(1),
+            received: Timestamp(2),
+            replied: Timestamp(3),
+        },
+    ] {
+        assert_eq!(
+            decode_control(encode_control(3, &message)),
+            Ok((3, message))
+        );
+    }
+}
+
+fn refused_up(message: pb::worker_message::Message, expected: &[&str]) {
+    let message = pb::WorkerMessage {
+        message: Some(message),
+    };
+    let found = decode_worker(message).unwrap_err().0;
+    let fields: Vec<&str> = found.iter().map(|found| found.field.as_str()).collect();
+    assert_eq!(fields, expected, "{found:?}");
+}
+
+fn refused_down(message: pb::control_message::Message, expected: &[&str]) {
+    let message = pb::ControlMessage {
+        session_generation: 1,
+        message: Some(message),
+    };
+    let found = decode_control(message).unwrap_err().0;
+    let fields: Vec<&str> = found.iter().map(|found| found.field.as_str()).collect();
+    assert_eq!(fields, expected, "{found:?}");
+}
+
+#[test]
+fn empty_messages_of_a_worker_name_what_is_missing() {
+    use pb::worker_message::Message as M;
+    let empty = decode_worker(pb::WorkerMessage::default()).unwrap_err();
+    assert_eq!(empty.to_string(), "message: is required");
+    refused_up(
+        M::Hello(pb::Hello::default()),
+        &[
+            "hello.protocol_min",
+            "hello.worker_id",
+            "hello.name",
+            "hello.capacity",
+        ],
+    );
+    refused_up(M::Ready(pb::Ready::default()), &["ready.attempt"]);
+    refused_up(
+        M::Ready(pb::Ready {
+            attempt: Some(pb::AttemptRef::default()),
+            ..pb::Ready::default()
+        }),
+        &["ready.attempt.run_id", "ready.attempt.attempt"],
+    );
+    refused_up(
+        M::Heartbeat(pb::Heartbeat::default()),
+        &["heartbeat.sent_us"],
+    );
+    refused_up(M::Ack(pb::Ack::default()), &["ack.attempt", "ack.sequence"]);
+    refused_up(
+        M::PhaseEntered(pb::PhaseEntered::default()),
+        &[
+            "phase_entered.attempt",
+            "phase_entered.phase",
+            "phase_entered.at_us",
+        ],
+    );
+    refused_up(
+        M::Interval(pb::Interval::default()),
+        &[
+            "interval.attempt",
+            "interval.sequence",
+            "interval.start_us",
+            "interval.end_us",
+        ],
+    );
+    refused_up(
+        M::ShardFinished(pb::ShardFinished::default()),
+        &["shard_finished.attempt"],
+    );
+    refused_up(
+        M::ShardFailed(pb::ShardFailed::default()),
+        &["shard_failed.attempt"],
+    );
+}
+
+#[test]
+fn empty_control_messages_name_what_is_missing() {
+    use pb::control_message::Message as M;
+    assert!(decode_control(pb::ControlMessage::default()).is_err());
+    refused_down(
+        M::Welcome(pb::Welcome::default()),
+        &[
+            "welcome.protocol",
+            "welcome.heartbeat_period_us",
+            "welcome.server_time_us",
+        ],
+    );
+    refused_down(
+        M::Assign(pb::Assign::default()),
+        &[
+            "assign.run_id",
+            "assign.attempt",
+            "assign.run_name",
+            "assign.shards",
+            "assign.spec",
+            "assign.target",
+            "assign.keys",
+        ],
+    );
+    refused_down(
+        M::Command(pb::Command::default()),
+        &[
+            "command.attempt",
+            "command.sequence",
+            "command.at_us",
+            "command.action",
+        ],
+    );
+    refused_down(
+        M::IntervalsAck(pb::IntervalsAck::default()),
+        &["intervals_ack.attempt"],
+    );
+    refused_down(M::Release(pb::Release::default()), &["release.attempt"]);
+    refused_down(
+        M::HeartbeatReply(pb::HeartbeatReply::default()),
+        &[
+            "heartbeat_reply.sent_us",
+            "heartbeat_reply.received_us",
+            "heartbeat_reply.replied_us",
+        ],
+    );
+}
+
+#[test]
+fn damaged_measurements_are_refused() {
+    let damaged = |damage: fn(&mut pb::Interval), expected: &[&str]| {
+        let mut message = measured::encode(&an_interval());
+        damage(&mut message);
+        refused_up(pb::worker_message::Message::Interval(message), expected);
+    };
+    damaged(
+        |interval| {
+            let succeeded = interval.operations[0].succeeded.as_mut().unwrap();
+            succeeded.lag = vec![1, 2, 3];
+        },
+        &["interval.operations[0].succeeded.lag"],
+    );
+    damaged(
+        |interval| interval.operations[0].operation = 100,
+        &["interval.operations[0].operation"],
+    );
+    damaged(
+        |interval| interval.errors[0].class = "BAD".into(),
+        &["interval.errors[0].class"],
+    );
+    damaged(|interval| interval.end_us = 1, &["interval.end_us"]);
+    damaged(
+        |interval| interval.operations = vec![pb::OperationInterval::default(); 601],
+        &["interval.operations"],
+    );
+}
+
+#[test]
+fn a_worker_is_only_sent_into_phases_of_load() {
+    use pb::{command::Action, control_message::Message};
+    let start = pb::StartCommand {
+        phase: pb::RunPhase::Done.into(),
+    };
+    refused_down(
+        Message::Command(pb::Command {
+            attempt: Some(encode_attempt(an_attempt())),
+            sequence: 1,
+            at_us: 1,
+            action: Some(Action::Start(start)),
+        }),
+        &["command.start.phase"],
+    );
+}

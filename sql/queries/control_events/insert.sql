@@ -1,0 +1,1 @@
+INSERT INTO control_events (run_id, sequence, at_us, action) VALUES {rows}

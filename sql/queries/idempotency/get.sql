@@ -1,0 +1,1 @@
+SELECT fingerprint, id FROM idempotency WHERE key = $1

@@ -1,0 +1,6 @@
+INSERT INTO interval_operations (
+    run_id, shard, attempt, sequence, place, operation, phase,
+    succeeded_response, succeeded_service, succeeded_lag, succeeded_rows,
+    failed_response, failed_service, failed_lag, failed_rows,
+    cut, dropped
+) VALUES {rows}

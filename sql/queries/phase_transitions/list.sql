@@ -1,0 +1,1 @@
+SELECT phase, at_us FROM phase_transitions WHERE run_id = $1 ORDER BY place

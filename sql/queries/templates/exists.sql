@@ -1,0 +1,1 @@
+SELECT template_id FROM templates WHERE template_id = $1

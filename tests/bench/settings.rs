@@ -1,0 +1,110 @@
+//! How long and how often each thing is measured.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// Connections of every tool in every comparison.
+pub const CONNECTIONS: u32 = 8;
+/// Threads of pgbench; a gauntlet worker takes one per processor.
+pub const PGBENCH_THREADS: u32 = 2;
+/// pgbench's scale: 100,000 accounts each.
+pub const SCALE: u32 = 10;
+/// Rows of `pgbench_accounts` at that scale.
+pub const ACCOUNTS: u32 = SCALE * 100_000;
+/// Callers that create runs at the same time.
+pub const CALLERS: usize = 32;
+
+/// Measures gauntlet beside pgbench and sysbench and writes the figures.
+#[derive(Debug, Parser)]
+pub struct Options {
+    /// The gauntlet binary to measure; the one beside this program when not given.
+    #[arg(long, value_name = "PATH")]
+    pub binary: Option<PathBuf>,
+    /// Short rounds, to see that everything works; the figures mean little.
+    #[arg(long)]
+    pub quick: bool,
+    /// The folder for benchmarks.md and benchmarks.json.
+    #[arg(long, value_name = "FOLDER", default_value = "docs")]
+    pub out: PathBuf,
+    /// Measures only these parts and prints the figures instead of writing them.
+    #[arg(long = "only", value_name = "PART", value_delimiter = ',')]
+    pub parts: Vec<Part>,
+}
+
+impl Options {
+    pub fn wants(&self, part: Part) -> bool {
+        self.parts.is_empty() || self.parts.contains(&part)
+    }
+}
+
+/// What can be measured alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Closed loop: CPU per operation and throughput.
+    Select,
+    /// Open loop: achieved rate and lag.
+    Rate,
+    /// `CreateRun` calls per second.
+    CreateRun,
+    /// From the start of the binary to the first operation.
+    FirstOperation,
+}
+
+/// The lengths and repetitions of one benchmark.
+#[derive(Debug)]
+pub struct Settings {
+    pub quick: bool,
+    /// Closed-loop rounds; each has every tool once.
+    pub rounds: usize,
+    /// How long one tool works in a closed-loop round, warmup included.
+    pub round: Duration,
+    /// How much of that gauntlet leaves out of its throughput.
+    pub warmup: Duration,
+    /// Open-loop rounds at each rate.
+    pub rate_rounds: usize,
+    /// The measurement of an open-loop run.
+    pub rate_measurement: Duration,
+    /// Load before it.
+    pub rate_warmup: Duration,
+    /// How long the callers create runs.
+    pub create: Duration,
+    /// Fresh folders for the demo; it runs twice in each.
+    pub demos: usize,
+    /// Rows of sysbench's table.
+    pub sysbench_rows: u32,
+}
+
+impl Settings {
+    pub fn of(options: &Options) -> Self {
+        let seconds = Duration::from_secs;
+        if options.quick {
+            Self {
+                quick: true,
+                rounds: 2,
+                round: seconds(3),
+                warmup: seconds(1),
+                rate_rounds: 1,
+                rate_measurement: seconds(4),
+                rate_warmup: seconds(1),
+                create: seconds(2),
+                demos: 1,
+                sysbench_rows: 100_000,
+            }
+        } else {
+            Self {
+                quick: false,
+                rounds: 7,
+                round: seconds(9),
+                warmup: seconds(1),
+                rate_rounds: 3,
+                rate_measurement: seconds(20),
+                rate_warmup: seconds(2),
+                create: seconds(10),
+                demos: 3,
+                sysbench_rows: ACCOUNTS,
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The whole system: the real binary, real workers, real databases, on loopback.
+
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the message")]
+
+mod api;
+mod counts;
+mod plane;
+mod proxy;
+mod words;
