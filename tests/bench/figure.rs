@@ -1,6 +1,6 @@
 //! One measured number beside those of its peers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -44,6 +44,13 @@ impl Figure {
             note: self.note.clone(),
         }
     }
+}
+
+/// One sentence about runs that gauntlet itself does not trust; nothing when it trusts all.
+pub fn doubts<'a>(codes: impl IntoIterator<Item = &'a String>) -> Option<String> {
+    let codes: BTreeSet<&str> = codes.into_iter().map(String::as_str).collect();
+    let list: Vec<&str> = codes.into_iter().collect();
+    (!list.is_empty()).then(|| format!("gauntlet marked runs INVALID: {}", list.join(", ")))
 }
 
 fn round(value: f64) -> f64 {

@@ -17,6 +17,7 @@ mod rate;
 mod select;
 mod settings;
 mod stats;
+mod tool;
 
 use std::fs;
 use std::process::ExitCode;
@@ -78,8 +79,6 @@ async fn bench(options: &Options) -> Result<()> {
         if options.wants(Part::Rate) {
             figures.extend(rate::measure(&settings, &peers, &database, &mut plane).await?);
         }
-        machine.commands(peers.commands());
-        machine.commands(plane.commands());
     }
     if options.wants(Part::CreateRun) {
         figures.push(create_run::measure(&settings, &binary).await?);

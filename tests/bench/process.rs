@@ -1,6 +1,5 @@
 //! Processes that end with this one, and what they cost.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::net::TcpListener;
@@ -9,7 +8,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use crate::error::{Error, Result};
 
@@ -38,7 +37,11 @@ pub fn command(program: impl AsRef<Path>) -> Command {
 /// Runs a command to its end and gives back what it printed and the CPU time that it took, in seconds.
 /// Only one at a time: the time is that of all children that ended meanwhile.
 pub async fn run(command: &mut Command, limit: Duration) -> Result<(String, f64)> {
-    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let program = command
+        .as_std()
+        .get_program()
+        .to_string_lossy()
+        .into_owned();
     let before = cpu_of_ended_children()?;
     let output = timeout(limit, command.output())
         .await
@@ -174,29 +177,24 @@ pub fn free_port() -> Result<u16> {
     Ok(address.port())
 }
 
-/// A command as a person would type it, without what differs from run to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown(String);
-
-impl Shown {
-    /// `replace` holds pairs of a text and what stands for it.
-    pub fn new(program: &str, arguments: &[String], replace: &[(&str, &str)]) -> Self {
-        let mut line = program.to_owned();
-        for argument in arguments {
-            line.push(' ');
-            line.push_str(argument);
+/// Asks again and again until there is an answer.
+pub async fn until<T>(
+    what: &str,
+    limit: Duration,
+    mut ask: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let mut ticks = interval(Duration::from_millis(20));
+    let answer = timeout(limit, async {
+        loop {
+            ticks.tick().await;
+            if let Some(answer) = ask().await? {
+                return Ok(answer);
+            }
         }
-        for (text, placeholder) in replace {
-            line = line.replace(text, placeholder);
-        }
-        Self(line)
-    }
-}
-
-impl fmt::Display for Shown {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
+    });
+    answer
+        .await
+        .map_err(|_| Error::Failed(format!("waited {limit:?} for {what} in vain")))?
 }
 
 /// A folder that is removed with its handle.
@@ -220,12 +218,5 @@ mod tests {
         assert_eq!(parse_stat(&format!("1 (a) b) {fields}")), expected);
         assert_eq!(parse_stat("1 (sh) S 1 2"), None);
         assert_eq!(parse_stat(""), None);
-    }
-
-    #[test]
-    fn commands_are_shown_without_what_is_secret() {
-        let arguments = ["-p", "5499", "--password=abc"].map(str::to_owned);
-        let shown = Shown::new("psql", &arguments, &[("5499", "$PORT"), ("abc", "$PASSWORD")]);
-        assert_eq!(shown.to_string(), "psql -p $PORT --password=$PASSWORD");
     }
 }

@@ -58,10 +58,10 @@ pub struct Settings {
     pub quick: bool,
     /// Closed-loop rounds; each has every tool once.
     pub rounds: usize,
-    /// How long one tool works in a closed-loop round, warmup included.
-    pub round: Duration,
-    /// How much of that gauntlet leaves out of its throughput.
+    /// Load before the measurement of a closed-loop run.
     pub warmup: Duration,
+    /// The measurement of a closed-loop run.
+    pub measurement: Duration,
     /// Open-loop rounds at each rate.
     pub rate_rounds: usize,
     /// The measurement of an open-loop run.
@@ -83,8 +83,8 @@ impl Settings {
             Self {
                 quick: true,
                 rounds: 2,
-                round: seconds(3),
                 warmup: seconds(1),
+                measurement: seconds(2),
                 rate_rounds: 1,
                 rate_measurement: seconds(4),
                 rate_warmup: seconds(1),
@@ -96,8 +96,8 @@ impl Settings {
             Self {
                 quick: false,
                 rounds: 7,
-                round: seconds(9),
                 warmup: seconds(1),
+                measurement: seconds(8),
                 rate_rounds: 3,
                 rate_measurement: seconds(20),
                 rate_warmup: seconds(2),
@@ -106,5 +106,20 @@ impl Settings {
                 sysbench_rows: ACCOUNTS,
             }
         }
+    }
+
+    /// How long each tool works in an open-loop round.
+    pub fn rate_length(&self) -> Duration {
+        self.rate_warmup + self.rate_measurement
+    }
+
+    /// How long the server counts amid an open-loop round; the rest is for both ends of it.
+    pub fn rate_window(&self) -> Duration {
+        self.rate_measurement.saturating_sub(Duration::from_secs(1))
+    }
+
+    /// How long each tool works in a closed-loop round: peers have no warmup that they leave out.
+    pub fn round(&self) -> Duration {
+        self.warmup + self.measurement
     }
 }

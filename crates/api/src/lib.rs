@@ -5,6 +5,7 @@
 pub mod v1 {
     #![allow(
         missing_docs,
+        clippy::all,
         clippy::pedantic,
         reason = "generated; the protos are documented and buf lint holds them to it"
     )]

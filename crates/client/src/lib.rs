@@ -13,4 +13,5 @@ pub mod yaml;
 pub use connection::Client;
 pub use error::{Error, Refusal, Violation};
 pub use gauntlet_api::v1 as pb;
+pub use prost_types::Duration as PbDuration;
 pub use tonic::Code;

@@ -16,7 +16,9 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn starting_now() -> Self {
-        Self { base: Instant::now() }
+        Self {
+            base: Instant::now(),
+        }
     }
 
     pub(crate) fn now(&self) -> Nanos {

@@ -51,12 +51,25 @@ impl Outbox {
 }
 
 /// Starts the collecting thread; it ends after the last load thread.
-pub(crate) fn spawn(control: Arc<Control>, outbox: Arc<Outbox>, every: Duration) -> Result<(), PlanError> {
+pub(crate) fn spawn(
+    control: Arc<Control>,
+    outbox: Arc<Outbox>,
+    every: Duration,
+) -> Result<(), PlanError> {
     std::thread::Builder::new()
         .name("load-collector".to_owned())
-        .spawn(move || Collector { control, spare: Cells::default(), every: clock::nanos(every) }.run(&outbox))
+        .spawn(move || {
+            Collector {
+                control,
+                spare: Cells::default(),
+                every: clock::nanos(every),
+            }
+            .run(&outbox);
+        })
         .map(drop)
-        .map_err(|error| PlanError::Thread { reason: error.to_string() })
+        .map_err(|error| PlanError::Thread {
+            reason: error.to_string(),
+        })
 }
 
 struct Collector {
@@ -76,7 +89,9 @@ impl Collector {
         let origin = started;
         loop {
             // Intervals are counted from the start, so those of all shards of a run cover the same seconds.
-            let ended = origin.saturating_add((started.saturating_sub(origin) / self.every + 1).saturating_mul(self.every));
+            let ended = origin.saturating_add(
+                (started.saturating_sub(origin) / self.every + 1).saturating_mul(self.every),
+            );
             let last = self.wait_until(ended);
             // When the last thread has ended, the interval ends there.
             let now = self.control.clock.now().max(started);

@@ -44,13 +44,22 @@ impl Lane {
 
     #[inline]
     pub(crate) fn began(&self) {
-        self.in_flight.store(self.in_flight.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.in_flight.store(
+            self.in_flight.load(Ordering::Relaxed) + 1,
+            Ordering::Relaxed,
+        );
     }
 
     #[inline]
     pub(crate) fn ended(&self) {
-        self.in_flight.store(self.in_flight.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
-        self.operations.store(self.operations.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.in_flight.store(
+            self.in_flight.load(Ordering::Relaxed).saturating_sub(1),
+            Ordering::Relaxed,
+        );
+        self.operations.store(
+            self.operations.load(Ordering::Relaxed) + 1,
+            Ordering::Relaxed,
+        );
     }
 
     #[inline]
@@ -90,7 +99,9 @@ impl Control {
         let timeline = Arc::new(Timeline::default());
         Self {
             clock: Clock::starting_now(),
-            lanes: (0..lanes).map(|_| Arc::new(Lane::new(&timeline, operations, open))).collect(),
+            lanes: (0..lanes)
+                .map(|_| Arc::new(Lane::new(&timeline, operations, open)))
+                .collect(),
             timeline,
             started: AtomicU64::new(NEVER),
             stop: AtomicU64::new(NEVER),
@@ -130,7 +141,9 @@ impl Control {
         }
         self.timeline.enter(from, epoch);
         // A second caller that lost this race finds the same epoch entered twice, which changes nothing.
-        let _ = self.started.compare_exchange(NEVER, from, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self
+            .started
+            .compare_exchange(NEVER, from, Ordering::AcqRel, Ordering::Acquire);
         self.poke();
         lateness
     }
@@ -145,20 +158,29 @@ impl Control {
     /// The earliest stop and the earliest cut win.
     pub(crate) fn command_stop(&self, at: Instant, drain: Duration) {
         let (at, _) = self.not_in_the_past(at);
-        self.cut.fetch_min(at.saturating_add(clock::nanos(drain)), Ordering::AcqRel);
+        self.cut
+            .fetch_min(at.saturating_add(clock::nanos(drain)), Ordering::AcqRel);
         self.stop.fetch_min(at, Ordering::AcqRel);
         self.poke();
     }
 
     fn not_in_the_past(&self, at: Instant) -> (Nanos, Duration) {
         let now = Instant::now();
-        (self.clock.nanos(at.max(now)), now.saturating_duration_since(at))
+        (
+            self.clock.nanos(at.max(now)),
+            now.saturating_duration_since(at),
+        )
     }
 
     /// Wakes everyone who sleeps, to look at the commands again.
     fn poke(&self) {
         self.commands.send_modify(|generation| *generation += 1);
-        for sleeper in self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for sleeper in self
+            .sleepers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
             sleeper.unpark();
         }
     }
@@ -170,7 +192,10 @@ impl Control {
 
     /// Registers the calling thread to be unparked with each command.
     pub(crate) fn register_sleeper(&self) {
-        self.sleepers.lock().unwrap_or_else(PoisonError::into_inner).push(std::thread::current());
+        self.sleepers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(std::thread::current());
     }
 
     /// Parks the calling thread until an instant or a command, whichever comes first; may also return for no reason.
@@ -203,7 +228,10 @@ impl Control {
     }
 
     pub(crate) fn connection_refused(&self, connection: u32, failure: Failure) {
-        self.setup_failed(SetupError::Connection { connection, failure });
+        self.setup_failed(SetupError::Connection {
+            connection,
+            failure,
+        });
     }
 
     /// The first error is kept, and everything that was opened is closed again.
@@ -244,20 +272,30 @@ impl Control {
     /// Something broke that is no failure of the target: the load ends and says why.
     pub(crate) fn fail(&self, fault: String) {
         tracing::error!(%fault, "the load ends");
-        self.setup_failed(SetupError::Fault { fault: fault.clone() });
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
+        self.setup_failed(SetupError::Fault {
+            fault: fault.clone(),
+        });
+        self.fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(fault);
     }
 
     pub(crate) fn fault(&self) -> Option<String> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn gauges(&self) -> Gauges {
-        self.lanes.iter().fold(Gauges::default(), |sum, lane| Gauges {
-            in_flight: sum.in_flight + lane.in_flight.load(Ordering::Relaxed),
-            backlog: sum.backlog + lane.backlog.load(Ordering::Relaxed),
-            operations: sum.operations + lane.operations.load(Ordering::Relaxed),
-        })
+        self.lanes
+            .iter()
+            .fold(Gauges::default(), |sum, lane| Gauges {
+                in_flight: sum.in_flight + lane.in_flight.load(Ordering::Relaxed),
+                backlog: sum.backlog + lane.backlog.load(Ordering::Relaxed),
+                operations: sum.operations + lane.operations.load(Ordering::Relaxed),
+            })
     }
 }
 

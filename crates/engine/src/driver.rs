@@ -13,9 +13,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 
 use crate::clock::{NEVER, Nanos};
 use crate::collector::{self, Outbox};
@@ -41,16 +41,27 @@ pub fn start_async<T: AsyncTarget>(plan: Plan, target: T) -> Result<Handle, Plan
     collector::spawn(Arc::clone(&control), outbox, plan.snapshot_every)?;
     let (plan, target) = (Arc::new(plan), Arc::new(target));
     // All witnesses exist before the first thread does, so threads that cannot be started count as ended.
-    let witnesses: Vec<ThreadWitness> = (0..threads).map(|_| ThreadWitness(Arc::clone(&control))).collect();
+    let witnesses: Vec<ThreadWitness> = (0..threads)
+        .map(|_| ThreadWitness(Arc::clone(&control)))
+        .collect();
     for (thread, witness) in witnesses.into_iter().enumerate() {
-        let seat = Seat { thread, threads, plan: Arc::clone(&plan), work: Arc::clone(&work), target: Arc::clone(&target), control: Arc::clone(&control) };
+        let seat = Seat {
+            thread,
+            threads,
+            plan: Arc::clone(&plan),
+            work: Arc::clone(&work),
+            target: Arc::clone(&target),
+            control: Arc::clone(&control),
+        };
         std::thread::Builder::new()
             .name(format!("load-{thread}"))
             .spawn(move || {
                 let _witness = witness;
                 seat.run();
             })
-            .map_err(|error| PlanError::Thread { reason: error.to_string() })?;
+            .map_err(|error| PlanError::Thread {
+                reason: error.to_string(),
+            })?;
     }
     Ok(handle)
 }
@@ -67,19 +78,30 @@ struct Seat<T> {
 
 impl<T: AsyncTarget> Seat<T> {
     fn run(self) {
-        let runtime = match Builder::new_current_thread().enable_io().enable_time().build() {
+        let runtime = match Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build_local(LocalOptions::default())
+        {
             Ok(runtime) => runtime,
-            Err(error) => return self.control.fail(format!("no runtime for a load thread: {error}")),
+            Err(error) => {
+                return self
+                    .control
+                    .fail(format!("no runtime for a load thread: {error}"));
+            }
         };
         let control = Arc::clone(&self.control);
-        if let Err(fault) = LocalSet::new().block_on(&runtime, self.live()) {
+        if let Err(fault) = runtime.block_on(self.live()) {
             control.fail(fault);
         }
     }
 
     async fn live(self) -> Result<(), String> {
-        let mut sleeper = Sleeper::new(self.control.clock).map_err(|error| format!("no timer for a load thread: {error}"))?;
-        let Some(sessions) = self.connect_all().await? else { return Ok(()) };
+        let mut sleeper = Sleeper::new(self.control.clock)
+            .map_err(|error| format!("no timer for a load thread: {error}"))?;
+        let Some(sessions) = self.connect_all().await? else {
+            return Ok(());
+        };
         if let Some(origin) = wait_for_start(&self.control, &mut sleeper).await {
             return self.run_load(origin, sessions, sleeper).await;
         }
@@ -93,7 +115,9 @@ impl<T: AsyncTarget> Seat<T> {
 
     /// The shard's connections that belong to this thread.
     fn connections(&self) -> impl Iterator<Item = u32> {
-        (0..self.plan.load.connections()).skip(self.thread).step_by(self.threads)
+        (0..self.plan.load.connections())
+            .skip(self.thread)
+            .step_by(self.threads)
     }
 
     /// Opens all connections at once; `None` if one was refused or the load was stopped.
@@ -129,14 +153,22 @@ impl<T: AsyncTarget> Seat<T> {
         Ok(Some(sessions))
     }
 
-    async fn run_load(self, origin: Nanos, sessions: Vec<(u32, T::Session)>, sleeper: Sleeper) -> Result<(), String> {
+    async fn run_load(
+        self,
+        origin: Nanos,
+        sessions: Vec<(u32, T::Session)>,
+        sleeper: Sleeper,
+    ) -> Result<(), String> {
         let load = self.plan.load;
         let seat = Rc::new(Thread::new(self, origin, sessions.len()));
         let mut connections = JoinSet::new();
         for (slot, (connection, session)) in sessions.into_iter().enumerate() {
-            let connection = connection::Connection::new(Rc::clone(&seat), slot, connection, session);
+            let connection =
+                connection::Connection::new(Rc::clone(&seat), slot, connection, session);
             match load {
-                Load::Closed { think, .. } => connections.spawn_local(closed::run(connection, think)),
+                Load::Closed { think, .. } => {
+                    connections.spawn_local(closed::run(connection, think))
+                }
                 Load::Open { .. } => connections.spawn_local(open::run(connection)),
             };
         }
@@ -162,13 +194,18 @@ impl<T: AsyncTarget> Seat<T> {
 
 /// Opens a connection within its deadline.
 async fn connect<T: AsyncTarget>(target: &T, number: u32) -> Result<T::Session, Failure> {
-    tokio::time::timeout(CONNECT_WITHIN, target.connect(number)).await.unwrap_or_else(|_| {
-        Err(Failure {
-            class: ErrorClass::Connection,
-            code: "CONNECT_TIMEOUT".to_owned(),
-            message: format!("the target did not accept a connection within {} s", CONNECT_WITHIN.as_secs()),
+    tokio::time::timeout(CONNECT_WITHIN, target.connect(number))
+        .await
+        .unwrap_or_else(|_| {
+            Err(Failure {
+                class: ErrorClass::Connection,
+                code: "CONNECT_TIMEOUT".to_owned(),
+                message: format!(
+                    "the target did not accept a connection within {} s",
+                    CONNECT_WITHIN.as_secs()
+                ),
+            })
         })
-    })
 }
 
 /// The origin of the schedule, when it has come; `None` if the load is stopped before.
@@ -241,7 +278,12 @@ struct Thread<T> {
 
 impl<T> Thread<T> {
     fn new(seat: Seat<T>, origin: Nanos, slots: usize) -> Self {
-        let slot = || Slot { sent: Cell::new(NEVER), cut: Cell::new(None), assigned: Cell::new(None), waker: RefCell::new(None) };
+        let slot = || Slot {
+            sent: Cell::new(NEVER),
+            cut: Cell::new(None),
+            assigned: Cell::new(None),
+            waker: RefCell::new(None),
+        };
         let open = open::OpenState::new(&seat.plan, origin, seat.thread, seat.threads);
         Self {
             plan: seat.plan,

@@ -70,7 +70,10 @@ impl From<&Generator> for Sampler {
         match *generator {
             Generator::Literal(ref value) => Self::Literal(value.clone()),
             Generator::Uniform { min, max } => Self::Uniform { min, max },
-            Generator::Zipf { min, max, exponent } => Self::Zipf { min, zipf: Zipf::new(max.abs_diff(min).saturating_add(1), exponent) },
+            Generator::Zipf { min, max, exponent } => Self::Zipf {
+                min,
+                zipf: Zipf::new(max.abs_diff(min).saturating_add(1), exponent),
+            },
             Generator::Sequential { min, max } => Self::Sequential { min, max },
             Generator::UniqueKey => Self::UniqueKey,
             Generator::Text { length } => Self::Text { length },
@@ -97,7 +100,11 @@ impl Stream {
     fn new(seed: u64, index: u64, position: u32) -> Self {
         // Two rounds, so that neighbouring indices and positions do not start neighbouring streams.
         let place = mixed(seed.wrapping_add(GOLDEN)) ^ index;
-        Self { state: mixed(place.wrapping_mul(GOLDEN)).wrapping_add(mixed(u64::from(position).wrapping_add(1).wrapping_mul(GOLDEN))) }
+        Self {
+            state: mixed(place.wrapping_mul(GOLDEN)).wrapping_add(mixed(
+                u64::from(position).wrapping_add(1).wrapping_mul(GOLDEN),
+            )),
+        }
     }
 
     fn next(&mut self) -> u64 {
@@ -132,7 +139,14 @@ impl Stream {
 
 impl Sampler {
     /// Writes the value for one operation; `key` hands out the connection's next unique key.
-    pub(crate) fn write<E>(&self, seed: u64, index: u64, position: u32, value: &mut Value, key: impl FnOnce() -> Result<i64, E>) -> Result<(), E> {
+    pub(crate) fn write<E>(
+        &self,
+        seed: u64,
+        index: u64,
+        position: u32,
+        value: &mut Value,
+        key: impl FnOnce() -> Result<i64, E>,
+    ) -> Result<(), E> {
         match *self {
             Self::Literal(ref literal) => {
                 // The buffers belong to one operation, so this clone happens once per connection.
@@ -140,14 +154,23 @@ impl Sampler {
                     value.clone_from(literal);
                 }
             }
-            Self::Uniform { min, max } => *value = Value::Int(Stream::new(seed, index, position).uniform(min, max)),
-            Self::Zipf { min, ref zipf } => *value = Value::Int(min.wrapping_add((zipf.rank(&mut Stream::new(seed, index, position)) - 1) as i64)),
+            Self::Uniform { min, max } => {
+                *value = Value::Int(Stream::new(seed, index, position).uniform(min, max));
+            }
+            Self::Zipf { min, ref zipf } => {
+                *value =
+                    Value::Int(min.wrapping_add(
+                        (zipf.rank(&mut Stream::new(seed, index, position)) - 1) as i64,
+                    ));
+            }
             Self::Sequential { min, max } => {
                 let range = u128::from(max.abs_diff(min)) + 1;
                 *value = Value::Int(min.wrapping_add((u128::from(index) % range) as i64));
             }
             Self::UniqueKey => *value = Value::Int(key()?),
-            Self::Text { length } => Stream::new(seed, index, position).letters(length, value.text_buffer()),
+            Self::Text { length } => {
+                Stream::new(seed, index, position).letters(length, value.text_buffer());
+            }
         }
         Ok(())
     }
@@ -167,7 +190,13 @@ pub(crate) struct Zipf {
 impl Zipf {
     fn new(ranks: u64, exponent: f64) -> Self {
         let ranks = ranks as f64;
-        let mut zipf = Self { ranks, exponent, integral_first: 0.0, integral_last: 0.0, shortcut: 0.0 };
+        let mut zipf = Self {
+            ranks,
+            exponent,
+            integral_first: 0.0,
+            integral_last: 0.0,
+            shortcut: 0.0,
+        };
         zipf.integral_first = zipf.integral(1.5) - 1.0;
         zipf.integral_last = zipf.integral(ranks + 0.5);
         zipf.shortcut = 2.0 - zipf.integral_inverse(zipf.integral(2.5) - zipf.density(2.0));
@@ -177,7 +206,8 @@ impl Zipf {
     /// In `1..=ranks`.
     fn rank(&self, stream: &mut Stream) -> u64 {
         loop {
-            let area = self.integral_last + stream.fraction() * (self.integral_first - self.integral_last);
+            let area =
+                self.integral_last + stream.fraction() * (self.integral_first - self.integral_last);
             let x = self.integral_inverse(area);
             let rank = (x + 0.5).floor().clamp(1.0, self.ranks);
             if rank - x <= self.shortcut || area >= self.integral(rank + 0.5) - self.density(rank) {
@@ -194,13 +224,21 @@ impl Zipf {
     fn integral(&self, x: f64) -> f64 {
         let log = x.ln();
         let power = (1.0 - self.exponent) * log;
-        log * if power.abs() > 1e-8 { power.exp_m1() / power } else { 1.0 + power / 2.0 }
+        log * if power.abs() > 1e-8 {
+            power.exp_m1() / power
+        } else {
+            1.0 + power / 2.0
+        }
     }
 
     fn integral_inverse(&self, area: f64) -> f64 {
         // Rounding can push the product below the domain of the logarithm.
         let power = (area * (1.0 - self.exponent)).max(-1.0);
-        let factor = if power.abs() > 1e-8 { power.ln_1p() / power } else { 1.0 - power / 2.0 };
+        let factor = if power.abs() > 1e-8 {
+            power.ln_1p() / power
+        } else {
+            1.0 - power / 2.0
+        };
         (area * factor).exp()
     }
 }
@@ -213,13 +251,16 @@ mod tests {
 
     fn draw(generator: &Generator, seed: u64, index: u64, position: u32) -> Value {
         let mut value = Value::Null;
-        let drawn = Sampler::from(generator).write(seed, index, position, &mut value, || Err("no keys here"));
+        let drawn = Sampler::from(generator)
+            .write(seed, index, position, &mut value, || Err("no keys here"));
         assert_eq!(drawn, Ok(()));
         value
     }
 
     fn int(generator: &Generator, index: u64) -> i64 {
-        let Value::Int(int) = draw(generator, 7, index, 0) else { panic!("not an int") };
+        let Value::Int(int) = draw(generator, 7, index, 0) else {
+            panic!("not an int")
+        };
         int
     }
 
@@ -228,20 +269,38 @@ mod tests {
         let literal = Generator::Literal(Value::Text("x".into()));
         assert_eq!(draw(&literal, 1, 99, 0), Value::Text("x".into()));
         let sequential = Generator::Sequential { min: -1, max: 1 };
-        assert_eq!((0..5).map(|index| int(&sequential, index)).collect::<Vec<_>>(), [-1, 0, 1, -1, 0]);
-        assert_eq!(int(&Generator::Sequential { min: i64::MIN, max: i64::MAX }, 5), i64::MIN + 5);
+        assert_eq!(
+            (0..5)
+                .map(|index| int(&sequential, index))
+                .collect::<Vec<_>>(),
+            [-1, 0, 1, -1, 0]
+        );
+        assert_eq!(
+            int(
+                &Generator::Sequential {
+                    min: i64::MIN,
+                    max: i64::MAX
+                },
+                5
+            ),
+            i64::MIN + 5
+        );
     }
 
     #[test]
     fn text_has_its_length_in_letters_and_reuses_the_buffer() {
         for length in [0, 1, 7, 8, 9, 120] {
-            let Value::Text(text) = draw(&Generator::Text { length }, 1, 2, 3) else { panic!("not text") };
+            let Value::Text(text) = draw(&Generator::Text { length }, 1, 2, 3) else {
+                panic!("not text")
+            };
             assert_eq!(text.len(), length);
             assert!(text.bytes().all(|byte| byte.is_ascii_lowercase()));
         }
         let mut value = Value::Text(String::with_capacity(64));
         let before = value.text_buffer().as_ptr();
-        Sampler::Text { length: 60 }.write(1, 1, 1, &mut value, || Err(())).expect("text needs no key");
+        Sampler::Text { length: 60 }
+            .write(1, 1, 1, &mut value, || Err(()))
+            .expect("text needs no key");
         assert_eq!(value.text_buffer().as_ptr(), before);
     }
 
@@ -249,8 +308,14 @@ mod tests {
     fn the_public_functions_draw_what_the_generators_draw() {
         let mut text = String::from("old");
         letters(3, 4, 5, 20, &mut text);
-        assert_eq!(Value::Text(text), draw(&Generator::Text { length: 20 }, 3, 4, 5));
-        assert_eq!(Value::Int(uniform(3, 4, 5, 1, 1_000)), draw(&Generator::Uniform { min: 1, max: 1_000 }, 3, 4, 5));
+        assert_eq!(
+            Value::Text(text),
+            draw(&Generator::Text { length: 20 }, 3, 4, 5)
+        );
+        assert_eq!(
+            Value::Int(uniform(3, 4, 5, 1, 1_000)),
+            draw(&Generator::Uniform { min: 1, max: 1_000 }, 3, 4, 5)
+        );
     }
 
     #[test]
@@ -261,31 +326,52 @@ mod tests {
             counts[(int(&generator, index) - 10) as usize] += 1;
         }
         // Four standard deviations of a binomial with n = 100,000 and p = 0.1 are 380.
-        assert!(counts.iter().all(|count| count.abs_diff(10_000) < 380), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| count.abs_diff(10_000) < 380),
+            "{counts:?}"
+        );
     }
 
     #[test]
     fn zipf_frequencies_follow_the_power_law() {
         for exponent in [0.0, 0.5, 1.0, 1.2, 2.0] {
-            let generator = Generator::Zipf { min: 1, max: 1_000, exponent };
+            let generator = Generator::Zipf {
+                min: 1,
+                max: 1_000,
+                exponent,
+            };
             let draws = 200_000_u64;
             let mut counts = vec![0_u32; 1_001];
             for index in 0..draws {
                 counts[int(&generator, index) as usize] += 1;
             }
-            let whole: f64 = (1..=1_000).map(|rank| f64::from(rank).powf(-exponent)).sum();
+            let whole: f64 = (1..=1_000)
+                .map(|rank| f64::from(rank).powf(-exponent))
+                .sum();
             for rank in [1_u32, 2, 3, 10, 100] {
                 let expected = draws as f64 * f64::from(rank).powf(-exponent) / whole;
                 let difference = (f64::from(counts[rank as usize]) - expected).abs();
-                assert!(difference < 4.5 * expected.sqrt() + 1.0, "exponent {exponent} rank {rank}: {} against {expected}", counts[rank as usize]);
+                assert!(
+                    difference < 4.5 * expected.sqrt() + 1.0,
+                    "exponent {exponent} rank {rank}: {} against {expected}",
+                    counts[rank as usize]
+                );
             }
         }
     }
 
     #[test]
     fn positions_and_seeds_give_independent_values() {
-        let generator = Generator::Uniform { min: 0, max: i64::MAX };
-        let values = [draw(&generator, 1, 1, 0), draw(&generator, 1, 1, 1), draw(&generator, 1, 2, 0), draw(&generator, 2, 1, 0)];
+        let generator = Generator::Uniform {
+            min: 0,
+            max: i64::MAX,
+        };
+        let values = [
+            draw(&generator, 1, 1, 0),
+            draw(&generator, 1, 1, 1),
+            draw(&generator, 1, 2, 0),
+            draw(&generator, 2, 1, 0),
+        ];
         for (at, value) in values.iter().enumerate() {
             assert!(!values[at + 1..].contains(value), "{values:?}");
         }

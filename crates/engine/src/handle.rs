@@ -52,14 +52,20 @@ pub struct Handle {
 
 impl Handle {
     pub(crate) fn new(control: Arc<Control>, outbox: Arc<Outbox>, connections: u32) -> Self {
-        Self { control, outbox, connections }
+        Self {
+            control,
+            outbox,
+            connections,
+        }
     }
 
     /// Waits until all connections are open and their statements prepared.
     pub async fn ready(&mut self) -> Result<(), SetupError> {
         let connections = self.connections;
         let mut setup = self.control.setup();
-        let state = setup.wait_for(|setup| setup.opened == connections || setup.error.is_some()).await;
+        let state = setup
+            .wait_for(|setup| setup.opened == connections || setup.error.is_some())
+            .await;
         match state {
             Ok(state) if state.opened == connections => Ok(()),
             Ok(state) => Err(state.error.clone().unwrap_or(SetupError::Stopped)),
@@ -70,14 +76,20 @@ impl Handle {
     /// Starts the load at `at`, in `epoch`: there an open loop's schedule has its origin, and a closed loop's connections
     /// begin. A late call starts now; the lateness is returned. A second start changes nothing. Epochs are entered after
     /// the start has been commanded.
-    #[expect(clippy::must_use_candidate, reason = "the lateness is for those who report it")]
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the lateness is for those who report it"
+    )]
     pub fn start(&self, at: Instant, epoch: Epoch) -> Duration {
         self.control.command_start(at, epoch)
     }
 
     /// Operations due from `at` on belong to `epoch`. A late call draws the boundary now; the lateness is returned.
     /// Boundaries that were set for later instants are replaced.
-    #[expect(clippy::must_use_candidate, reason = "the lateness is for those who report it")]
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the lateness is for those who report it"
+    )]
     pub fn enter(&self, at: Instant, epoch: Epoch) -> Duration {
         self.control.command_enter(at, epoch)
     }
@@ -97,7 +109,11 @@ impl Handle {
     #[must_use]
     pub fn status(&self) -> Status {
         let gauges = self.control.gauges();
-        Status { in_flight: gauges.in_flight, backlog: gauges.backlog, operations: gauges.operations }
+        Status {
+            in_flight: gauges.in_flight,
+            backlog: gauges.backlog,
+            operations: gauges.operations,
+        }
     }
 
     /// The next measurements, about one per `snapshot_every`; a last one when everything has ended, then `None`.

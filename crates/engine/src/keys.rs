@@ -14,8 +14,13 @@ impl Keys {
     /// The part of connection `connection` out of `connections` of this shard.
     pub(crate) fn part(block: KeyBlock, connection: u32, connections: u32) -> Self {
         let length = block.len.max(0) / i64::from(connections);
-        let next = block.first.saturating_add(length.saturating_mul(i64::from(connection)));
-        Self { next, end: next.saturating_add(length) }
+        let next = block
+            .first
+            .saturating_add(length.saturating_mul(i64::from(connection)));
+        Self {
+            next,
+            end: next.saturating_add(length),
+        }
     }
 
     pub(crate) fn take(&mut self) -> Result<i64, Failure> {
@@ -41,7 +46,10 @@ mod tests {
     fn an_exhausted_block_says_so() {
         let mut keys = Keys::part(KeyBlock { first: 5, len: 4 }, 1, 2);
         assert_eq!((keys.take(), keys.take()), (Ok(7), Ok(8)));
-        assert_eq!(keys.take().map_err(|failure| failure.code), Err("KEYS_EXHAUSTED".to_owned()));
+        assert_eq!(
+            keys.take().map_err(|failure| failure.code),
+            Err("KEYS_EXHAUSTED".to_owned())
+        );
     }
 
     proptest! {

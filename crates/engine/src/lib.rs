@@ -31,7 +31,6 @@ mod timeline;
 mod value;
 mod work;
 
-
 pub use blocking::start_blocking;
 pub use driver::start_async;
 pub use generate::{Generator, letters, uniform};
@@ -39,6 +38,9 @@ pub use handle::{Handle, SetupError, Status};
 pub use mix::Mix;
 pub use plan::{KeyBlock, Load, Operation, Plan, PlanError, Share, WEIGHT_TOTAL};
 pub use snapshot::{ErrorCount, Outcome, Series, Snapshot, Tally};
-pub use target::{AsyncSession, AsyncTarget, BlockingSession, BlockingTarget, Done, ErrorClass, Failure, Interrupt};
+pub use target::{
+    AsyncSession, AsyncTarget, BlockingSession, BlockingTarget, Done, ErrorClass, Failure,
+    Interrupt,
+};
 pub use timeline::Epoch;
 pub use value::Value;

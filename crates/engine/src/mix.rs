@@ -17,9 +17,14 @@ impl Mix {
     /// If all weights are 0 or there are more than 65,535 operations; [`Plan::validate`](crate::Plan::validate) refuses both.
     #[must_use]
     pub fn new(weights: &[u32]) -> Self {
-        let divisor = weights.iter().fold(0, |divisor, weight| greatest_common_divisor(divisor, u64::from(*weight)));
+        let divisor = weights.iter().fold(0, |divisor, weight| {
+            greatest_common_divisor(divisor, u64::from(*weight))
+        });
         assert!(divisor > 0, "the weights of a mix are not all zero");
-        let weights: Vec<u64> = weights.iter().map(|weight| u64::from(*weight) / divisor).collect();
+        let weights: Vec<u64> = weights
+            .iter()
+            .map(|weight| u64::from(*weight) / divisor)
+            .collect();
         let length: u64 = weights.iter().sum();
         let mut taken = vec![0_u64; weights.len()];
         let slots = (0..length)
@@ -27,8 +32,16 @@ impl Mix {
                 let (_, next) = weights
                     .iter()
                     .enumerate()
-                    .filter(|&(operation, weight)| taken[operation] < *weight && taken[operation] * length < (slot + 1) * weight)
-                    .map(|(operation, weight)| (((taken[operation] + 1) * length).div_ceil(*weight), operation))
+                    .filter(|&(operation, weight)| {
+                        taken[operation] < *weight
+                            && taken[operation] * length < (slot + 1) * weight
+                    })
+                    .map(|(operation, weight)| {
+                        (
+                            ((taken[operation] + 1) * length).div_ceil(*weight),
+                            operation,
+                        )
+                    })
                     .min()
                     .expect("the windows of all operations together cover each slot");
                 taken[next] += 1;
@@ -53,7 +66,11 @@ impl Mix {
 }
 
 fn greatest_common_divisor(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+    if b == 0 {
+        a
+    } else {
+        greatest_common_divisor(b, a % b)
+    }
 }
 
 #[cfg(test)]

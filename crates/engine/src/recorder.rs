@@ -44,16 +44,26 @@ fn histogram() -> Histogram<u32> {
 
 impl Cell {
     fn new(open: bool) -> Self {
-        let open = open.then(|| OpenCell { service: histogram(), lag: histogram() });
-        Self { rows: 0, response: histogram(), open }
+        let open = open.then(|| OpenCell {
+            service: histogram(),
+            lag: histogram(),
+        });
+        Self {
+            rows: 0,
+            response: histogram(),
+            open,
+        }
     }
 
     fn record(&mut self, times: Times, rows: u64) {
         self.rows += rows;
-        self.response.record_resizing(times.end.saturating_sub(times.due));
+        self.response
+            .record_resizing(times.end.saturating_sub(times.due));
         if let Some(open) = &mut self.open {
-            open.service.record_resizing(times.end.saturating_sub(times.sent));
-            open.lag.record_resizing(times.sent.saturating_sub(times.due));
+            open.service
+                .record_resizing(times.end.saturating_sub(times.sent));
+            open.lag
+                .record_resizing(times.sent.saturating_sub(times.due));
         }
     }
 
@@ -75,7 +85,8 @@ impl RecordResizing for Histogram<u32> {
     #[inline]
     fn record_resizing(&mut self, value: u64) {
         // It fails only for a histogram that may not resize.
-        self.record(value).expect("a histogram that resizes takes any value");
+        self.record(value)
+            .expect("a histogram that resizes takes any value");
     }
 }
 
@@ -100,16 +111,24 @@ pub(crate) struct Cells {
 impl Cells {
     #[inline]
     fn epoch(&mut self, epoch: Epoch, operations: usize) -> &mut EpochCells {
-        if self.epochs.get(self.last).is_none_or(|cells| cells.epoch != epoch) {
-            self.last = self.epochs.iter().position(|cells| cells.epoch == epoch).unwrap_or_else(|| {
-                self.epochs.push(EpochCells {
-                    epoch,
-                    cells: (0..operations * 2).map(|_| None).collect(),
-                    dropped: vec![0; operations],
-                    cut: vec![0; operations],
+        if self
+            .epochs
+            .get(self.last)
+            .is_none_or(|cells| cells.epoch != epoch)
+        {
+            self.last = self
+                .epochs
+                .iter()
+                .position(|cells| cells.epoch == epoch)
+                .unwrap_or_else(|| {
+                    self.epochs.push(EpochCells {
+                        epoch,
+                        cells: (0..operations * 2).map(|_| None).collect(),
+                        dropped: vec![0; operations],
+                        cut: vec![0; operations],
+                    });
+                    self.epochs.len() - 1
                 });
-                self.epochs.len() - 1
-            });
         }
         &mut self.epochs[self.last]
     }
@@ -119,7 +138,8 @@ impl Cells {
         for epoch in &mut self.epochs {
             epoch.drain_into(snapshot);
         }
-        self.epochs.retain(|epoch| epoch.cells.iter().any(Option::is_some));
+        self.epochs
+            .retain(|epoch| epoch.cells.iter().any(Option::is_some));
         for error in self.errors.drain(..) {
             snapshot::add_error(&mut snapshot.errors, error);
         }
@@ -135,7 +155,11 @@ impl EpochCells {
                 *slot = None;
                 continue;
             }
-            let outcome = if index % 2 == 0 { Outcome::Ok } else { Outcome::Failed };
+            let outcome = if index % 2 == 0 {
+                Outcome::Ok
+            } else {
+                Outcome::Failed
+            };
             let series = snapshot.series_mut(self.epoch, (index / 2) as u32, outcome);
             series.rows += cell.rows;
             add(&mut series.response, &cell.response);
@@ -144,13 +168,30 @@ impl EpochCells {
                 add(&mut series.lag, &open.lag);
             } else {
                 add(&mut series.service, &cell.response);
-                series.lag.record_n(0, cell.response.len()).expect("zero fits into any histogram");
+                series
+                    .lag
+                    .record_n(0, cell.response.len())
+                    .expect("zero fits into any histogram");
             }
             cell.clear();
         }
-        for (tallies, counts) in [(&mut snapshot.dropped, &mut self.dropped), (&mut snapshot.cut, &mut self.cut)] {
-            for (operation, count) in counts.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
-                snapshot::add_tally(tallies, Tally { epoch: self.epoch, operation: operation as u32, count: std::mem::take(count) });
+        for (tallies, counts) in [
+            (&mut snapshot.dropped, &mut self.dropped),
+            (&mut snapshot.cut, &mut self.cut),
+        ] {
+            for (operation, count) in counts
+                .iter_mut()
+                .enumerate()
+                .filter(|(_, count)| **count > 0)
+            {
+                snapshot::add_tally(
+                    tallies,
+                    Tally {
+                        epoch: self.epoch,
+                        operation: operation as u32,
+                        count: std::mem::take(count),
+                    },
+                );
             }
         }
     }
@@ -159,7 +200,11 @@ impl EpochCells {
 /// Adds narrow counts to wide ones; the buckets are the same, so nothing moves.
 fn add(wide: &mut Histogram<u64>, narrow: &Histogram<u32>) {
     for bucket in narrow.iter_recorded() {
-        wide.record_n(bucket.value_iterated_to(), bucket.count_since_last_iteration()).expect("a histogram that resizes takes any value");
+        wide.record_n(
+            bucket.value_iterated_to(),
+            bucket.count_since_last_iteration(),
+        )
+        .expect("a histogram that resizes takes any value");
     }
 }
 
@@ -180,7 +225,14 @@ struct Owned {
 impl Recorder {
     /// For plans of `operations` operations; `open` says whether due and sent differ.
     pub(crate) fn new(timeline: Arc<Timeline>, operations: usize, open: bool) -> Self {
-        Self { shared: Mutex::new(Owned { cells: Cells::default(), cursor: Cursor::new(timeline), operations, open }) }
+        Self {
+            shared: Mutex::new(Owned {
+                cells: Cells::default(),
+                cursor: Cursor::new(timeline),
+                operations,
+                open,
+            }),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Owned> {
@@ -190,17 +242,34 @@ impl Recorder {
 
     #[inline]
     pub(crate) fn succeeded(&self, operation: usize, times: Times, rows: u64) {
-        self.lock().cell(operation * 2, times.due).record(times, rows);
+        self.lock()
+            .cell(operation * 2, times.due)
+            .record(times, rows);
     }
 
     pub(crate) fn failed(&self, operation: usize, times: Times, failure: Failure) {
         let mut owned = self.lock();
         owned.cell(operation * 2 + 1, times.due).record(times, 0);
         let epoch = owned.cursor.epoch(times.due);
-        let Failure { class, code, message } = failure;
-        let mut error = ErrorCount { epoch, operation: operation as u32, class, code, message, count: 1 };
+        let Failure {
+            class,
+            code,
+            message,
+        } = failure;
+        let mut error = ErrorCount {
+            epoch,
+            operation: operation as u32,
+            class,
+            code,
+            message,
+            count: 1,
+        };
         let errors = &mut owned.cells.errors;
-        if errors.len() >= ERROR_KINDS && !errors.iter().any(|own| own.class == class && own.code == error.code) {
+        if errors.len() >= ERROR_KINDS
+            && !errors
+                .iter()
+                .any(|own| own.class == class && own.code == error.code)
+        {
             "OTHER_CODES".clone_into(&mut error.code);
         }
         snapshot::add_error(errors, error);

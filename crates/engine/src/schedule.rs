@@ -14,11 +14,15 @@ pub(crate) struct Arrivals {
 
 impl Arrivals {
     pub(crate) fn new(origin: Nanos, rate_per_s: f64) -> Self {
-        Self { origin, gap_ns: 1e9 / rate_per_s }
+        Self {
+            origin,
+            gap_ns: 1e9 / rate_per_s,
+        }
     }
 
     pub(crate) fn due(&self, index: u64) -> Nanos {
-        self.origin.saturating_add((index as f64 * self.gap_ns) as u64)
+        self.origin
+            .saturating_add((index as f64 * self.gap_ns) as u64)
     }
 }
 
@@ -72,11 +76,20 @@ pub(crate) struct Arrival {
 
 impl ArrivalQueue {
     pub(crate) fn new(arrivals: Arrivals, lot: Lot, max_backlog: u64) -> Self {
-        Self { arrivals, lot, next: lot.own(0), waiting: VecDeque::new(), max_backlog }
+        Self {
+            arrivals,
+            lot,
+            next: lot.own(0),
+            waiting: VecDeque::new(),
+            max_backlog,
+        }
     }
 
     fn arrival(&self, index: u64) -> Arrival {
-        Arrival { index, due: self.arrivals.due(index) }
+        Arrival {
+            index,
+            due: self.arrivals.due(index),
+        }
     }
 
     /// When the next arrival will be due that has not been taken yet.
@@ -137,12 +150,21 @@ mod tests {
                 let index = (f64::from(seconds) * rate).round();
                 let ideal = 5.0 + index * 1e9 / rate;
                 let error = (arrivals.due(index as u64) as f64 - ideal).abs();
-                assert!(error <= 1.0 + ideal * 1e-15, "rate {rate}, {seconds} s: {error} ns");
+                assert!(
+                    error <= 1.0 + ideal * 1e-15,
+                    "rate {rate}, {seconds} s: {error} ns"
+                );
             }
         }
     }
 
-    const ALL: Lot = Lot { shard: 0, shards: 1, connections: 1, thread: 0, threads: 1 };
+    const ALL: Lot = Lot {
+        shard: 0,
+        shards: 1,
+        connections: 1,
+        thread: 0,
+        threads: 1,
+    };
 
     #[test]
     fn a_full_backlog_drops_the_newest() {
@@ -151,19 +173,34 @@ mod tests {
         queue.advance(4, NEVER, |arrival| dropped.push(arrival.index));
         assert_eq!((queue.backlog(), dropped), (3, vec![3, 4]));
         assert_eq!(queue.pop(), Some(Arrival { index: 0, due: 0 }));
-        queue.advance(6, 6, |_| panic!("there is room for one and only one is due before 6"));
-        assert_eq!(std::iter::from_fn(|| queue.pop()).map(|arrival| arrival.index).collect::<Vec<_>>(), [1, 2, 5]);
+        queue.advance(6, 6, |_| {
+            panic!("there is room for one and only one is due before 6")
+        });
+        assert_eq!(
+            std::iter::from_fn(|| queue.pop())
+                .map(|arrival| arrival.index)
+                .collect::<Vec<_>>(),
+            [1, 2, 5]
+        );
     }
 
     fn indices(lot: Lot, until: Nanos) -> Vec<u64> {
         let mut queue = ArrivalQueue::new(Arrivals::new(0, 1e9), lot, u64::MAX);
         queue.advance(NEVER, until, |_| ());
-        std::iter::from_fn(|| queue.pop()).map(|arrival| arrival.index).collect()
+        std::iter::from_fn(|| queue.pop())
+            .map(|arrival| arrival.index)
+            .collect()
     }
 
     #[test]
     fn a_thread_gets_arrivals_by_its_connections() {
-        let lot = |thread| Lot { shard: 1, shards: 2, connections: 3, thread, threads: 2 };
+        let lot = |thread| Lot {
+            shard: 1,
+            shards: 2,
+            connections: 3,
+            thread,
+            threads: 2,
+        };
         assert_eq!(indices(lot(0), 14), [1, 5, 7, 11, 13]);
         assert_eq!(indices(lot(1), 14), [3, 9]);
     }

@@ -88,16 +88,27 @@ pub struct Snapshot {
 impl Series {
     pub(crate) fn new(epoch: Epoch, operation: u32, outcome: Outcome) -> Self {
         let histogram = || Histogram::new(3).expect("three significant digits are allowed");
-        Self { epoch, operation, outcome, rows: 0, response: histogram(), service: histogram(), lag: histogram() }
+        Self {
+            epoch,
+            operation,
+            outcome,
+            rows: 0,
+            response: histogram(),
+            service: histogram(),
+            lag: histogram(),
+        }
     }
 
     /// Adds another part of the same series.
     pub fn add(&mut self, other: &Self) {
         self.rows += other.rows;
-        for (own, others) in
-            [(&mut self.response, &other.response), (&mut self.service, &other.service), (&mut self.lag, &other.lag)]
-        {
-            own.add(others).expect("histograms that resize take in any other");
+        for (own, others) in [
+            (&mut self.response, &other.response),
+            (&mut self.service, &other.service),
+            (&mut self.lag, &other.lag),
+        ] {
+            own.add(others)
+                .expect("histograms that resize take in any other");
         }
     }
 
@@ -147,12 +158,19 @@ impl Snapshot {
     }
 
     /// The series of this key, begun if it is not there yet.
-    pub(crate) fn series_mut(&mut self, epoch: Epoch, operation: u32, outcome: Outcome) -> &mut Series {
+    pub(crate) fn series_mut(
+        &mut self,
+        epoch: Epoch,
+        operation: u32,
+        outcome: Outcome,
+    ) -> &mut Series {
         let fresh = || Series::new(epoch, operation, outcome);
         let position = self
             .series
             .iter()
-            .position(|series| (series.epoch, series.operation, series.outcome) == (epoch, operation, outcome))
+            .position(|series| {
+                (series.epoch, series.operation, series.outcome) == (epoch, operation, outcome)
+            })
             .unwrap_or_else(|| {
                 self.series.push(fresh());
                 self.series.len() - 1
@@ -164,7 +182,8 @@ impl Snapshot {
 /// Adds to the count of the same failure; the first message stays as the sample.
 pub(crate) fn add_error(errors: &mut Vec<ErrorCount>, error: ErrorCount) {
     let same = |own: &&mut ErrorCount| {
-        (own.epoch, own.operation, own.class) == (error.epoch, error.operation, error.class) && own.code == error.code
+        (own.epoch, own.operation, own.class) == (error.epoch, error.operation, error.class)
+            && own.code == error.code
     };
     match errors.iter_mut().find(same) {
         Some(own) => own.count += error.count,
@@ -173,7 +192,10 @@ pub(crate) fn add_error(errors: &mut Vec<ErrorCount>, error: ErrorCount) {
 }
 
 pub(crate) fn add_tally(tallies: &mut Vec<Tally>, tally: Tally) {
-    match tallies.iter_mut().find(|own| (own.epoch, own.operation) == (tally.epoch, tally.operation)) {
+    match tallies
+        .iter_mut()
+        .find(|own| (own.epoch, own.operation) == (tally.epoch, tally.operation))
+    {
         Some(own) => own.count += tally.count,
         None => tallies.push(tally),
     }

@@ -51,7 +51,11 @@ pub trait AsyncTarget: Send + Sync + 'static {
 pub trait AsyncSession {
     /// Executes operation number `operation` of the plan and reads its whole result.
     /// The future is dropped when the operation times out or the run is cut; the session is not used again after that.
-    fn execute(&mut self, operation: usize, parameters: &[crate::Value]) -> impl Future<Output = Result<Done, Failure>>;
+    fn execute(
+        &mut self,
+        operation: usize,
+        parameters: &[crate::Value],
+    ) -> impl Future<Output = Result<Done, Failure>>;
 
     /// Whether the session can no longer be used; asked after each failure.
     fn is_broken(&self) -> bool;

@@ -26,8 +26,14 @@ pub(crate) struct Timeline {
 impl Timeline {
     /// Operations due from `from` on belong to `epoch`. Boundaries that were planned for later are superseded.
     pub(crate) fn enter(&self, from: Nanos, epoch: Epoch) {
-        let mut boundaries = self.boundaries.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = boundaries.iter().copied().filter(|boundary| boundary.from < from);
+        let mut boundaries = self
+            .boundaries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let kept = boundaries
+            .iter()
+            .copied()
+            .filter(|boundary| boundary.from < from);
         *boundaries = kept.chain([Boundary { from, epoch }]).collect();
         self.version.fetch_add(1, Ordering::Release);
     }
@@ -47,7 +53,14 @@ pub(crate) struct Cursor {
 
 impl Cursor {
     pub(crate) fn new(timeline: Arc<Timeline>) -> Self {
-        Self { timeline, version: 0, boundaries: Arc::new([]), from: 0, until: NEVER, epoch: Epoch(0) }
+        Self {
+            timeline,
+            version: 0,
+            boundaries: Arc::new([]),
+            from: 0,
+            until: NEVER,
+            epoch: Epoch(0),
+        }
     }
 
     /// The epoch of an operation that was due at `due`. What is due before the first boundary belongs to the first epoch.
@@ -63,11 +76,22 @@ impl Cursor {
     fn locate(&mut self, due: Nanos, version: u64) {
         if version != self.version {
             // The version was read before the boundaries, so at worst the next call looks once more.
-            self.boundaries = Arc::clone(&self.timeline.boundaries.lock().unwrap_or_else(PoisonError::into_inner));
+            self.boundaries = Arc::clone(
+                &self
+                    .timeline
+                    .boundaries
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
             self.version = version;
         }
-        let after = self.boundaries.partition_point(|boundary| boundary.from <= due).max(1);
-        let Some(here) = self.boundaries.get(after - 1) else { return };
+        let after = self
+            .boundaries
+            .partition_point(|boundary| boundary.from <= due)
+            .max(1);
+        let Some(here) = self.boundaries.get(after - 1) else {
+            return;
+        };
         self.epoch = here.epoch;
         self.from = if after == 1 { 0 } else { here.from };
         self.until = self.boundaries.get(after).map_or(NEVER, |next| next.from);
@@ -85,7 +109,10 @@ mod tests {
             timeline.enter(*from, Epoch(*epoch));
             cursor.epoch(*from);
         }
-        let found: Vec<(Nanos, u32)> = expected.iter().map(|(due, _)| (*due, cursor.epoch(*due).0)).collect();
+        let found: Vec<(Nanos, u32)> = expected
+            .iter()
+            .map(|(due, _)| (*due, cursor.epoch(*due).0))
+            .collect();
         assert_eq!(found, expected, "{entered:?}");
     }
 
@@ -93,7 +120,10 @@ mod tests {
     fn the_due_instant_decides_also_when_asked_late_and_out_of_order() {
         check(&[], &[(0, 0), (9, 0)]);
         check(&[(10, 1)], &[(5, 1), (10, 1), (99, 1)]);
-        check(&[(10, 1), (20, 2)], &[(19, 1), (20, 2), (19, 1), (500, 2), (0, 1)]);
+        check(
+            &[(10, 1), (20, 2)],
+            &[(19, 1), (20, 2), (19, 1), (500, 2), (0, 1)],
+        );
         check(&[(10, 1), (20, 2), (30, 3)], &[(29, 2), (10, 1), (30, 3)]);
     }
 

@@ -19,7 +19,9 @@ impl Value {
         if !matches!(self, Self::Text(_)) {
             *self = Self::Text(String::new());
         }
-        let Self::Text(buffer) = self else { unreachable!("the line above made it text") };
+        let Self::Text(buffer) = self else {
+            unreachable!("the line above made it text")
+        };
         buffer.clear();
         buffer
     }

@@ -17,9 +17,21 @@ pub(crate) struct Work {
 
 impl Work {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let weights: Vec<u32> = plan.operations.iter().map(|operation| operation.weight).collect();
-        let samplers = plan.operations.iter().map(|operation| operation.parameters.iter().map(Sampler::from).collect()).collect();
-        Self { seed: plan.seed, mix: Mix::new(&weights), samplers }
+        let weights: Vec<u32> = plan
+            .operations
+            .iter()
+            .map(|operation| operation.weight)
+            .collect();
+        let samplers = plan
+            .operations
+            .iter()
+            .map(|operation| operation.parameters.iter().map(Sampler::from).collect())
+            .collect();
+        Self {
+            seed: plan.seed,
+            mix: Mix::new(&weights),
+            samplers,
+        }
     }
 
     pub(crate) fn operations(&self) -> usize {
@@ -43,15 +55,33 @@ pub(crate) struct Parameters {
 impl Parameters {
     /// For connection `connection` of this shard.
     pub(crate) fn new(plan: &Plan, connection: u32) -> Self {
-        let values = plan.operations.iter().map(|operation| vec![Value::Null; operation.parameters.len()]).collect();
-        Self { values, keys: Keys::part(plan.keys, connection, plan.load.connections()) }
+        let values = plan
+            .operations
+            .iter()
+            .map(|operation| vec![Value::Null; operation.parameters.len()])
+            .collect();
+        Self {
+            values,
+            keys: Keys::part(plan.keys, connection, plan.load.connections()),
+        }
     }
 
     /// The parameters of an operation. It fails when the keys are used up.
-    pub(crate) fn fill(&mut self, work: &Work, operation: usize, index: u64) -> Result<&[Value], Failure> {
+    pub(crate) fn fill(
+        &mut self,
+        work: &Work,
+        operation: usize,
+        index: u64,
+    ) -> Result<&[Value], Failure> {
         let values = &mut self.values[operation];
-        for (position, (sampler, value)) in work.samplers[operation].iter().zip(values.iter_mut()).enumerate() {
-            sampler.write(work.seed, index, position as u32, value, || self.keys.take())?;
+        for (position, (sampler, value)) in work.samplers[operation]
+            .iter()
+            .zip(values.iter_mut())
+            .enumerate()
+        {
+            sampler.write(work.seed, index, position as u32, value, || {
+                self.keys.take()
+            })?;
         }
         Ok(values)
     }
@@ -71,7 +101,11 @@ impl ClosedWalk {
     pub(crate) fn new(work: &Work, plan: &Plan, connection: u32) -> Self {
         let number = u64::from(plan.share.first_connection) + u64::from(connection);
         let total = u64::from(plan.share.connections_total);
-        Self { slot: number * work.mix.len() as u64 / total, index: number, stride: total }
+        Self {
+            slot: number * work.mix.len() as u64 / total,
+            index: number,
+            stride: total,
+        }
     }
 
     /// The next operation and its index in the run.

@@ -60,7 +60,9 @@ pub async fn create_target(
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
     /// There is no such target.
-    #[error("target {1} does not exist in project {0}; \"gauntlet target list\" shows those that do")]
+    #[error(
+        "target {1} does not exist in project {0}; \"gauntlet target list\" shows those that do"
+    )]
     Missing(Project, Name),
     /// Its password was sealed with another key.
     #[error(transparent)]
@@ -78,16 +80,9 @@ pub async fn target(stores: &Stores, named: &Named) -> Result<Target, LoginError
 }
 
 /// A target's address with its opened password.
-pub async fn login(
-    stores: &Stores,
-    vault: &dyn Vault,
-    named: &Named,
-) -> Result<Login, LoginError> {
+pub async fn login(stores: &Stores, vault: &dyn Vault, named: &Named) -> Result<Login, LoginError> {
     let target = target(stores, named).await?;
-    let sealed = stores
-        .targets
-        .password(&named.project, &named.name)
-        .await?;
+    let sealed = stores.targets.password(&named.project, &named.name).await?;
     let password = sealed.map(|sealed| vault.open(&sealed)).transpose()?;
     Ok(Login {
         address: target.address,
@@ -99,7 +94,9 @@ pub async fn login(
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// There is no such template.
-    #[error("template {1} does not exist in project {0}; \"gauntlet template list\" shows those that do")]
+    #[error(
+        "template {1} does not exist in project {0}; \"gauntlet template list\" shows those that do"
+    )]
     Missing(Project, Name),
     /// There is no such version of it.
     #[error("template {1} of project {0} has no version {2}")]

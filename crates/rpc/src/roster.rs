@@ -90,7 +90,12 @@ mod tests {
             worker(4, "b", Gone),
         ];
         let all = merge(registered.clone(), stored.clone(), None);
-        let expected = [("a", 1, Idle), ("a", 2, Lost), ("b", 4, Gone), ("c", 3, Busy)];
+        let expected = [
+            ("a", 1, Idle),
+            ("a", 2, Lost),
+            ("b", 4, Gone),
+            ("c", 3, Busy),
+        ];
         assert_eq!(shape(&all), expected);
 
         let rest = merge(registered, stored, Some(&key(&all[1])));

@@ -23,8 +23,8 @@ use crate::{
 pub(crate) struct RunApi(pub(crate) Backend);
 
 impl RunApi {
-    fn encode(&self, run: &Run) -> Option<pb::Run> {
-        Some(encode::run(run, self.0.clock.now()))
+    fn encode(&self, run: &Run) -> pb::Run {
+        encode::run(run, self.0.clock.now())
     }
 }
 
@@ -43,7 +43,7 @@ impl RunService for RunApi {
             .orchestrator
             .create(RunId((self.0.ids)()), to_create(request))
             .await;
-        let run = self.encode(&made.map_err(status::control)?);
+        let run = Some(self.encode(&made.map_err(status::control)?));
         Ok(Response::new(pb::CreateRunResponse { run }))
     }
 
@@ -53,7 +53,7 @@ impl RunService for RunApi {
     ) -> Result<Response<pb::GetRunResponse>, Status> {
         let id = decode::get_run(request.get_ref())?;
         let found = run(&self.0.stores, id).await.map_err(status::control)?;
-        let run = self.encode(&found);
+        let run = Some(self.encode(&found));
         Ok(Response::new(pb::GetRunResponse { run }))
     }
 
@@ -91,7 +91,7 @@ impl RunService for RunApi {
     ) -> Result<Response<pb::StartRunResponse>, Status> {
         let id = decode::start_run(request.get_ref())?;
         let started = self.0.orchestrator.start(id).await;
-        let run = self.encode(&started.map_err(status::control)?);
+        let run = Some(self.encode(&started.map_err(status::control)?));
         Ok(Response::new(pb::StartRunResponse { run }))
     }
 
@@ -100,12 +100,8 @@ impl RunService for RunApi {
         request: Request<pb::StopRunRequest>,
     ) -> Result<Response<pb::StopRunResponse>, Status> {
         let request = decode::stop_run(request.into_inner())?;
-        let stopped = self
-            .0
-            .orchestrator
-            .stop(request.run, request.message)
-            .await;
-        let run = self.encode(&stopped.map_err(status::control)?);
+        let stopped = self.0.orchestrator.stop(request.run, request.message).await;
+        let run = Some(self.encode(&stopped.map_err(status::control)?));
         Ok(Response::new(pb::StopRunResponse { run }))
     }
 
@@ -119,7 +115,7 @@ impl RunService for RunApi {
             .orchestrator
             .abort(request.run, request.message)
             .await;
-        let run = self.encode(&aborted.map_err(status::control)?);
+        let run = Some(self.encode(&aborted.map_err(status::control)?));
         Ok(Response::new(pb::AbortRunResponse { run }))
     }
 
@@ -146,7 +142,7 @@ impl RunService for RunApi {
         let id = decode::get_report(request.get_ref())?;
         let (run, report) = report(&self.0.stores, id).await.map_err(status::report)?;
         Ok(Response::new(pb::GetReportResponse {
-            run: self.encode(&run),
+            run: Some(self.encode(&run)),
             report: Some(encode::report(&report)),
         }))
     }
@@ -221,7 +217,9 @@ pub(crate) enum ReportError {
     #[error("run {0} has no report because no load was sent: {1}")]
     Skipped(RunId, String),
     /// It could not be made.
-    #[error("the report of run {0} could not be made; the control plane's log and the run's events say why")]
+    #[error(
+        "the report of run {0} could not be made; the control plane's log and the run's events say why"
+    )]
     Failed(RunId),
     /// It should be there and is not.
     #[error("the report of run {0} is not in the store")]

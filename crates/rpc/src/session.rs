@@ -30,7 +30,9 @@ pub(crate) struct Session {
     welcome: Option<Welcome>,
     generation: u64,
     down: mpsc::Receiver<ControlMessage>,
-    reader: AbortOnDropHandle<Result<(), Status>>,
+    /// Gives the session back, so that the queue down does not end before it is
+    /// known why.
+    reader: AbortOnDropHandle<(Attached, Result<(), Status>)>,
     /// Fires when the worker says that it leaves.
     left: CancellationToken,
     over: bool,
@@ -47,7 +49,12 @@ impl Session {
         let (session, down) = attached.map_err(status::attach)?;
         let welcome = session.welcome();
         let left = CancellationToken::new();
-        let reader = tokio::spawn(read(session, up, left.clone()));
+        let goodbye = left.clone();
+        let reader = tokio::spawn(async move {
+            let mut session = session;
+            let ended = read(&mut session, up, goodbye).await;
+            (session, ended)
+        });
         Ok(Self {
             welcome: Some(welcome),
             generation: welcome.generation,
@@ -86,8 +93,8 @@ impl Pull for Session {
             ended = &mut self.reader => {
                 self.over = true;
                 match ended {
-                    Ok(Ok(())) => None,
-                    Ok(Err(status)) => Some(Err(status)),
+                    Ok((_, Ok(()))) => None,
+                    Ok((_, Err(status))) => Some(Err(status)),
                     Err(error) => Some(Err(Status::internal(format!(
                         "the session ended early: {error}"
                     )))),
@@ -110,10 +117,9 @@ async fn hello(up: &mut Streaming<pb::WorkerMessage>) -> Result<Hello, Status> {
     }
 }
 
-/// Takes the worker's messages until it leaves. Dropping the session at the end
-/// detaches the worker.
+/// Takes the worker's messages until it leaves.
 async fn read(
-    mut session: Attached,
+    session: &mut Attached,
     mut up: Streaming<pb::WorkerMessage>,
     left: CancellationToken,
 ) -> Result<(), Status> {
@@ -143,6 +149,7 @@ async fn next(up: &mut Streaming<pb::WorkerMessage>) -> Result<Option<WorkerEven
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn ended(error: SessionError) -> Status {
     match error {
         SessionError::Superseded => Status::aborted(error.to_string()),

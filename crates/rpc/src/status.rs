@@ -16,6 +16,7 @@ use crate::{
 };
 
 /// The store did not do what was asked.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 pub(crate) fn store(error: StoreError) -> Status {
     let code = match &error {
         StoreError::AlreadyExists(_) => Code::AlreadyExists,
@@ -95,6 +96,7 @@ pub(crate) fn access(error: AccessError) -> Status {
 }
 
 /// A worker cannot attach.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 pub(crate) fn attach(error: AttachError) -> Status {
     let message = error.to_string();
     match error {

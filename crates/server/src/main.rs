@@ -1,1 +1,10 @@
-fn main() {}
+//! The gauntlet binary: control plane, worker and command line in one.
+
+mod cli;
+mod plane;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -100,7 +100,7 @@ impl<D: Dialect> Transaction<D> {
         text: &'static str,
         rows: Vec<[Value; N]>,
     ) -> Result<()> {
-        for statement in Statement::multi_row(text, rows, D::MOST_VALUES) {
+        for statement in Statement::multi_row(text, rows) {
             self.execute(subject, statement).await?;
         }
         Ok(())

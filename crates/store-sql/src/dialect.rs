@@ -5,7 +5,7 @@ use std::future::Future;
 use gauntlet_store::{Error, Result};
 use sqlx::{
     Arguments, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Row, SqlStr, Type,
-    error::DatabaseError,
+    database::HasStatementCache, error::DatabaseError,
 };
 
 use crate::statement::{Statement, Value};
@@ -24,8 +24,6 @@ pub(crate) trait Dialect: Speak {
     const SCHEMA_LOCK: Option<&'static str>;
     /// Begins a transaction that will write.
     const BEGIN: &'static str;
-    /// The most values that one statement takes.
-    const MOST_VALUES: usize;
     /// What says that an open store is still the one that was opened.
     type Witness: Send + Sync;
 
@@ -70,7 +68,7 @@ pub(crate) trait Speak: Database {
 
 impl<D> Speak for D
 where
-    D: Database,
+    D: Database + HasStatementCache,
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
     D::Arguments: IntoArguments<D>,
     usize: ColumnIndex<D::Row>,

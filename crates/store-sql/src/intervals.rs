@@ -120,7 +120,7 @@ async fn insert_headers<D: Dialect>(
         .iter()
         .map(|interval| header_row(interval))
         .collect();
-    let statements = Statement::multi_row(query!("intervals/insert"), rows?, D::MOST_VALUES);
+    let statements = Statement::multi_row(query!("intervals/insert"), rows?);
     let mut new = BTreeSet::new();
     for statement in statements {
         for row in transaction.fetch(subject, statement).await? {

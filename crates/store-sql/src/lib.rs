@@ -10,7 +10,6 @@
 use std::sync::Arc;
 
 use gauntlet_store::{Result, Stores};
-use sqlx::{Postgres, Sqlite};
 
 mod columns;
 mod database;
@@ -37,7 +36,7 @@ pub use schema::Applied;
 pub async fn apply_schema(location: &Location) -> Result<Applied> {
     match location {
         Location::Sqlite(path) => schema::apply(&sqlite::create(path).await?).await,
-        Location::Postgres(url) => schema::apply(&postgres::open(url)?).await,
+        Location::Postgres(url) => schema::apply(&postgres::open(url).await?).await,
     }
 }
 
@@ -46,7 +45,7 @@ pub async fn apply_schema(location: &Location) -> Result<Applied> {
 pub async fn open(location: &Location) -> Result<Stores> {
     match location {
         Location::Sqlite(path) => checked(sqlite::open(path)?).await,
-        Location::Postgres(url) => checked(postgres::open(url)?).await,
+        Location::Postgres(url) => checked(postgres::open(url).await?).await,
     }
 }
 

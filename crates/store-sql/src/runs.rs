@@ -16,7 +16,7 @@ use crate::{
 };
 
 mod advance;
-mod list;
+pub(crate) mod list;
 mod records;
 
 use records::{event_rows, read, read_attempt, read_control, read_event, read_phase};
@@ -83,7 +83,7 @@ impl<D: Dialect> Runs for Sql<D> {
     }
 
     async fn list(&self, filter: &RunFilter, page: PageQuery<RunKey>) -> Result<Vec<Run>> {
-        let list = list::statement(filter, page);
+        let list = list::statement(filter, &page);
         self.fetch(list).await?.iter().map(read::<D>).collect()
     }
 

@@ -72,7 +72,7 @@ fn stored<D: Dialect>(rows: &[D::Row]) -> Result<Option<i32>> {
     let version = |row| Columns::<D>::new("schema_version", row).number::<i32>();
     let version = rows.first().map(version).transpose()?;
     match version {
-        Some(version) if version < 1 => Err(Error::Corrupt(format!("schema version {version}"))),
+        Some(version) if version < 0 => Err(Error::Corrupt(format!("schema version {version}"))),
         version => Ok(version),
     }
 }

@@ -1,6 +1,6 @@
 //! Statements and the values that go with them.
 
-use gauntlet_model::time::{Timestamp, micros};
+use gauntlet_model::time::Timestamp;
 use gauntlet_store::{Error, Result};
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
@@ -17,6 +17,11 @@ macro_rules! query {
     };
 }
 pub(crate) use query;
+
+/// The most values of a statement that writes many rows. SQLite looks for each
+/// placeholder among all before it, so the cost of a statement grows with the
+/// square of their number, and beyond some hundreds more rows at once are slower.
+const MOST_VALUES: usize = 500;
 
 /// A statement with its values, ready to be sent.
 pub(crate) struct Statement {
@@ -46,16 +51,15 @@ impl Statement {
     }
 
     /// Statements that write many rows in the place of `{rows}`, each with no
-    /// more than `most` values.
+    /// more than [`MOST_VALUES`].
     pub(crate) fn multi_row<const N: usize>(
         text: &'static str,
         rows: Vec<[Value; N]>,
-        most: usize,
     ) -> Vec<Self> {
         let mut rows = rows.into_iter().peekable();
         let mut statements = Vec::new();
         while rows.peek().is_some() {
-            let values: Vec<Value> = rows.by_ref().take(most / N).flatten().collect();
+            let values: Vec<Value> = rows.by_ref().take(MOST_VALUES / N).flatten().collect();
             let text = text.replace("{rows}", &row_places(values.len() / N, N));
             statements.push(Self {
                 text: AssertSqlSafe(text).into_sql_str(),
@@ -153,7 +157,7 @@ impl From<&[u8]> for Value {
 }
 
 /// An id as text.
-pub(crate) fn id(id: impl ToString) -> Value {
+pub(crate) fn id(id: impl ToString + Copy) -> Value {
     Value::Text(Some(id.to_string()))
 }
 
@@ -176,18 +180,30 @@ mod tests {
 
     #[test]
     fn rows_are_numbered_through_and_split() {
-        let rows: Vec<[Value; 2]> = (0..5).map(|row: i64| [row.into(), "x".into()]).collect();
-        let statements = Statement::multi_row("VALUES {rows};", rows, 5);
-        let texts: Vec<&str> = statements.iter().map(|one| one.text.as_str()).collect();
+        let texts = |rows: i64| {
+            let rows: Vec<[Value; 200]> = (0..rows).map(row_of).collect();
+            let statements = Statement::multi_row("VALUES {rows};", rows);
+            statements
+                .into_iter()
+                .map(|one| (one.text.as_str().to_owned(), one.values))
+                .collect::<Vec<_>>()
+        };
+        let two: Vec<Value> = [row_of(0), row_of(1)].concat();
+        assert_eq!(texts(0), []);
         assert_eq!(
-            texts,
+            texts(3),
             [
-                "VALUES ($1, $2), ($3, $4);",
-                "VALUES ($1, $2), ($3, $4);",
-                "VALUES ($1, $2);"
+                (format!("VALUES {};", row_places(2, 200)), two),
+                (
+                    format!("VALUES {};", row_places(1, 200)),
+                    row_of(2).to_vec()
+                ),
             ]
         );
-        assert_eq!(statements[2].values, [Value::from(4_i64), "x".into()]);
-        assert!(Statement::multi_row::<2>("{rows}", vec![], 5).is_empty());
+        assert_eq!(row_places(2, 3), "($1, $2, $3), ($4, $5, $6)");
+    }
+
+    fn row_of(row: i64) -> [Value; 200] {
+        std::array::from_fn(|column| Value::from(row * 1_000 + column as i64))
     }
 }

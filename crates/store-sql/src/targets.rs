@@ -84,10 +84,10 @@ pub(crate) fn page_values(project: &Project, page: PageQuery<NameKey>) -> [Value
     };
     [
         project.as_str().into(),
-        id(format_args!("{project}/")),
-        id(format_args!("{project}0")),
-        id(after_project),
-        id(after_name),
+        Value::Text(Some(format!("{project}/"))),
+        Value::Text(Some(format!("{project}0"))),
+        Value::Text(Some(after_project)),
+        Value::Text(Some(after_name)),
         page.limit.into(),
     ]
 }

@@ -47,7 +47,7 @@ impl<D: Dialect> Workers for Sql<D> {
         let values = [
             seen_since.into(),
             name.as_str().into(),
-            id(worker),
+            worker.as_str().into(),
             page.limit.into(),
         ];
         let list = Statement::new(query!("workers/list"), values);

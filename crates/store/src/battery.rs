@@ -11,6 +11,7 @@ pub mod intervals;
 pub mod paging;
 pub mod reports;
 pub mod run_lists;
+pub mod run_records;
 pub mod runs;
 pub mod samples;
 pub mod targets;
@@ -29,10 +30,11 @@ macro_rules! battery {
                 every_variant, large_seeds, listed_by_project_and_name;
             runs: kept_whole, name_taken, id_taken, repeated_request, absent, advanced,
                 what_a_run_is_made_from_stays, stale_revision_changes_nothing,
-                taken_command_changes_nothing, unknown_run, one_of_many_wins,
-                every_stage, every_end, every_attempt_stage, newest_attempt_counts, every_action,
-                commands_after_a_sequence, phases_in_their_order, events_without_gaps,
-                events_of_many_writers, events_by_page, every_event_kind, strange_texts;
+                taken_command_changes_nothing, unknown_run, one_of_many_wins;
+            run_records: every_stage, every_end, every_attempt_stage, newest_attempt_counts,
+                every_action, commands_after_a_sequence, phases_in_their_order,
+                events_without_gaps, events_of_many_writers, events_by_page, every_event_kind,
+                strange_texts;
             run_lists: newest_first, equal_timestamps, listed_while_others_insert, below_a_project,
                 by_status, by_template, by_everything, changes_move_between_filters, only_active;
             intervals: kept_whole, repeats_removed, repeats_within_one_call, all_or_none, absent,

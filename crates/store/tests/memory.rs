@@ -13,6 +13,7 @@ fn every_case_is_listed() {
         "targets",
         "templates",
         "runs",
+        "run_records",
         "run_lists",
         "intervals",
         "reports",

@@ -8,11 +8,9 @@ use crate::error::TargetError;
 use crate::statement::Statement;
 
 /// How long a question may take, connecting included.
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long counting may take, which reads a part of the table.
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) const COUNT_WITHIN: Duration = Duration::from_mins(2);
 
 /// A target that answers.
@@ -68,22 +66,38 @@ pub async fn test(config: &Config) -> Result<Tested, TargetError> {
 }
 
 /// Describes a table (`table` or `schema.table`); `None` if there is none.
-pub async fn describe_table(config: &Config, table: &str) -> Result<Option<TableDescription>, TargetError> {
+pub async fn describe_table(
+    config: &Config,
+    table: &str,
+) -> Result<Option<TableDescription>, TargetError> {
     ask!(config, describe_table(table))
 }
 
 /// The highest key of a table; `None` if it is empty.
-pub async fn max_key(config: &Config, table: &str, key_column: &str) -> Result<Option<i64>, TargetError> {
+pub async fn max_key(
+    config: &Config,
+    table: &str,
+    key_column: &str,
+) -> Result<Option<i64>, TargetError> {
     ask!(config, max_key(table, key_column))
 }
 
 /// Counts the rows whose key is in `first..first + len`.
-pub async fn count_keys(config: &Config, table: &str, key_column: &str, first: i64, len: i64) -> Result<u64, TargetError> {
+pub async fn count_keys(
+    config: &Config,
+    table: &str,
+    key_column: &str,
+    first: i64,
+    len: i64,
+) -> Result<u64, TargetError> {
     ask!(config, count_keys(table, key_column, first, len))
 }
 
 /// Prepares each statement; the error names the first operation that the target does not accept.
-pub async fn check_statements(config: &Config, statements: &[Statement]) -> Result<(), TargetError> {
+pub async fn check_statements(
+    config: &Config,
+    statements: &[Statement],
+) -> Result<(), TargetError> {
     ask!(config, check_statements(statements))
 }
 
@@ -98,5 +112,4 @@ pub async fn load_dataset(
 }
 
 /// Where loading reports the rows written so far.
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) type Progress = Box<dyn Fn(u64) + Send + Sync>;

@@ -69,7 +69,12 @@ impl Config {
     pub fn address(&self) -> String {
         match self {
             Self::Sqlite { path } => path.display().to_string(),
-            Self::Postgres { host, port, database, .. } => format!("{host}:{port}/{database}"),
+            Self::Postgres {
+                host,
+                port,
+                database,
+                ..
+            } => format!("{host}:{port}/{database}"),
         }
     }
 }

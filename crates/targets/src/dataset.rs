@@ -27,20 +27,22 @@ pub struct Loaded {
 }
 
 /// Rows between two reports of progress.
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) const PROGRESS_ROWS: u64 = 10_000;
 
 /// Names and types, as both databases describe them in lower case.
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(crate) const COLUMNS: [(&str, &str); 4] = [("id", "bigint"), ("k", "bigint"), ("c", "text"), ("pad", "text")];
+pub(crate) const COLUMNS: [(&str, &str); 4] = [
+    ("id", "bigint"),
+    ("k", "bigint"),
+    ("c", "text"),
+    ("pad", "text"),
+];
 
 /// The columns of `CREATE TABLE`.
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(crate) const DEFINITION: &str = "id BIGINT PRIMARY KEY, k BIGINT NOT NULL, c TEXT NOT NULL, pad TEXT NOT NULL";
+pub(crate) const DEFINITION: &str =
+    "id BIGINT PRIMARY KEY, k BIGINT NOT NULL, c TEXT NOT NULL, pad TEXT NOT NULL";
 
 /// One row, in buffers that are filled again for the next one.
 #[derive(Debug, Default)]
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) struct Row {
     pub(crate) id: i64,
     pub(crate) k: i64,
@@ -48,7 +50,6 @@ pub(crate) struct Row {
     pub(crate) pad: String,
 }
 
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 impl Row {
     pub(crate) fn fill(&mut self, dataset: &Dataset, id: u64) {
         self.id = id as i64;
@@ -60,7 +61,6 @@ impl Row {
 
 /// What has to be done, given what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) enum Load {
     Create,
     /// Drop the table, then create it.
@@ -69,25 +69,42 @@ pub(crate) enum Load {
 }
 
 /// Decides from the table's columns and rows; `None` if there is no table.
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) fn decide(
     dataset: &Dataset,
     address: &str,
     table: Option<(&crate::TableDescription, u64)>,
 ) -> Result<Load, crate::TargetError> {
-    let Some((description, rows)) = table else { return Ok(Load::Create) };
+    let Some((description, rows)) = table else {
+        return Ok(Load::Create);
+    };
     if dataset.replace {
         return Ok(Load::Replace);
     }
-    let same = |(column, (name, kind)): (&crate::Column, &(&str, &str))| column.name == *name && column.kind.eq_ignore_ascii_case(kind);
-    let fits = description.columns.len() == COLUMNS.len() && description.columns.iter().zip(&COLUMNS).all(same);
+    let same = |(column, (name, kind)): (&crate::Column, &(&str, &str))| {
+        column.name == *name && column.kind.eq_ignore_ascii_case(kind)
+    };
+    let fits = description.columns.len() == COLUMNS.len()
+        && description.columns.iter().zip(&COLUMNS).all(same);
     if !fits {
-        let found: Vec<String> = description.columns.iter().map(|column| format!("{} {}", column.name, column.kind)).collect();
-        return Err(crate::TargetError::TableDiffers { address: address.into(), table: dataset.table.clone(), found: found.join(", ") });
+        let found: Vec<String> = description
+            .columns
+            .iter()
+            .map(|column| format!("{} {}", column.name, column.kind))
+            .collect();
+        return Err(crate::TargetError::TableDiffers {
+            address: address.into(),
+            table: dataset.table.clone(),
+            found: found.join(", "),
+        });
     }
     if rows != dataset.rows {
         let (table, asked) = (dataset.table.clone(), dataset.rows);
-        return Err(crate::TargetError::RowsDiffer { address: address.into(), table, found: rows, asked });
+        return Err(crate::TargetError::RowsDiffer {
+            address: address.into(),
+            table,
+            found: rows,
+            asked,
+        });
     }
     Ok(Load::Nothing)
 }

@@ -8,7 +8,9 @@ use gauntlet_engine::PlanError;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TargetError {
     /// Nobody answers there.
-    #[error("cannot reach the target at {address}: {reason}; check the address and that the database is running")]
+    #[error(
+        "cannot reach the target at {address}: {reason}; check the address and that the database is running"
+    )]
     Unreachable {
         /// Where.
         address: String,
@@ -16,7 +18,9 @@ pub enum TargetError {
         reason: String,
     },
     /// The server refuses the user.
-    #[error("the target at {address} refuses user {user}: {reason}; check the user name and the password")]
+    #[error(
+        "the target at {address} refuses user {user}: {reason}; check the user name and the password"
+    )]
     AuthenticationFailed {
         /// Where.
         address: String,
@@ -32,7 +36,9 @@ pub enum TargetError {
         address: String,
     },
     /// There is no such table.
-    #[error("the target at {address} has no table {table}; create it, load a dataset into it, or correct the name")]
+    #[error(
+        "the target at {address} has no table {table}; create it, load a dataset into it, or correct the name"
+    )]
     NoSuchTable {
         /// Where.
         address: String,
@@ -40,7 +46,9 @@ pub enum TargetError {
         table: String,
     },
     /// The target does not accept a statement.
-    #[error("operation {operation}: the target at {address} does not accept its statement: {message}; correct the statement or the table")]
+    #[error(
+        "operation {operation}: the target at {address} does not accept its statement: {message}; correct the statement or the table"
+    )]
     BadStatement {
         /// Where.
         address: String,
@@ -50,7 +58,9 @@ pub enum TargetError {
         message: String,
     },
     /// The plan and the statements do not belong together.
-    #[error("operation {operation}: its statement takes {expected} parameters, the plan gives {given}")]
+    #[error(
+        "operation {operation}: its statement takes {expected} parameters, the plan gives {given}"
+    )]
     Parameters {
         /// Name of the operation.
         operation: String,
@@ -60,7 +70,9 @@ pub enum TargetError {
         given: usize,
     },
     /// There is a table of that name which is not a dataset.
-    #[error("table {table} at {address} exists with other columns ({found}); choose another name, or ask for it to be replaced")]
+    #[error(
+        "table {table} at {address} exists with other columns ({found}); choose another name, or ask for it to be replaced"
+    )]
     TableDiffers {
         /// Where.
         address: String,
@@ -70,7 +82,9 @@ pub enum TargetError {
         found: String,
     },
     /// There is a dataset of another size.
-    #[error("table {table} at {address} already has {found} rows, not {asked}; ask for it to be replaced, or for {found} rows")]
+    #[error(
+        "table {table} at {address} already has {found} rows, not {asked}; ask for it to be replaced, or for {found} rows"
+    )]
     RowsDiffer {
         /// Where.
         address: String,
@@ -90,7 +104,9 @@ pub enum TargetError {
         within: Duration,
     },
     /// The program was built without the driver.
-    #[error("this program was built without support for {kind} targets; build it with the feature {kind}")]
+    #[error(
+        "this program was built without support for {kind} targets; build it with the feature {kind}"
+    )]
     NotBuilt {
         /// Name of the kind and of the feature.
         kind: &'static str,

@@ -4,6 +4,9 @@
 //! Everything else ([`test`], [`describe_table`], [`check_statements`], [`load_dataset`], …) opens one connection, asks,
 //! and is bounded in time. Each database is a module and a feature of its own.
 
+#[cfg(not(any(feature = "sqlite", feature = "postgres")))]
+compile_error!("gauntlet-targets needs at least one of the features sqlite and postgres");
+
 mod access;
 mod config;
 mod dataset;
@@ -17,7 +20,8 @@ mod start;
 mod statement;
 
 pub use access::{
-    Column, TableDescription, Tested, check_statements, count_keys, describe_table, load_dataset, max_key, test,
+    Column, TableDescription, Tested, check_statements, count_keys, describe_table, load_dataset,
+    max_key, test,
 };
 pub use config::{Config, Secret};
 pub use dataset::{Dataset, Loaded};

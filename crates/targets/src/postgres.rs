@@ -21,14 +21,33 @@ pub(crate) use load::start;
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// The driver's configuration, with a limit on each statement that the server enforces.
-fn driver_config(config: &Config, statement_timeout: Duration) -> Result<tokio_postgres::Config, TargetError> {
-    let Config::Postgres { host, port, database, user, password, application_name } = config else {
+fn driver_config(
+    config: &Config,
+    statement_timeout: Duration,
+) -> Result<tokio_postgres::Config, TargetError> {
+    let Config::Postgres {
+        host,
+        port,
+        database,
+        user,
+        password,
+        application_name,
+    } = config
+    else {
         return Err(TargetError::NotBuilt { kind: "postgres" });
     };
     let mut driver = tokio_postgres::Config::new();
-    driver.host(host).port(*port).dbname(database).user(user).application_name(application_name);
+    driver
+        .host(host)
+        .port(*port)
+        .dbname(database)
+        .user(user)
+        .application_name(application_name);
     driver.connect_timeout(CONNECT_WITHIN);
-    driver.options(format!("-c statement_timeout={}", statement_timeout.as_millis().max(1)));
+    driver.options(format!(
+        "-c statement_timeout={}",
+        statement_timeout.as_millis().max(1)
+    ));
     if let Some(password) = password {
         driver.password(password.expose());
     }
@@ -41,14 +60,24 @@ fn target_error(config: &Config, error: &Error, within: Duration) -> TargetError
     let message = message(error);
     match error.code() {
         Some(code) if is_refusal_of_user(code) => authentication_failed(config, message),
-        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => TargetError::NoSuchDatabase { address },
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
+            TargetError::NoSuchDatabase { address }
+        }
         Some(code) if *code == SqlState::QUERY_CANCELED => TargetError::Timeout { address, within },
-        Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS || *code == SqlState::CANNOT_CONNECT_NOW => {
-            TargetError::Unreachable { address, reason: message }
+        Some(code)
+            if *code == SqlState::TOO_MANY_CONNECTIONS || *code == SqlState::CANNOT_CONNECT_NOW =>
+        {
+            TargetError::Unreachable {
+                address,
+                reason: message,
+            }
         }
         Some(_) => TargetError::Failed { address, message },
         None if is_about_password(error) => authentication_failed(config, message),
-        None => TargetError::Unreachable { address, reason: message },
+        None => TargetError::Unreachable {
+            address,
+            reason: message,
+        },
     }
 }
 
@@ -63,8 +92,16 @@ fn is_about_password(error: &Error) -> bool {
 }
 
 fn authentication_failed(config: &Config, reason: String) -> TargetError {
-    let user = if let Config::Postgres { user, .. } = config { user.clone() } else { String::new() };
-    TargetError::AuthenticationFailed { address: config.address(), user, reason }
+    let user = if let Config::Postgres { user, .. } = config {
+        user.clone()
+    } else {
+        String::new()
+    };
+    TargetError::AuthenticationFailed {
+        address: config.address(),
+        user,
+        reason,
+    }
 }
 
 /// One sentence: what the server said, or the driver and its cause.

@@ -34,21 +34,40 @@ pub fn sql_text(dialect: Dialect, statement: &Statement) -> String {
     let parameter = dialect.placeholder();
     match statement.kind {
         StatementKind::PointLookup => {
-            format!("SELECT {mark} {} FROM {table} WHERE {key} = {parameter}1", selected(&statement.columns))
+            format!(
+                "SELECT {mark} {} FROM {table} WHERE {key} = {parameter}1",
+                selected(&statement.columns)
+            )
         }
         StatementKind::RangeScan { limit } => {
             let columns = selected(&statement.columns);
-            format!("SELECT {mark} {columns} FROM {table} WHERE {key} >= {parameter}1 ORDER BY {key} LIMIT {limit}")
+            format!(
+                "SELECT {mark} {columns} FROM {table} WHERE {key} >= {parameter}1 ORDER BY {key} LIMIT {limit}"
+            )
         }
         StatementKind::Insert => {
-            let columns: Vec<String> = std::iter::once(key).chain(statement.columns.iter().map(|column| quoted(column))).collect();
-            let values: Vec<String> = (1..=columns.len()).map(|number| format!("{parameter}{number}")).collect();
-            format!("INSERT {mark} INTO {table} ({}) VALUES ({})", columns.join(", "), values.join(", "))
+            let columns: Vec<String> = std::iter::once(key)
+                .chain(statement.columns.iter().map(|column| quoted(column)))
+                .collect();
+            let values: Vec<String> = (1..=columns.len())
+                .map(|number| format!("{parameter}{number}"))
+                .collect();
+            format!(
+                "INSERT {mark} INTO {table} ({}) VALUES ({})",
+                columns.join(", "),
+                values.join(", ")
+            )
         }
         StatementKind::Update => {
-            let set = |(number, column): (usize, &String)| format!("{} = {parameter}{}", quoted(column), number + 1);
+            let set = |(number, column): (usize, &String)| {
+                format!("{} = {parameter}{}", quoted(column), number + 1)
+            };
             let sets: Vec<String> = statement.columns.iter().enumerate().map(set).collect();
-            format!("UPDATE {mark} {table} SET {} WHERE {key} = {parameter}{}", sets.join(", "), sets.len() + 1)
+            format!(
+                "UPDATE {mark} {table} SET {} WHERE {key} = {parameter}{}",
+                sets.join(", "),
+                sets.len() + 1
+            )
         }
         StatementKind::Sql => marked(dialect, &statement.sql, &mark),
     }
@@ -57,7 +76,13 @@ pub fn sql_text(dialect: Dialect, statement: &Statement) -> String {
 /// The number of parameters that a text takes: its highest placeholder.
 #[must_use]
 pub fn placeholders(sql: &str) -> usize {
-    let number = |piece| if let Piece::Placeholder(number) = piece { number } else { 0 };
+    let number = |piece| {
+        if let Piece::Placeholder(number) = piece {
+            number
+        } else {
+            0
+        }
+    };
     pieces(sql).map(number).max().unwrap_or(0)
 }
 
@@ -82,7 +107,13 @@ fn selected(columns: &[String]) -> String {
 
 /// The comment by which a statement is found again in the target's own statistics. Only letters that cannot end it.
 fn mark(statement: &Statement) -> String {
-    let plain = |letter: char| if letter.is_ascii_alphanumeric() || "_.-".contains(letter) { letter } else { '_' };
+    let plain = |letter: char| {
+        if letter.is_ascii_alphanumeric() || "_.-".contains(letter) {
+            letter
+        } else {
+            '_'
+        }
+    };
     let name: String = statement.name.chars().take(64).map(plain).collect();
     let class = match statement.class {
         Class::Read => "READ",
@@ -106,7 +137,8 @@ fn marked(dialect: Dialect, sql: &str, mark: &str) -> String {
                 }
             }
             Piece::Placeholder(number) => {
-                write!(text, "{}{number}", dialect.placeholder()).expect("writing to a string cannot fail");
+                write!(text, "{}{number}", dialect.placeholder())
+                    .expect("writing to a string cannot fail");
             }
             Piece::Other(other) => text.push_str(other),
         }

@@ -23,7 +23,10 @@ const CACHE_KIB: i32 = -65_536;
 
 /// Opens a database file that exists. Nothing is created: a wrong path must not become an empty database.
 fn open(path: &Path, busy_within: Duration) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(busy_within)?;
     Ok(connection)
 }
@@ -34,9 +37,18 @@ fn target_error(path: &Path, error: &rusqlite::Error) -> TargetError {
     match error.sqlite_error_code() {
         Some(ErrorCode::CannotOpen) if !path.exists() => TargetError::NoSuchDatabase { address },
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::NotADatabase) => {
-            TargetError::Unreachable { address, reason: error.to_string() }
+            TargetError::Unreachable {
+                address,
+                reason: error.to_string(),
+            }
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => TargetError::Timeout { address, within: BUSY_WITHIN },
-        _ => TargetError::Failed { address, message: error.to_string() },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => TargetError::Timeout {
+            address,
+            within: BUSY_WITHIN,
+        },
+        _ => TargetError::Failed {
+            address,
+            message: error.to_string(),
+        },
     }
 }

@@ -32,7 +32,11 @@ fn check_parameters(statements: &[Statement], plan: &Plan) -> Result<(), TargetE
         let expected = statements.get(position).map_or(0, Statement::parameters);
         let given = operation.parameters.len();
         if expected != given || position >= statements.len() {
-            return Err(TargetError::Parameters { operation: operation.name.clone(), expected, given });
+            return Err(TargetError::Parameters {
+                operation: operation.name.clone(),
+                expected,
+                given,
+            });
         }
     }
     Ok(())

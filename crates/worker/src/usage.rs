@@ -112,7 +112,10 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn resident_memory_is_read_from_the_status() {
-        assert_eq!(resident_of("VmPeak:\t 9 kB\nVmRSS:\t    1234 kB\n"), 1_263_616);
+        assert_eq!(
+            resident_of("VmPeak:\t 9 kB\nVmRSS:\t    1234 kB\n"),
+            1_263_616
+        );
         assert_eq!(resident_of("nothing"), 0);
         assert!(resident_bytes() > 0);
     }

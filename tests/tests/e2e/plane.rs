@@ -265,15 +265,6 @@ impl Plane {
             .unwrap()
     }
 
-    pub async fn until_measuring(&self, run_id: &str) {
-        eventually("the measurement", async || {
-            let run = self.get(run_id).await;
-            let begun = run.server_time_us > run.phase_started_us;
-            (run.phase() == pb::RunPhase::Measurement && begun).then_some(())
-        })
-        .await;
-    }
-
     pub async fn until_over(&self, run_id: &str) -> pb::Run {
         eventually("the end of the run", async || {
             let run = self.get(run_id).await;

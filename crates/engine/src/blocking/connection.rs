@@ -94,7 +94,15 @@ impl<T: BlockingTarget> Connection<'_, T> {
                     // Each try that fails is one operation that failed.
                     let end = self.now();
                     lane.began();
-                    lane.recorder.failed(operation, Times { due, sent: due, end }, failure);
+                    lane.recorder.failed(
+                        operation,
+                        Times {
+                            due,
+                            sent: due,
+                            end,
+                        },
+                        failure,
+                    );
                     lane.ended();
                     due = end;
                     continue;
@@ -124,7 +132,9 @@ impl<T: BlockingTarget> Connection<'_, T> {
                 Reconnect::Refused(_) => continue,
                 Reconnect::NotNeeded => return,
             }
-            let Some(arrival) = shared.next_arrival(self.now(), lane) else { return };
+            let Some(arrival) = shared.next_arrival(self.now(), lane) else {
+                return;
+            };
             if !self.wait_until_due(arrival) {
                 return;
             }
@@ -134,7 +144,8 @@ impl<T: BlockingTarget> Connection<'_, T> {
                 lane.recorder.cut(operation, arrival.due);
                 continue;
             }
-            if let Performed::Abandoned = self.perform(operation, arrival.index, arrival.due, sent) {
+            if let Performed::Abandoned = self.perform(operation, arrival.index, arrival.due, sent)
+            {
                 return;
             }
         }
@@ -173,9 +184,14 @@ impl<T: BlockingTarget> Connection<'_, T> {
         let until = self.now().saturating_add(clock::nanos(self.backoff.next()));
         while self.now() < until && shared.has_work(self.now()) {
             let (stop, cut) = (shared.control.stop(), shared.control.cut());
-            let wake = [until, stop, cut].into_iter().filter(|instant| *instant > self.now()).fold(NEVER, Nanos::min);
+            let wake = [until, stop, cut]
+                .into_iter()
+                .filter(|instant| *instant > self.now())
+                .fold(NEVER, Nanos::min);
             // At least once per step of the overseer, which may have emptied the backlog.
-            shared.control.park_until(wake.min(self.now() + clock::nanos(Duration::from_millis(50))));
+            shared
+                .control
+                .park_until(wake.min(self.now() + clock::nanos(Duration::from_millis(50))));
         }
     }
 
@@ -210,18 +226,33 @@ impl<T: BlockingTarget> Connection<'_, T> {
     /// Performs one operation on the open session and records what became of it.
     fn perform(&mut self, operation: usize, index: u64, due: Nanos, sent: Nanos) -> Performed {
         let (shared, lane, station) = (&self.seat.shared, self.seat.lane(), self.seat.station());
-        let session = self.session.as_mut().expect("the caller has made sure of a session");
+        let session = self
+            .session
+            .as_mut()
+            .expect("the caller has made sure of a session");
         lane.began();
         let parameters = match self.parameters.fill(&shared.work, operation, index) {
             Ok(parameters) => parameters,
             Err(failure) => {
-                lane.recorder.failed(operation, Times { due, sent, end: sent }, failure);
+                lane.recorder.failed(
+                    operation,
+                    Times {
+                        due,
+                        sent,
+                        end: sent,
+                    },
+                    failure,
+                );
                 lane.ended();
                 return Performed::NotSent(sent);
             }
         };
         shared.control.note_operation(sent);
-        station.begin(InFlight { operation, due, sent });
+        station.begin(InFlight {
+            operation,
+            due,
+            sent,
+        });
         let result = session.execute(operation, parameters);
         let end = shared.control.clock.now();
         let cut = station.end();
@@ -235,7 +266,11 @@ impl<T: BlockingTarget> Connection<'_, T> {
             }
             (Err(_), Some(Cut::Drain)) => lane.recorder.cut(operation, due),
             (Err(failure), cut) => {
-                let failure = if cut == Some(Cut::Timeout) { timed_out(&failure) } else { failure };
+                let failure = if cut == Some(Cut::Timeout) {
+                    timed_out(&failure)
+                } else {
+                    failure
+                };
                 lane.recorder.failed(operation, times, failure);
                 if session.is_broken() {
                     self.give_up_session();
@@ -252,6 +287,9 @@ fn timed_out(failure: &Failure) -> Failure {
     Failure {
         class: ErrorClass::Timeout,
         code: "OPERATION_TIMEOUT".to_owned(),
-        message: format!("interrupted after the operation timeout: {}", failure.message),
+        message: format!(
+            "interrupted after the operation timeout: {}",
+            failure.message
+        ),
     }
 }

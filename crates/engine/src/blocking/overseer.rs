@@ -1,7 +1,7 @@
 //! The overseer of a blocking load.
 
-use super::station::Cut;
 use super::Shared;
+use super::station::Cut;
 use crate::clock::{self, NEVER, Nanos};
 use crate::connection::{CLOSE_WITHIN, sweep_every};
 use crate::control::{Lane, ThreadWitness};
@@ -26,7 +26,10 @@ pub(super) fn run<T>(shared: &Shared<T>, witness: ThreadWitness) {
         if now >= cut.saturating_add(clock::nanos(CLOSE_WITHIN)) {
             shared.abandon_all(lane);
         }
-        let next = [stop, cut].into_iter().filter(|instant| *instant > now).fold(NEVER, Nanos::min);
+        let next = [stop, cut]
+            .into_iter()
+            .filter(|instant| *instant > now)
+            .fold(NEVER, Nanos::min);
         control.park_until(next.min(now + sweep));
     }
     shared.keep_books(control.clock.now(), lane);
@@ -36,13 +39,16 @@ pub(super) fn run<T>(shared: &Shared<T>, witness: ThreadWitness) {
 impl<T> Shared<T> {
     /// Counts what no connection is free to count: arrivals beyond the backlog, and at the cut those that wait.
     fn keep_books(&self, now: Nanos, lane: &Lane) {
-        let Some(mut queue) = self.queue() else { return };
+        let Some(mut queue) = self.queue() else {
+            return;
+        };
         if !queue.closed {
             self.advance(&mut queue, now, lane);
             if now >= self.control.cut() {
                 queue.closed = true;
                 while let Some(arrival) = queue.arrivals.pop() {
-                    lane.recorder.cut(self.work.operation(arrival.index), arrival.due);
+                    lane.recorder
+                        .cut(self.work.operation(arrival.index), arrival.due);
                 }
             }
         }
@@ -52,7 +58,10 @@ impl<T> Shared<T> {
     fn abandon_all(&self, lane: &Lane) {
         for (connection, station) in self.stations.iter().enumerate() {
             if let Some(in_flight) = station.abandon() {
-                tracing::warn!(connection, "an operation did not end when it was interrupted; its thread is left behind");
+                tracing::warn!(
+                    connection,
+                    "an operation did not end when it was interrupted; its thread is left behind"
+                );
                 lane.recorder.cut(in_flight.operation, in_flight.due);
             }
         }

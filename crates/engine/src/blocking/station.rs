@@ -42,7 +42,14 @@ struct State {
 
 impl Station {
     pub(super) fn new(witness: ThreadWitness) -> Self {
-        Self { state: Mutex::new(State { in_flight: None, cut: None, interrupt: None, witness: Some(witness) }) }
+        Self {
+            state: Mutex::new(State {
+                in_flight: None,
+                cut: None,
+                interrupt: None,
+                witness: Some(witness),
+            }),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -70,7 +77,10 @@ impl Station {
     /// Interrupts an operation that was sent at `sent_by` or before; it hears it again with each call.
     pub(super) fn interrupt(&self, sent_by: Nanos, cut: Cut) {
         let mut state = self.lock();
-        if state.in_flight.is_some_and(|in_flight| in_flight.sent <= sent_by) {
+        if state
+            .in_flight
+            .is_some_and(|in_flight| in_flight.sent <= sent_by)
+        {
             state.cut = Some(cut);
             if let Some(interrupt) = &state.interrupt {
                 interrupt();

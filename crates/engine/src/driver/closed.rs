@@ -27,7 +27,15 @@ pub(super) async fn run<T: AsyncTarget>(mut connection: Connection<T>, think: Du
                 // Each try that fails is one operation that failed.
                 let end = thread.control.clock.now();
                 thread.lane.began();
-                thread.lane.recorder.failed(operation, Times { due, sent: due, end }, failure);
+                thread.lane.recorder.failed(
+                    operation,
+                    Times {
+                        due,
+                        sent: due,
+                        end,
+                    },
+                    failure,
+                );
                 thread.lane.ended();
                 due = end;
                 continue;
@@ -53,12 +61,19 @@ struct Thinking {
 
 impl Thinking {
     /// `None` without think time.
-    fn new<T: AsyncTarget>(connection: &Connection<T>, think: Duration) -> Result<Option<Self>, String> {
+    fn new<T: AsyncTarget>(
+        connection: &Connection<T>,
+        think: Duration,
+    ) -> Result<Option<Self>, String> {
         if think.is_zero() {
             return Ok(None);
         }
-        let sleeper = Sleeper::new(connection.thread.control.clock).map_err(|error| format!("no timer for a think time: {error}"))?;
-        Ok(Some(Self { sleeper, think: clock::nanos(think) }))
+        let sleeper = Sleeper::new(connection.thread.control.clock)
+            .map_err(|error| format!("no timer for a think time: {error}"))?;
+        Ok(Some(Self {
+            sleeper,
+            think: clock::nanos(think),
+        }))
     }
 
     /// Returns the instant at which the connection is free again, which is when its next operation is due.

@@ -48,9 +48,22 @@ pub(super) enum Reconnect {
 }
 
 impl<T: AsyncTarget> Connection<T> {
-    pub(super) fn new(thread: Rc<Thread<T>>, slot: usize, number: u32, session: T::Session) -> Self {
+    pub(super) fn new(
+        thread: Rc<Thread<T>>,
+        slot: usize,
+        number: u32,
+        session: T::Session,
+    ) -> Self {
         let parameters = Parameters::new(&thread.plan, number);
-        Self { thread, slot, number, session: Some(session), parameters, backoff: Backoff::default(), immediate: 0 }
+        Self {
+            thread,
+            slot,
+            number,
+            session: Some(session),
+            parameters,
+            backoff: Backoff::default(),
+            immediate: 0,
+        }
     }
 
     /// Makes one try to open a session if there is none, after the pause that the tries before ask for.
@@ -88,18 +101,38 @@ impl<T: AsyncTarget> Connection<T> {
 
     /// Performs one operation on the open session and records what became of it.
     #[inline]
-    pub(super) async fn perform(&mut self, operation: usize, index: u64, due: Nanos, sent: Nanos) -> Performed {
-        let Self { thread, session, parameters, .. } = self;
+    pub(super) async fn perform(
+        &mut self,
+        operation: usize,
+        index: u64,
+        due: Nanos,
+        sent: Nanos,
+    ) -> Performed {
+        let Self {
+            thread,
+            session,
+            parameters,
+            ..
+        } = self;
         let (thread, slot) = (&**thread, &thread.slots[self.slot]);
-        let session = session.as_mut().expect("the caller has made sure of a session");
-        let mut times = Times { due, sent, end: sent };
+        let session = session
+            .as_mut()
+            .expect("the caller has made sure of a session");
+        let mut times = Times {
+            due,
+            sent,
+            end: sent,
+        };
         let parameters = match parameters.fill(&thread.work, operation, index) {
             Ok(parameters) => parameters,
             Err(failure) => {
                 thread.lane.began();
                 thread.lane.recorder.failed(operation, times, failure);
                 thread.lane.ended();
-                return Performed { end: sent, sent: false };
+                return Performed {
+                    end: sent,
+                    sent: false,
+                };
             }
         };
         thread.control.note_operation(sent);
@@ -123,7 +156,10 @@ impl<T: AsyncTarget> Connection<T> {
         }
         self.thread.lane.ended();
         self.give_way(waited).await;
-        Performed { end: times.end, sent: true }
+        Performed {
+            end: times.end,
+            sent: true,
+        }
     }
 
     /// Counts an operation that was cut short and gives up the session, whose state is unknown now.
@@ -161,7 +197,10 @@ fn timed_out(plan: &crate::plan::Plan) -> Failure {
     Failure {
         class: ErrorClass::Timeout,
         code: "OPERATION_TIMEOUT".to_owned(),
-        message: format!("not ended after the operation timeout of {} ms", plan.operation_timeout.as_millis()),
+        message: format!(
+            "not ended after the operation timeout of {} ms",
+            plan.operation_timeout.as_millis()
+        ),
     }
 }
 

@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-use super::connection::{Connection, Reconnect};
 use super::Thread;
+use super::connection::{Connection, Reconnect};
 use crate::clock::Nanos;
 use crate::pacer::Sleeper;
 use crate::plan::{Load, Plan};
@@ -31,12 +31,30 @@ pub(super) struct OpenState {
 impl OpenState {
     /// `None` in a closed loop.
     pub(super) fn new(plan: &Plan, origin: Nanos, thread: usize, threads: usize) -> Option<Self> {
-        let Load::Open { rate_per_s, connections, max_backlog } = plan.load else { return None };
-        let (thread, threads, connections) = (thread as u64, threads as u64, u64::from(connections));
-        let lot = Lot { shard: u64::from(plan.share.shard), shards: u64::from(plan.share.shards), connections, thread, threads };
+        let Load::Open {
+            rate_per_s,
+            connections,
+            max_backlog,
+        } = plan.load
+        else {
+            return None;
+        };
+        let (thread, threads, connections) =
+            (thread as u64, threads as u64, u64::from(connections));
+        let lot = Lot {
+            shard: u64::from(plan.share.shard),
+            shards: u64::from(plan.share.shards),
+            connections,
+            thread,
+            threads,
+        };
         let own_backlog = max_backlog / threads + u64::from(thread < max_backlog % threads);
         let queue = ArrivalQueue::new(Arrivals::new(origin, rate_per_s), lot, own_backlog);
-        Some(Self { queue, idle: Vec::new(), closed: false })
+        Some(Self {
+            queue,
+            idle: Vec::new(),
+            closed: false,
+        })
     }
 }
 
@@ -50,26 +68,41 @@ pub(super) async fn run<T: AsyncTarget>(mut connection: Connection<T>) {
             Reconnect::Refused(_) => continue,
             Reconnect::NotNeeded => break,
         }
-        let Some(arrival) = thread.next_arrival(connection.slot).await else { break };
+        let Some(arrival) = thread.next_arrival(connection.slot).await else {
+            break;
+        };
         let sent = thread.control.clock.now();
         let operation = thread.work.operation(arrival.index);
         if sent >= thread.control.cut() {
             thread.lane.recorder.cut(operation, arrival.due);
             continue;
         }
-        connection.perform(operation, arrival.index, arrival.due, sent).await;
+        connection
+            .perform(operation, arrival.index, arrival.due, sent)
+            .await;
     }
     connection.close().await;
 }
 
 /// Releases the arrivals of one thread until the stop.
-pub(super) async fn pace<T: AsyncTarget>(thread: Rc<Thread<T>>, mut sleeper: Sleeper, rate_per_s: f64) {
-    let per_thread = rate_per_s / f64::from(thread.plan.share.shards) / thread.control.lanes.len() as f64;
-    let floor = if per_thread > FLOOR_ABOVE_PER_S { FLOOR_NS } else { 0 };
+pub(super) async fn pace<T: AsyncTarget>(
+    thread: Rc<Thread<T>>,
+    mut sleeper: Sleeper,
+    rate_per_s: f64,
+) {
+    let per_thread =
+        rate_per_s / f64::from(thread.plan.share.shards) / thread.control.lanes.len() as f64;
+    let floor = if per_thread > FLOOR_ABOVE_PER_S {
+        FLOOR_NS
+    } else {
+        0
+    };
     let mut commands = thread.control.commands();
     loop {
         let (now, stop) = (thread.control.clock.now(), thread.control.stop());
-        let Some(next) = thread.release(now, stop) else { return };
+        let Some(next) = thread.release(now, stop) else {
+            return;
+        };
         if now >= stop {
             return thread.close_arrivals();
         }
@@ -82,7 +115,10 @@ pub(super) async fn pace<T: AsyncTarget>(thread: Rc<Thread<T>>, mut sleeper: Sle
 
 impl<T> Thread<T> {
     fn open(&self) -> std::cell::RefMut<'_, OpenState> {
-        self.open.as_ref().expect("only an open loop asks for arrivals").borrow_mut()
+        self.open
+            .as_ref()
+            .expect("only an open loop asks for arrivals")
+            .borrow_mut()
     }
 
     /// Hands out everything that is due; returns when the next one will be, or `None` if arrivals have been closed.
@@ -96,7 +132,9 @@ impl<T> Thread<T> {
                 self.slots[slot].assigned.set(Some(arrival));
                 self.slots[slot].wake();
             } else if let Some(full) = open.queue.wait(arrival) {
-                self.lane.recorder.dropped(self.work.operation(full.index), full.due);
+                self.lane
+                    .recorder
+                    .dropped(self.work.operation(full.index), full.due);
             }
         }
         self.lane.set_backlog(open.queue.backlog());
@@ -119,13 +157,19 @@ impl<T> Thread<T> {
         let Some(open) = &self.open else { return };
         let mut open = open.borrow_mut();
         if !open.closed {
-            let count_dropped = |arrival: Arrival| self.lane.recorder.dropped(self.work.operation(arrival.index), arrival.due);
+            let count_dropped = |arrival: Arrival| {
+                self.lane
+                    .recorder
+                    .dropped(self.work.operation(arrival.index), arrival.due);
+            };
             let stop = self.control.stop();
             open.queue.advance(stop, stop, count_dropped);
             open.closed = true;
         }
         while let Some(arrival) = open.queue.pop() {
-            self.lane.recorder.cut(self.work.operation(arrival.index), arrival.due);
+            self.lane
+                .recorder
+                .cut(self.work.operation(arrival.index), arrival.due);
         }
         self.lane.set_backlog(0);
     }

@@ -15,7 +15,11 @@ pub(super) async fn run<T: AsyncTarget>(thread: Rc<Thread<T>>) {
     let sweep = clock::nanos(sweep_every(thread.plan.operation_timeout));
     let timeout = clock::nanos(thread.plan.operation_timeout);
     loop {
-        let (now, stop, cut) = (thread.control.clock.now(), thread.control.stop(), thread.control.cut());
+        let (now, stop, cut) = (
+            thread.control.clock.now(),
+            thread.control.stop(),
+            thread.control.cut(),
+        );
         if now >= cut {
             thread.cut_all();
             return;
@@ -24,7 +28,9 @@ pub(super) async fn run<T: AsyncTarget>(thread: Rc<Thread<T>>) {
             thread.exhaust();
         }
         thread.cut_older_than(now.saturating_sub(timeout));
-        let wake = if now < stop { stop } else { NEVER }.min(cut).min(now + sweep);
+        let wake = if now < stop { stop } else { NEVER }
+            .min(cut)
+            .min(now + sweep);
         tokio::select! {
             () = tokio::time::sleep(Duration::from_nanos(wake - now)) => {}
             _ = commands.changed() => {}

@@ -30,10 +30,19 @@ struct Alarm {
 
 impl Sleeper {
     pub(crate) fn new(clock: Clock) -> io::Result<Self> {
-        let alarm = Mutex::new(Alarm { at: NEVER, closed: false });
-        let shared = Arc::new(Shared { alarm, changed: Condvar::new(), rang: Notify::new() });
+        let alarm = Mutex::new(Alarm {
+            at: NEVER,
+            closed: false,
+        });
+        let shared = Arc::new(Shared {
+            alarm,
+            changed: Condvar::new(),
+            rang: Notify::new(),
+        });
         let sleeping = Arc::clone(&shared);
-        std::thread::Builder::new().name("load-pacer".to_owned()).spawn(move || sleeping.ring(clock))?;
+        std::thread::Builder::new()
+            .name("load-pacer".to_owned())
+            .spawn(move || sleeping.ring(clock))?;
         Ok(Self { shared, clock })
     }
 
@@ -76,10 +85,15 @@ impl Shared {
                 continue;
             }
             alarm = if alarm.at == NEVER {
-                self.changed.wait(alarm).unwrap_or_else(PoisonError::into_inner)
+                self.changed
+                    .wait(alarm)
+                    .unwrap_or_else(PoisonError::into_inner)
             } else {
                 let wait = Duration::from_nanos(alarm.at - now);
-                self.changed.wait_timeout(alarm, wait).unwrap_or_else(PoisonError::into_inner).0
+                self.changed
+                    .wait_timeout(alarm, wait)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
             };
         }
     }

@@ -17,12 +17,18 @@ fn snapshot(recorders: &[&Recorder], at: Instant) -> Snapshot {
         recorder.swap(&mut spare);
         spare.drain_into(&mut snapshot);
     }
-    snapshot.series.sort_by_key(|series| (series.epoch, series.operation, series.outcome));
+    snapshot
+        .series
+        .sort_by_key(|series| (series.epoch, series.operation, series.outcome));
     snapshot
 }
 
 fn failure(code: &str, message: &str) -> Failure {
-    Failure { class: ErrorClass::Other, code: code.into(), message: message.into() }
+    Failure {
+        class: ErrorClass::Other,
+        code: code.into(),
+        message: message.into(),
+    }
 }
 
 #[test]
@@ -30,38 +36,103 @@ fn the_epoch_is_that_of_the_due_instant() {
     let (recorder, timeline) = recorder(true);
     timeline.enter(0, Epoch(1));
     timeline.enter(100, Epoch(2));
-    recorder.succeeded(0, Times { due: 99, sent: 150, end: 5_000 }, 1);
-    recorder.succeeded(0, Times { due: 100, sent: 160, end: 400 }, 1);
+    recorder.succeeded(
+        0,
+        Times {
+            due: 99,
+            sent: 150,
+            end: 5_000,
+        },
+        1,
+    );
+    recorder.succeeded(
+        0,
+        Times {
+            due: 100,
+            sent: 160,
+            end: 400,
+        },
+        1,
+    );
     recorder.dropped(1, 99);
     recorder.cut(1, 100);
     let snapshot = snapshot(&[&recorder], Instant::now());
-    let lengths: Vec<_> = snapshot.series.iter().map(|series| (series.epoch.0, series.response.max(), series.lag.max())).collect();
+    let lengths: Vec<_> = snapshot
+        .series
+        .iter()
+        .map(|series| (series.epoch.0, series.response.max(), series.lag.max()))
+        .collect();
     assert_eq!(lengths, [(1, 4_903, 51), (2, 300, 60)]);
-    assert_eq!(snapshot.dropped, [Tally { epoch: Epoch(1), operation: 1, count: 1 }]);
-    assert_eq!(snapshot.cut, [Tally { epoch: Epoch(2), operation: 1, count: 1 }]);
+    assert_eq!(
+        snapshot.dropped,
+        [Tally {
+            epoch: Epoch(1),
+            operation: 1,
+            count: 1
+        }]
+    );
+    assert_eq!(
+        snapshot.cut,
+        [Tally {
+            epoch: Epoch(2),
+            operation: 1,
+            count: 1
+        }]
+    );
 }
 
 #[test]
 fn a_closed_loop_has_no_lag_and_one_duration() {
     let (recorder, _) = recorder(false);
-    recorder.succeeded(0, Times { due: 10, sent: 10, end: 510 }, 3);
+    recorder.succeeded(
+        0,
+        Times {
+            due: 10,
+            sent: 10,
+            end: 510,
+        },
+        3,
+    );
     let snapshot = snapshot(&[&recorder], Instant::now());
-    let [series] = &snapshot.series[..] else { panic!("one series") };
-    assert_eq!((series.rows, series.response.len(), series.lag.len(), series.lag.max()), (3, 1, 1, 0));
+    let [series] = &snapshot.series[..] else {
+        panic!("one series")
+    };
+    assert_eq!(
+        (
+            series.rows,
+            series.response.len(),
+            series.lag.len(),
+            series.lag.max()
+        ),
+        (3, 1, 1, 0)
+    );
     assert_eq!(series.response, series.service);
 }
 
 #[test]
 fn failures_are_counted_by_code_with_their_own_durations() {
     let (recorder, _) = recorder(false);
-    let times = Times { due: 0, sent: 0, end: 7 };
+    let times = Times {
+        due: 0,
+        sent: 0,
+        end: 7,
+    };
     recorder.failed(1, times, failure("A", "first"));
     recorder.failed(1, times, failure("A", "second"));
     recorder.failed(1, times, failure("B", "third"));
     let snapshot = snapshot(&[&recorder], Instant::now());
-    let [series] = &snapshot.series[..] else { panic!("one series") };
-    assert_eq!((series.outcome, series.operation, series.response.len()), (Outcome::Failed, 1, 3));
-    let found: Vec<_> = snapshot.errors.iter().map(|error| (&error.code[..], &error.message[..], error.count)).collect();
+    let [series] = &snapshot.series[..] else {
+        panic!("one series")
+    };
+    assert_eq!(
+        (series.outcome, series.operation, series.response.len()),
+        (Outcome::Failed, 1, 3)
+    );
+    let found: Vec<_> = snapshot
+        .errors
+        .iter()
+        .map(|error| (&error.code[..], &error.message[..], error.count))
+        .collect();
     assert_eq!(found, [("A", "first", 2), ("B", "third", 1)]);
 }
 
@@ -69,17 +140,39 @@ fn failures_are_counted_by_code_with_their_own_durations() {
 fn codes_without_end_are_counted_together() {
     let (recorder, _) = recorder(false);
     for code in 0..ERROR_KINDS + 10 {
-        recorder.failed(0, Times { due: 0, sent: 0, end: 1 }, failure(&code.to_string(), ""));
+        recorder.failed(
+            0,
+            Times {
+                due: 0,
+                sent: 0,
+                end: 1,
+            },
+            failure(&code.to_string(), ""),
+        );
     }
     let snapshot = snapshot(&[&recorder], Instant::now());
     assert_eq!(snapshot.errors.len(), ERROR_KINDS + 1);
-    assert_eq!(snapshot.errors.last().map(|error| (&error.code[..], error.count)), Some(("OTHER_CODES", 10)));
+    assert_eq!(
+        snapshot
+            .errors
+            .last()
+            .map(|error| (&error.code[..], error.count)),
+        Some(("OTHER_CODES", 10))
+    );
 }
 
 #[test]
 fn what_was_swapped_out_does_not_come_twice() {
     let (recorder, _) = recorder(true);
-    recorder.succeeded(0, Times { due: 0, sent: 0, end: 1 }, 1);
+    recorder.succeeded(
+        0,
+        Times {
+            due: 0,
+            sent: 0,
+            end: 1,
+        },
+        1,
+    );
     let at = Instant::now();
     assert_eq!(snapshot(&[&recorder], at).series.len(), 1);
     assert_eq!(snapshot(&[&recorder], at), Snapshot::empty(at));
@@ -90,17 +183,35 @@ type Event = (usize, bool, usize, bool, u64, u64);
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
     // The recorders are skewed: number n is up to 3^n times slower than number 0.
-    let event = (0_usize..8, any::<bool>(), 0_usize..2, any::<bool>(), 0_u64..1_000_000, 0_u64..1_000_000)
+    let event = (
+        0_usize..8,
+        any::<bool>(),
+        0_usize..2,
+        any::<bool>(),
+        0_u64..1_000_000,
+        0_u64..1_000_000,
+    )
         .prop_map(|(recorder, late, operation, failed, lag, service)| {
             let slower = 3_u64.pow(recorder as u32);
-            (recorder, late, operation, failed, lag * slower, service * slower)
+            (
+                recorder,
+                late,
+                operation,
+                failed,
+                lag * slower,
+                service * slower,
+            )
         });
     prop::collection::vec(event, 0..400)
 }
 
 fn record(recorder: &Recorder, &(_, late, operation, failed, lag, service): &Event) {
     let due = if late { 1_000 } else { 0 };
-    let times = Times { due, sent: due + lag, end: due + lag + service };
+    let times = Times {
+        due,
+        sent: due + lag,
+        end: due + lag + service,
+    };
     if failed {
         recorder.failed(operation, times, failure("X", "same"));
     } else {
@@ -110,9 +221,15 @@ fn record(recorder: &Recorder, &(_, late, operation, failed, lag, service): &Eve
 }
 
 fn sorted(mut snapshot: Snapshot) -> Snapshot {
-    snapshot.series.sort_by_key(|series| (series.epoch, series.operation, series.outcome));
-    snapshot.errors.sort_by_key(|error| (error.epoch, error.operation));
-    snapshot.dropped.sort_by_key(|tally| (tally.epoch, tally.operation));
+    snapshot
+        .series
+        .sort_by_key(|series| (series.epoch, series.operation, series.outcome));
+    snapshot
+        .errors
+        .sort_by_key(|error| (error.epoch, error.operation));
+    snapshot
+        .dropped
+        .sort_by_key(|tally| (tally.epoch, tally.operation));
     snapshot
 }
 

@@ -6,16 +6,47 @@ use crate::plan::{KeyBlock, Load, Operation, Share};
 use crate::schedule::{ArrivalQueue, Arrivals, Lot};
 
 fn plan() -> Plan {
-    let operation = |name: &str, weight, parameters| Operation { name: name.into(), weight, parameters };
+    let operation = |name: &str, weight, parameters| Operation {
+        name: name.into(),
+        weight,
+        parameters,
+    };
     Plan {
         seed: 42,
         operations: vec![
-            operation("read", 7_000, vec![Generator::Zipf { min: 1, max: 1_000, exponent: 1.1 }]),
-            operation("scan", 2_000, vec![Generator::Uniform { min: 1, max: 1_000 }]),
-            operation("note", 1_000, vec![Generator::Text { length: 12 }, Generator::Sequential { min: 5, max: 50 }]),
+            operation(
+                "read",
+                7_000,
+                vec![Generator::Zipf {
+                    min: 1,
+                    max: 1_000,
+                    exponent: 1.1,
+                }],
+            ),
+            operation(
+                "scan",
+                2_000,
+                vec![Generator::Uniform { min: 1, max: 1_000 }],
+            ),
+            operation(
+                "note",
+                1_000,
+                vec![
+                    Generator::Text { length: 12 },
+                    Generator::Sequential { min: 5, max: 50 },
+                ],
+            ),
         ],
-        load: Load::Closed { connections: 8, think: Duration::ZERO },
-        share: Share { shard: 0, shards: 1, first_connection: 0, connections_total: 8 },
+        load: Load::Closed {
+            connections: 8,
+            think: Duration::ZERO,
+        },
+        share: Share {
+            shard: 0,
+            shards: 1,
+            first_connection: 0,
+            connections_total: 8,
+        },
         keys: KeyBlock { first: 1, len: 8 },
         threads: 1,
         operation_timeout: Duration::from_secs(1),
@@ -24,7 +55,12 @@ fn plan() -> Plan {
 }
 
 fn performed(work: &Work, parameters: &mut Parameters, operation: usize, index: u64) -> String {
-    format!("{operation} {:?}", parameters.fill(work, operation, index).expect("no keys are asked for"))
+    format!(
+        "{operation} {:?}",
+        parameters
+            .fill(work, operation, index)
+            .expect("no keys are asked for")
+    )
 }
 
 fn open_work(shards: u64, arrivals: u64) -> Vec<String> {
@@ -32,9 +68,24 @@ fn open_work(shards: u64, arrivals: u64) -> Vec<String> {
     let work = Work::new(&plan);
     for shard in 0..shards {
         let mut parameters = Parameters::new(&plan, 0);
-        let mut queue = ArrivalQueue::new(Arrivals::new(0, 1e9), Lot { shard, shards, connections: 1, thread: 0, threads: 1 }, 0);
+        let mut queue = ArrivalQueue::new(
+            Arrivals::new(0, 1e9),
+            Lot {
+                shard,
+                shards,
+                connections: 1,
+                thread: 0,
+                threads: 1,
+            },
+            0,
+        );
         while let Some(arrival) = queue.take_next(arrivals) {
-            all.push(performed(&work, &mut parameters, work.operation(arrival.index), arrival.index));
+            all.push(performed(
+                &work,
+                &mut parameters,
+                work.operation(arrival.index),
+                arrival.index,
+            ));
         }
     }
     all.sort();
@@ -54,8 +105,16 @@ fn closed_work(shards: u32, per_connection: usize) -> Vec<String> {
     for shard in 0..shards {
         let connections = 8 / shards;
         let mut plan = plan();
-        plan.load = Load::Closed { connections, think: Duration::ZERO };
-        plan.share = Share { shard, shards, first_connection: shard * connections, connections_total: 8 };
+        plan.load = Load::Closed {
+            connections,
+            think: Duration::ZERO,
+        };
+        plan.share = Share {
+            shard,
+            shards,
+            first_connection: shard * connections,
+            connections_total: 8,
+        };
         let work = Work::new(&plan);
         for connection in 0..connections {
             let mut parameters = Parameters::new(&plan, connection);

@@ -1,5 +1,8 @@
 //! Both drivers against fake targets that the tests script.
 
-mod asynchronous;
 mod blocking;
+mod closed;
+mod life;
+mod open;
+mod scripted;
 mod support;

@@ -27,6 +27,8 @@ impl Task {
         };
         self.attempts = attempts;
         self.open_points();
+        // The last points come before the last state: a reader that sees the end has them all.
+        self.publish_points();
         self.channel.publish_state(self.run.clone().into());
         for effect in change.effects {
             self.perform(effect).await;

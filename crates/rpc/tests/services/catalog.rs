@@ -91,7 +91,11 @@ async fn what_is_not_there_is_named() {
     };
     let status = plane.targets().get_target(get).await.unwrap_err();
     assert_eq!(status.code(), Code::NotFound);
-    assert!(status.message().contains("target nope does not exist in project acme"));
+    assert!(
+        status
+            .message()
+            .contains("target nope does not exist in project acme")
+    );
     let resource = status.get_details_resource_info().unwrap();
     assert_eq!(
         (resource.resource_type, resource.resource_name),
@@ -176,7 +180,10 @@ async fn lists_go_page_by_page() {
         targets.extend(answer.targets.into_iter().map(|target| target.name));
         (token, pages) = (answer.next_page_token, pages + 1);
     }
-    assert_eq!((targets.as_slice(), pages), (["a", "b", "c"].map(str::to_owned).as_slice(), 2));
+    assert_eq!(
+        (targets.as_slice(), pages),
+        (["a", "b", "c"].map(str::to_owned).as_slice(), 2)
+    );
 
     let (mut token, mut pages) = (String::new(), 0);
     while pages == 0 || !token.is_empty() {

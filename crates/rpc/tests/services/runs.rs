@@ -57,7 +57,10 @@ async fn an_unknown_run_is_not_found_by_any_call() {
                 run_id: run_id.clone(),
                 ..Default::default()
             };
-            runs.$method(request).await.err().map(|status| status.code())
+            runs.$method(request)
+                .await
+                .err()
+                .map(|status| status.code())
         }};
     }
     #[allow(clippy::needless_update, reason = "some requests are only an id")]
@@ -82,6 +85,7 @@ async fn runs_are_listed_newest_first_and_filtered() {
     for _ in 0..3 {
         made.insert(0, plane.create_run().await.run_id);
     }
+    let mut runs = plane.runs();
     let list = |statuses: Vec<pb::RunStatus>, page_token: String| pb::ListRunsRequest {
         project: "acme".to_owned(),
         statuses: statuses.into_iter().map(Into::into).collect(),
@@ -91,9 +95,9 @@ async fn runs_are_listed_newest_first_and_filtered() {
             page_token,
         }),
     };
-    let first = plane.runs().list_runs(list(vec![], String::new())).await;
+    let first = runs.list_runs(list(vec![], String::new())).await;
     let first = first.unwrap().into_inner();
-    let rest = plane.runs().list_runs(list(vec![], first.next_page_token.clone()));
+    let rest = runs.list_runs(list(vec![], first.next_page_token.clone()));
     let rest = rest.await.unwrap().into_inner();
     assert_eq!(rest.next_page_token, "");
     let ids: Vec<String> = first
@@ -107,9 +111,9 @@ async fn runs_are_listed_newest_first_and_filtered() {
 
     // A token is good for its own query only.
     let failed = vec![pb::RunStatus::Failed];
-    let other = plane.runs().list_runs(list(failed.clone(), first.next_page_token));
+    let other = runs.list_runs(list(failed.clone(), first.next_page_token));
     assert_eq!(other.await.unwrap_err().code(), Code::InvalidArgument);
-    let none = plane.runs().list_runs(list(failed, String::new())).await;
+    let none = runs.list_runs(list(failed, String::new())).await;
     assert_eq!(none.unwrap().into_inner().runs, []);
 }
 
@@ -121,11 +125,19 @@ async fn a_start_without_workers_fails_the_run_and_says_why() {
     let early = plane.runs().get_report(report(run.run_id.clone())).await;
     let early = early.unwrap_err();
     assert_eq!(early.code(), Code::FailedPrecondition);
-    assert!(early.message().contains("it is PREPARED"), "{}", early.message());
+    assert!(
+        early.message().contains("it is PREPARED"),
+        "{}",
+        early.message()
+    );
 
     let status = plane.runs().start_run(by_id(&run)).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
-    assert!(status.message().contains("needs 1 worker"), "{}", status.message());
+    assert!(
+        status.message().contains("needs 1 worker"),
+        "{}",
+        status.message()
+    );
     let failed = plane.get_run(&run.run_id).await;
     assert_eq!(failed.status(), pb::RunStatus::Failed);
     assert_eq!(failed.stop_message, status.message());
@@ -133,7 +145,11 @@ async fn a_start_without_workers_fails_the_run_and_says_why() {
     let late = plane.runs().get_report(report(run.run_id.clone())).await;
     let late = late.unwrap_err();
     assert_eq!(late.code(), Code::FailedPrecondition);
-    assert!(late.message().contains("no load was sent"), "{}", late.message());
+    assert!(
+        late.message().contains("no load was sent"),
+        "{}",
+        late.message()
+    );
 
     let again = plane.runs().start_run(by_id(&run)).await.unwrap_err();
     assert_eq!(again.code(), Code::FailedPrecondition);

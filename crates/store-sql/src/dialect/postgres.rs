@@ -1,13 +1,14 @@
 //! PostgreSQL: one bounded pool.
 
-use std::str::FromStr;
+use std::{fmt::Display, str::FromStr};
 
 use gauntlet_store::{Error, Result};
 use sqlx::{
-    Postgres,
+    ConnectOptions, Postgres,
     error::DatabaseError,
     postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult},
 };
+use tokio::time::timeout;
 
 use super::Dialect;
 use crate::{
@@ -27,7 +28,6 @@ impl Dialect for Postgres {
     const SCHEMA_EXISTS: &'static str = query!("schema/exists_postgres");
     const SCHEMA_LOCK: Option<&'static str> = Some(query!("schema/lock_postgres"));
     const BEGIN: &'static str = "BEGIN";
-    const MOST_VALUES: usize = 65_535;
     type Witness = ();
 
     fn still_there((): &()) -> Result<()> {
@@ -49,14 +49,26 @@ impl Dialect for Postgres {
     }
 }
 
-/// Opens a database; it connects with the first statement.
-pub(crate) fn open(url: &str) -> Result<Sql<Postgres>> {
+/// Opens a database, once it has answered: a pool would only say that it got no
+/// connection, not why.
+pub(crate) async fn open(url: &str) -> Result<Sql<Postgres>> {
     let location = Location::Postgres(url.to_owned()).to_string();
+    let unavailable = |why: &dyn Display| Error::Unavailable(format!("{location}: {why}"));
     let options = PgConnectOptions::from_str(url)
-        .map_err(|error| Error::Unavailable(format!("the store's URL cannot be read: {error}")))?
+        .map_err(|error| unavailable(&error))?
         .application_name("gauntlet")
         // The server gives up when we do, so nothing is written behind our back.
         .options([("statement_timeout", DEADLINE.as_millis().to_string())]);
+    match timeout(ACQUIRE, options.connect()).await {
+        Err(_) => {
+            let seconds = ACQUIRE.as_secs();
+            return Err(unavailable(&format!("no answer within {seconds} s")));
+        }
+        Ok(Err(sqlx::Error::Database(error))) => return Err(unavailable(&error.message())),
+        Ok(Err(error)) => return Err(unavailable(&error)),
+        // The answer is all that is wanted of it; whether the goodbye arrives is not.
+        Ok(Ok(connection)) => drop(connection),
+    }
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE)

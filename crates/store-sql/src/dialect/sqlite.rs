@@ -43,7 +43,6 @@ impl Dialect for Sqlite {
     // A transaction that began by reading could not go on to write after
     // another process had written.
     const BEGIN: &'static str = "BEGIN IMMEDIATE";
-    const MOST_VALUES: usize = 32_766;
     type Witness = File;
 
     fn still_there(file: &File) -> Result<()> {

@@ -1,10 +1,10 @@
 //! Lists of runs.
 //!
-//! With a filter by status, each status has an index in the order of the list,
-//! and the database merges one such walk per status. So a page costs the same
+//! With a filter by statuses, each one is a list of its own in the order of an
+//! index and no longer than a page; these are merged. So a page costs the same
 //! whatever the filter and however deep it is.
 
-use gauntlet_model::{id::Project, lifecycle::Status};
+use gauntlet_model::id::Project;
 use gauntlet_store::{PageQuery, RunFilter, RunKey};
 
 use crate::statement::{Statement, Value, id, query};
@@ -28,7 +28,7 @@ fn scope_column(project: &Project) -> &'static str {
     }
 }
 
-pub(super) fn statement(filter: &RunFilter, page: PageQuery<RunKey>) -> Statement {
+pub(crate) fn statement(filter: &RunFilter, page: &PageQuery<RunKey>) -> Statement {
     // Every id comes before "~".
     let (before_us, before_id) = match page.after {
         Some((created, run)) => (created.into(), id(run)),
@@ -40,30 +40,38 @@ pub(super) fn statement(filter: &RunFilter, page: PageQuery<RunKey>) -> Statemen
         before_id,
         page.limit.into(),
     ];
-    let mut place = |value: &str| {
+    let mut and = |column: &str, value: &str| {
         values.push(value.into());
-        values.len()
+        format!(" AND {column} = ${}", values.len())
     };
-    let mut branch = query!("runs/list").replace("{scope}", scope_column(&filter.project));
-    if let Some(template) = &filter.template {
-        branch += &format!("  AND template = ${}\n", place(template.as_str()));
-    }
-    let mut statuses: Vec<&str> = filter
-        .statuses
-        .iter()
-        .map(|one| Status::as_str(*one))
-        .collect();
+    let template = match &filter.template {
+        Some(template) => and("template", template.as_str()),
+        None => String::new(),
+    };
+    let mut statuses: Vec<&str> = filter.statuses.iter().map(|one| one.as_str()).collect();
     statuses.sort_unstable();
     statuses.dedup();
-    let mut branches: Vec<String> = statuses
+    let with_status: Vec<String> = statuses
         .into_iter()
-        .map(|status| format!("{branch}  AND status = ${}\n", place(status)))
+        .map(|status| template.clone() + &and("status", status))
         .collect();
-    if branches.is_empty() {
-        branches.push(branch);
-    }
-    let text = branches.join("UNION ALL\n") + "ORDER BY created_us DESC, run_id DESC\nLIMIT $4\n";
+    let list = query!("runs/list").replace("{scope}", scope_column(&filter.project));
+    let text = match with_status.as_slice() {
+        [] => list.replace("{filters}", &template),
+        [filters] => list.replace("{filters}", filters),
+        many => merged(
+            many.iter()
+                .map(|filters| list.replace("{filters}", filters)),
+        ),
+    };
     Statement::composed(text, values)
+}
+
+fn merged(lists: impl Iterator<Item = String>) -> String {
+    let branches: Vec<String> = lists
+        .map(|list| query!("runs/list_branch").replace("{list}", &list))
+        .collect();
+    query!("runs/list_merged").replace("{branches}", &branches.join("UNION ALL\n"))
 }
 
 #[cfg(test)]

@@ -32,15 +32,25 @@ impl<'a> Line<'a> {
     pub(super) async fn open(config: &'a Config, within: Duration) -> Result<Self, TargetError> {
         let driver = driver_config(config, within)?;
         let connecting = tokio::time::timeout(super::CONNECT_WITHIN, driver.connect(NoTls)).await;
-        let timed_out = |_| TargetError::Timeout { address: config.address(), within: super::CONNECT_WITHIN };
-        let (client, connection) = connecting.map_err(timed_out)?.map_err(|error| target_error(config, &error, within))?;
+        let timed_out = |_| TargetError::Timeout {
+            address: config.address(),
+            within: super::CONNECT_WITHIN,
+        };
+        let (client, connection) = connecting
+            .map_err(timed_out)?
+            .map_err(|error| target_error(config, &error, within))?;
         let connection = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 // The question in flight fails with the same error.
                 tracing::debug!(%error, "a connection was lost");
             }
         });
-        Ok(Self { client, config, within, connection })
+        Ok(Self {
+            client,
+            config,
+            within,
+            connection,
+        })
     }
 
     pub(super) fn failed(&self, error: &Error) -> TargetError {
@@ -48,8 +58,14 @@ impl<'a> Line<'a> {
     }
 
     /// Waits for an answer a moment longer than the server would, in case the server itself is gone.
-    pub(super) async fn bounded<A>(&self, answer: impl Future<Output = Result<A, Error>>) -> Result<A, TargetError> {
-        let timeout = || TargetError::Timeout { address: self.config.address(), within: self.within };
+    pub(super) async fn bounded<A>(
+        &self,
+        answer: impl Future<Output = Result<A, Error>>,
+    ) -> Result<A, TargetError> {
+        let timeout = || TargetError::Timeout {
+            address: self.config.address(),
+            within: self.within,
+        };
         match tokio::time::timeout(self.within + Duration::from_secs(1), answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(self.failed(&error)),
@@ -57,27 +73,49 @@ impl<'a> Line<'a> {
         }
     }
 
-    async fn ask_about(&self, table: &str, query: &str, parameters: &[&i64]) -> Result<Row, TargetError> {
-        let parameters: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> = parameters.iter().map(|key| *key as _).collect();
-        match self.bounded(async { Ok(self.client.query_one(query, &parameters).await) }).await? {
+    async fn ask_about(
+        &self,
+        table: &str,
+        query: &str,
+        parameters: &[&i64],
+    ) -> Result<Row, TargetError> {
+        let parameters: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
+            parameters.iter().map(|key| *key as _).collect();
+        match self
+            .bounded(async { Ok(self.client.query_one(query, &parameters).await) })
+            .await?
+        {
             Ok(row) => Ok(row),
-            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Err(self.no_table(table)),
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
+                Err(self.no_table(table))
+            }
             Err(error) => Err(self.failed(&error)),
         }
     }
 
     fn no_table(&self, table: &str) -> TargetError {
-        TargetError::NoSuchTable { address: self.config.address(), table: table.to_owned() }
+        TargetError::NoSuchTable {
+            address: self.config.address(),
+            table: table.to_owned(),
+        }
     }
 }
 
 pub(crate) async fn test(config: &Config) -> Result<Tested, TargetError> {
     let line = Line::open(config, ANSWER_WITHIN).await?;
-    let row = line.bounded(line.client.query_one("SELECT current_setting('server_version')", &[])).await?;
+    let row = line
+        .bounded(
+            line.client
+                .query_one("SELECT current_setting('server_version')", &[]),
+        )
+        .await?;
     let version: String = row.get(0);
     let sent = Instant::now();
     line.bounded(line.client.simple_query("SELECT 1")).await?;
-    Ok(Tested { version: format!("PostgreSQL {version}"), latency: sent.elapsed() })
+    Ok(Tested {
+        version: format!("PostgreSQL {version}"),
+        latency: sent.elapsed(),
+    })
 }
 
 const COLUMNS: &str = "\
@@ -93,20 +131,34 @@ const PRIMARY_KEY: &str = "\
 /// Minus one until the table has been analysed.
 const ESTIMATE: &str = "SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass($1::text)";
 
-pub(crate) async fn describe_table(config: &Config, table: &str) -> Result<Option<TableDescription>, TargetError> {
+pub(crate) async fn describe_table(
+    config: &Config,
+    table: &str,
+) -> Result<Option<TableDescription>, TargetError> {
     let line = Line::open(config, ANSWER_WITHIN).await?;
     describe(&line, table).await
 }
 
-pub(super) async fn describe(line: &Line<'_>, table: &str) -> Result<Option<TableDescription>, TargetError> {
+pub(super) async fn describe(
+    line: &Line<'_>,
+    table: &str,
+) -> Result<Option<TableDescription>, TargetError> {
     let path = quoted_path(table);
     let columns = line.bounded(line.client.query(COLUMNS, &[&path])).await?;
     if columns.is_empty() {
         return Ok(None);
     }
-    let column = |row: &Row| Column { name: row.get(0), kind: row.get(1), nullable: row.get(2) };
-    let keys = line.bounded(line.client.query(PRIMARY_KEY, &[&path])).await?;
-    let estimate = line.bounded(line.client.query_opt(ESTIMATE, &[&path])).await?;
+    let column = |row: &Row| Column {
+        name: row.get(0),
+        kind: row.get(1),
+        nullable: row.get(2),
+    };
+    let keys = line
+        .bounded(line.client.query(PRIMARY_KEY, &[&path]))
+        .await?;
+    let estimate = line
+        .bounded(line.client.query_opt(ESTIMATE, &[&path]))
+        .await?;
     Ok(Some(TableDescription {
         columns: columns.iter().map(column).collect(),
         primary_key: keys.iter().map(|row| row.get(0)).collect(),
@@ -114,21 +166,43 @@ pub(super) async fn describe(line: &Line<'_>, table: &str) -> Result<Option<Tabl
     }))
 }
 
-pub(crate) async fn max_key(config: &Config, table: &str, key_column: &str) -> Result<Option<i64>, TargetError> {
+pub(crate) async fn max_key(
+    config: &Config,
+    table: &str,
+    key_column: &str,
+) -> Result<Option<i64>, TargetError> {
     let line = Line::open(config, ANSWER_WITHIN).await?;
-    let query = format!("SELECT max({})::bigint FROM {}", quoted(key_column), quoted_path(table));
+    let query = format!(
+        "SELECT max({})::bigint FROM {}",
+        quoted(key_column),
+        quoted_path(table)
+    );
     Ok(line.ask_about(table, &query, &[]).await?.get(0))
 }
 
-pub(crate) async fn count_keys(config: &Config, table: &str, key_column: &str, first: i64, len: i64) -> Result<u64, TargetError> {
+pub(crate) async fn count_keys(
+    config: &Config,
+    table: &str,
+    key_column: &str,
+    first: i64,
+    len: i64,
+) -> Result<u64, TargetError> {
     let line = Line::open(config, COUNT_WITHIN).await?;
     let key = quoted(key_column);
-    let query = format!("SELECT count(*) FROM {} WHERE {key} >= $1::bigint AND {key} < $2::bigint", quoted_path(table));
-    let row = line.ask_about(table, &query, &[&first, &first.saturating_add(len)]).await?;
+    let query = format!(
+        "SELECT count(*) FROM {} WHERE {key} >= $1::bigint AND {key} < $2::bigint",
+        quoted_path(table)
+    );
+    let row = line
+        .ask_about(table, &query, &[&first, &first.saturating_add(len)])
+        .await?;
     Ok(row.get::<_, i64>(0).unsigned_abs())
 }
 
-pub(crate) async fn check_statements(config: &Config, statements: &[Statement]) -> Result<(), TargetError> {
+pub(crate) async fn check_statements(
+    config: &Config,
+    statements: &[Statement],
+) -> Result<(), TargetError> {
     let line = Line::open(config, ANSWER_WITHIN).await?;
     for statement in statements {
         check(&line, statement).await?;
@@ -138,18 +212,30 @@ pub(crate) async fn check_statements(config: &Config, statements: &[Statement]) 
 
 async fn check(line: &Line<'_>, statement: &Statement) -> Result<(), TargetError> {
     let text = sql_text(Dialect::Postgres, statement);
-    let prepared = line.bounded(async { Ok(line.client.prepare(&text).await) }).await?;
-    let refused = |message| TargetError::BadStatement { address: line.config.address(), operation: statement.name.clone(), message };
+    let prepared = line
+        .bounded(async { Ok(line.client.prepare(&text).await) })
+        .await?;
+    let refused = |message| TargetError::BadStatement {
+        address: line.config.address(),
+        operation: statement.name.clone(),
+        message,
+    };
     let found = match prepared {
         Ok(prepared) => prepared.params().len(),
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) && statement.kind != StatementKind::Sql => {
+        Err(error)
+            if error.code() == Some(&SqlState::UNDEFINED_TABLE)
+                && statement.kind != StatementKind::Sql =>
+        {
             return Err(line.no_table(&statement.table));
         }
         Err(error) if error.as_db_error().is_some() => return Err(refused(message(&error))),
         Err(error) => return Err(line.failed(&error)),
     };
     if found != statement.parameters() {
-        return Err(refused(format!("it has {found} parameters, not {}", statement.parameters())));
+        return Err(refused(format!(
+            "it has {found} parameters, not {}",
+            statement.parameters()
+        )));
     }
     Ok(())
 }

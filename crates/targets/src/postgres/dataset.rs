@@ -22,20 +22,42 @@ const PIECE_WITHIN: Duration = Duration::from_mins(1);
 
 const PIECE_BYTES: usize = 64 * 1024;
 
-pub(crate) async fn load_dataset(config: &Config, dataset: &Dataset, progress: Progress) -> Result<Loaded, TargetError> {
+pub(crate) async fn load_dataset(
+    config: &Config,
+    dataset: &Dataset,
+    progress: Progress,
+) -> Result<Loaded, TargetError> {
     let line = Line::open(config, STATEMENT_WITHIN).await?;
     let load = decide(&line, dataset).await?;
     if load == Load::Nothing {
-        return Ok(Loaded { rows: dataset.rows, created: false });
+        return Ok(Loaded {
+            rows: dataset.rows,
+            created: false,
+        });
     }
     let table = quoted_path(&dataset.table);
-    let drop_table = if load == Load::Replace { format!("DROP TABLE {table};") } else { String::new() };
+    let drop_table = if load == Load::Replace {
+        format!("DROP TABLE {table};")
+    } else {
+        String::new()
+    };
     // Dropping the line on any error, or with the future, rolls the transaction back.
-    line.bounded(line.client.batch_execute(&format!("BEGIN; {drop_table} CREATE TABLE {table} ({DEFINITION})"))).await?;
+    line.bounded(line.client.batch_execute(&format!(
+        "BEGIN; {drop_table} CREATE TABLE {table} ({DEFINITION})"
+    )))
+    .await?;
     copy(&line, dataset, &table, &progress).await?;
-    line.bounded(line.client.batch_execute(&format!("CREATE INDEX ON {table} (k); COMMIT"))).await?;
-    line.bounded(line.client.batch_execute(&format!("ANALYZE {table}"))).await?;
-    Ok(Loaded { rows: dataset.rows, created: true })
+    line.bounded(
+        line.client
+            .batch_execute(&format!("CREATE INDEX ON {table} (k); COMMIT")),
+    )
+    .await?;
+    line.bounded(line.client.batch_execute(&format!("ANALYZE {table}")))
+        .await?;
+    Ok(Loaded {
+        rows: dataset.rows,
+        created: true,
+    })
 }
 
 async fn decide(line: &Line<'_>, dataset: &Dataset) -> Result<Load, TargetError> {
@@ -43,23 +65,45 @@ async fn decide(line: &Line<'_>, dataset: &Dataset) -> Result<Load, TargetError>
         return dataset::decide(dataset, "", None);
     };
     let count = format!("SELECT count(*) FROM {}", quoted_path(&dataset.table));
-    let rows: i64 = line.bounded(line.client.query_one(&count, &[])).await?.get(0);
-    dataset::decide(dataset, &line.config.address(), Some((&description, rows.unsigned_abs())))
+    let rows: i64 = line
+        .bounded(line.client.query_one(&count, &[]))
+        .await?
+        .get(0);
+    dataset::decide(
+        dataset,
+        &line.config.address(),
+        Some((&description, rows.unsigned_abs())),
+    )
 }
 
-async fn copy(line: &Line<'_>, dataset: &Dataset, table: &str, progress: &Progress) -> Result<(), TargetError> {
+async fn copy(
+    line: &Line<'_>,
+    dataset: &Dataset,
+    table: &str,
+    progress: &Progress,
+) -> Result<(), TargetError> {
     let statement = format!("COPY {table} (id, k, c, pad) FROM STDIN");
-    let mut sink = pin!(line.bounded(line.client.copy_in::<_, Bytes>(&statement)).await?);
+    let mut sink = pin!(
+        line.bounded(line.client.copy_in::<_, Bytes>(&statement))
+            .await?
+    );
     let mut row = Row::default();
     let mut piece = BytesMut::with_capacity(PIECE_BYTES + 1024);
     for id in 1..=dataset.rows {
         row.fill(dataset, id);
         // Letters need no escapes in COPY's text format.
-        writeln!(piece, "{}\t{}\t{}\t{}", row.id, row.k, row.c, row.pad).expect("writing to a buffer cannot fail");
+        writeln!(piece, "{}\t{}\t{}\t{}", row.id, row.k, row.c, row.pad)
+            .expect("writing to a buffer cannot fail");
         if piece.len() >= PIECE_BYTES || id == dataset.rows {
-            let sending = tokio::time::timeout(PIECE_WITHIN, sink.send(piece.split().freeze())).await;
-            let timed_out = |_| TargetError::Timeout { address: line.config.address(), within: PIECE_WITHIN };
-            sending.map_err(timed_out)?.map_err(|error| line.failed(&error))?;
+            let sending =
+                tokio::time::timeout(PIECE_WITHIN, sink.send(piece.split().freeze())).await;
+            let timed_out = |_| TargetError::Timeout {
+                address: line.config.address(),
+                within: PIECE_WITHIN,
+            };
+            sending
+                .map_err(timed_out)?
+                .map_err(|error| line.failed(&error))?;
         }
         if id % PROGRESS_ROWS == 0 || id == dataset.rows {
             progress(id);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use gauntlet_engine::{AsyncSession, AsyncTarget, Done, ErrorClass, Failure, Handle, Plan, Value, start_async};
+use gauntlet_engine::{
+    AsyncSession, AsyncTarget, Done, ErrorClass, Failure, Handle, Plan, Value, start_async,
+};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, NoTls};
@@ -14,11 +16,30 @@ use crate::error::TargetError;
 use crate::sql::{Dialect, sql_text};
 use crate::statement::Statement;
 
-pub(crate) fn start(config: &Config, statements: &[Statement], plan: Plan) -> Result<Handle, TargetError> {
+pub(crate) fn start(
+    config: &Config,
+    statements: &[Statement],
+    plan: Plan,
+) -> Result<Handle, TargetError> {
     // The server ends a statement at the same time as the engine would, and then the connection survives.
     let driver = driver_config(config, plan.operation_timeout)?;
-    let texts = statements.iter().map(|statement| (statement.name.clone(), sql_text(Dialect::Postgres, statement))).collect();
-    Ok(start_async(plan, PostgresTarget { config: config.clone(), driver, texts })?)
+    let texts = statements
+        .iter()
+        .map(|statement| {
+            (
+                statement.name.clone(),
+                sql_text(Dialect::Postgres, statement),
+            )
+        })
+        .collect();
+    Ok(start_async(
+        plan,
+        PostgresTarget {
+            config: config.clone(),
+            driver,
+            texts,
+        },
+    )?)
 }
 
 struct PostgresTarget {
@@ -39,7 +60,11 @@ impl AsyncTarget for PostgresTarget {
     type Session = Session;
 
     async fn connect(&self, _connection: u32) -> Result<Session, Failure> {
-        let (client, connection) = self.driver.connect(NoTls).await.map_err(|error| self.not_connected(&error))?;
+        let (client, connection) = self
+            .driver
+            .connect(NoTls)
+            .await
+            .map_err(|error| self.not_connected(&error))?;
         let connection = tokio::task::spawn_local(async move {
             if let Err(error) = connection.await {
                 // The operation in flight fails with the same error and is counted.
@@ -50,25 +75,42 @@ impl AsyncTarget for PostgresTarget {
         for (name, text) in &*self.texts {
             let statement = client.prepare(text).await.map_err(|error| {
                 let failure = failure(&error);
-                Failure { message: format!("operation {name}: {}", failure.message), ..failure }
+                Failure {
+                    message: format!("operation {name}: {}", failure.message),
+                    ..failure
+                }
             })?;
             statements.push(statement);
         }
-        Ok(Session { client, statements, connection })
+        Ok(Session {
+            client,
+            statements,
+            connection,
+        })
     }
 }
 
 impl PostgresTarget {
     fn not_connected(&self, error: &Error) -> Failure {
         let message = target_error(&self.config, error, super::CONNECT_WITHIN).to_string();
-        Failure { class: ErrorClass::Connection, message, ..failure(error) }
+        Failure {
+            class: ErrorClass::Connection,
+            message,
+            ..failure(error)
+        }
     }
 }
 
 impl AsyncSession for Session {
     async fn execute(&mut self, operation: usize, parameters: &[Value]) -> Result<Done, Failure> {
         // This reads all rows and takes their number from the server's own count, without looking into them.
-        let done = self.client.execute_raw(&self.statements[operation], parameters.iter().map(Parameter)).await;
+        let done = self
+            .client
+            .execute_raw(
+                &self.statements[operation],
+                parameters.iter().map(Parameter),
+            )
+            .await;
         match done {
             Ok(rows) => Ok(Done { rows }),
             Err(error) => Err(failure(&error)),
@@ -95,11 +137,25 @@ impl AsyncSession for Session {
 fn failure(error: &Error) -> Failure {
     let message = message(error);
     let Some(state) = error.code() else {
-        let closed = error.is_closed() || std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
-        let (class, code) = if closed { (ErrorClass::Connection, "CONNECTION") } else { (ErrorClass::Statement, "PARAMETER") };
-        return Failure { class, code: code.to_owned(), message };
+        let closed = error.is_closed()
+            || std::error::Error::source(error)
+                .is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
+        let (class, code) = if closed {
+            (ErrorClass::Connection, "CONNECTION")
+        } else {
+            (ErrorClass::Statement, "PARAMETER")
+        };
+        return Failure {
+            class,
+            code: code.to_owned(),
+            message,
+        };
     };
-    Failure { class: class(state), code: state.code().to_owned(), message }
+    Failure {
+        class: class(state),
+        code: state.code().to_owned(),
+        message,
+    }
 }
 
 fn class(state: &SqlState) -> ErrorClass {

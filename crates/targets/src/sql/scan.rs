@@ -29,7 +29,10 @@ fn classify(text: &str) -> Piece<'_> {
     if text.starts_with(|letter: char| letter.is_alphabetic() || letter == '_') {
         return Piece::Word(text);
     }
-    match text.strip_prefix('$').and_then(|number| number.parse().ok()) {
+    match text
+        .strip_prefix('$')
+        .and_then(|number| number.parse().ok())
+    {
         Some(number) => Piece::Placeholder(number),
         None => Piece::Other(text),
     }
@@ -43,7 +46,9 @@ fn piece_length(text: &str) -> usize {
         ('\'' | '"' | '`', _) => quoted_length(text, first),
         ('-', Some('-')) => text.find('\n').unwrap_or(text.len()),
         ('/', Some('*')) => text[2..].find("*/").map_or(text.len(), |end| end + 4),
-        ('$', Some(digit)) if digit.is_ascii_digit() => 1 + length_while(&text[1..], |letter| letter.is_ascii_digit()),
+        ('$', Some(digit)) if digit.is_ascii_digit() => {
+            1 + length_while(&text[1..], |letter| letter.is_ascii_digit())
+        }
         ('$', _) => dollar_quoted_length(text),
         _ if is_word(first) => length_while(text, |letter| is_word(letter) || letter == '$'),
         _ => first.len_utf8(),
@@ -70,5 +75,7 @@ fn dollar_quoted_length(text: &str) -> usize {
         return 1;
     }
     let tag = &text[..=tag_end];
-    text[tag.len()..].find(tag).map_or(text.len(), |end| end + 2 * tag.len())
+    text[tag.len()..]
+        .find(tag)
+        .map_or(text.len(), |end| end + 2 * tag.len())
 }

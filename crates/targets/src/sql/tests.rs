@@ -21,7 +21,10 @@ fn check(kind: StatementKind, columns: &[&str], sql: &str, postgres: &str, param
     assert_eq!(sql_text(Dialect::Postgres, &statement), postgres);
     assert_eq!(statement.parameters(), parameters, "{postgres}");
     if kind != StatementKind::Sql {
-        assert_eq!(sql_text(Dialect::Sqlite, &statement), postgres.replace('$', "?"));
+        assert_eq!(
+            sql_text(Dialect::Sqlite, &statement),
+            postgres.replace('$', "?")
+        );
     }
 }
 
@@ -60,19 +63,50 @@ fn each_kind_has_its_text() {
 fn check_sql(sql: &str, postgres: &str, sqlite: &str, parameters: usize) {
     let statement = statement(StatementKind::Sql, &[], sql);
     let mark = "/* gauntlet op=by_id class=READ */";
-    assert_eq!(sql_text(Dialect::Postgres, &statement).replace(mark, "#"), postgres);
-    assert_eq!(sql_text(Dialect::Sqlite, &statement).replace(mark, "#"), sqlite);
+    assert_eq!(
+        sql_text(Dialect::Postgres, &statement).replace(mark, "#"),
+        postgres
+    );
+    assert_eq!(
+        sql_text(Dialect::Sqlite, &statement).replace(mark, "#"),
+        sqlite
+    );
     assert_eq!(placeholders(sql), parameters, "{sql}");
 }
 
 #[test]
 fn own_texts_keep_what_is_quoted_or_commented() {
     check_sql("select 1", "select # 1", "select # 1", 0);
-    check_sql("  -- why\n/* $9 */ SELECT $2, $1", "  -- why\n/* $9 */ SELECT # $2, $1", "  -- why\n/* $9 */ SELECT # ?2, ?1", 2);
-    check_sql("SELECT '$1''$2', \"$3\", $1", "SELECT # '$1''$2', \"$3\", $1", "SELECT # '$1''$2', \"$3\", ?1", 1);
-    check_sql("WITH x AS (SELECT $10::int) TABLE x", "WITH # x AS (SELECT $10::int) TABLE x", "WITH # x AS (SELECT ?10::int) TABLE x", 10);
-    check_sql("SELECT $a$ it's $1 $a$, a$1, $", "SELECT # $a$ it's $1 $a$, a$1, $", "SELECT # $a$ it's $1 $a$, a$1, $", 0);
-    check_sql("SELECT 'open $1", "SELECT # 'open $1", "SELECT # 'open $1", 0);
+    check_sql(
+        "  -- why\n/* $9 */ SELECT $2, $1",
+        "  -- why\n/* $9 */ SELECT # $2, $1",
+        "  -- why\n/* $9 */ SELECT # ?2, ?1",
+        2,
+    );
+    check_sql(
+        "SELECT '$1''$2', \"$3\", $1",
+        "SELECT # '$1''$2', \"$3\", $1",
+        "SELECT # '$1''$2', \"$3\", ?1",
+        1,
+    );
+    check_sql(
+        "WITH x AS (SELECT $10::int) TABLE x",
+        "WITH # x AS (SELECT $10::int) TABLE x",
+        "WITH # x AS (SELECT ?10::int) TABLE x",
+        10,
+    );
+    check_sql(
+        "SELECT $a$ it's $1 $a$, a$1, $",
+        "SELECT # $a$ it's $1 $a$, a$1, $",
+        "SELECT # $a$ it's $1 $a$, a$1, $",
+        0,
+    );
+    check_sql(
+        "SELECT 'open $1",
+        "SELECT # 'open $1",
+        "SELECT # 'open $1",
+        0,
+    );
     check_sql("", "", "", 0);
 }
 
@@ -81,5 +115,8 @@ fn a_name_cannot_end_the_comment() {
     let mut statement = statement(StatementKind::PointLookup, &[], "");
     statement.name = "x */ DROP TABLE t; --é".into();
     let text = sql_text(Dialect::Sqlite, &statement);
-    assert!(text.starts_with("SELECT /* gauntlet op=x____DROP_TABLE_t__--_ class=READ */ *"), "{text}");
+    assert!(
+        text.starts_with("SELECT /* gauntlet op=x____DROP_TABLE_t__--_ class=READ */ *"),
+        "{text}"
+    );
 }

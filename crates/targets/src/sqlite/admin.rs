@@ -31,40 +31,67 @@ async fn ask<A: Send + 'static>(
     if let Ok(interrupt) = interrupt.await {
         interrupt.interrupt();
     }
-    Err(TargetError::Timeout { address: path.display().to_string(), within })
+    Err(TargetError::Timeout {
+        address: path.display().to_string(),
+        within,
+    })
 }
 
 pub(super) fn failed(path: &Path, error: &dyn std::fmt::Display) -> TargetError {
-    TargetError::Failed { address: path.display().to_string(), message: error.to_string() }
+    TargetError::Failed {
+        address: path.display().to_string(),
+        message: error.to_string(),
+    }
 }
 
 fn open_existing(path: &Path) -> Result<Connection, TargetError> {
     if !path.is_file() {
-        return Err(TargetError::NoSuchDatabase { address: path.display().to_string() });
+        return Err(TargetError::NoSuchDatabase {
+            address: path.display().to_string(),
+        });
     }
     open(path, BUSY_WITHIN).map_err(|error| target_error(path, &error))
 }
 
 pub(crate) async fn test(path: &Path) -> Result<Tested, TargetError> {
     ask(path, ANSWER_WITHIN, |connection, path| {
-        let ask_version = || connection.query_row("SELECT sqlite_version() FROM (SELECT count(*) FROM sqlite_schema)", [], |row| row.get(0));
+        let ask_version = || {
+            connection.query_row(
+                "SELECT sqlite_version() FROM (SELECT count(*) FROM sqlite_schema)",
+                [],
+                |row| row.get(0),
+            )
+        };
         // The first one opens the file and reads the schema.
         let _: String = ask_version().map_err(|error| target_error(path, &error))?;
         let sent = Instant::now();
         let version: String = ask_version().map_err(|error| target_error(path, &error))?;
-        Ok(Tested { version: format!("SQLite {version}"), latency: sent.elapsed() })
+        Ok(Tested {
+            version: format!("SQLite {version}"),
+            latency: sent.elapsed(),
+        })
     })
     .await
 }
 
-pub(crate) async fn describe_table(path: &Path, table: &str) -> Result<Option<TableDescription>, TargetError> {
+pub(crate) async fn describe_table(
+    path: &Path,
+    table: &str,
+) -> Result<Option<TableDescription>, TargetError> {
     let table = table.to_owned();
-    ask(path, ANSWER_WITHIN, move |connection, path| describe(connection, &table).map_err(|error| target_error(path, &error))).await
+    ask(path, ANSWER_WITHIN, move |connection, path| {
+        describe(connection, &table).map_err(|error| target_error(path, &error))
+    })
+    .await
 }
 
-pub(super) fn describe(connection: &Connection, table: &str) -> rusqlite::Result<Option<TableDescription>> {
+pub(super) fn describe(
+    connection: &Connection,
+    table: &str,
+) -> rusqlite::Result<Option<TableDescription>> {
     let (schema, name) = table.rsplit_once('.').unwrap_or(("main", table));
-    let mut statement = connection.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1, ?2)")?;
+    let mut statement =
+        connection.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1, ?2)")?;
     let mut columns = Vec::new();
     let mut keys = Vec::new();
     let mut rows = statement.query(params![name, schema])?;
@@ -73,68 +100,127 @@ pub(super) fn describe(connection: &Connection, table: &str) -> rusqlite::Result
         if key > 0 {
             keys.push((key, column.clone()));
         }
-        columns.push(Column { name: column, kind: row.get(1)?, nullable: !row.get::<_, bool>(2)? });
+        columns.push(Column {
+            name: column,
+            kind: row.get(1)?,
+            nullable: !row.get::<_, bool>(2)?,
+        });
     }
     if columns.is_empty() {
         return Ok(None);
     }
     keys.sort_unstable();
     let primary_key = keys.into_iter().map(|(_, column)| column).collect();
-    Ok(Some(TableDescription { columns, primary_key, rows_estimate: estimate(connection, schema, name)? }))
+    Ok(Some(TableDescription {
+        columns,
+        primary_key,
+        rows_estimate: estimate(connection, schema, name)?,
+    }))
 }
 
 /// What ANALYZE found last.
 fn estimate(connection: &Connection, schema: &str, table: &str) -> rusqlite::Result<Option<u64>> {
     let statistics = format!("{}.sqlite_stat1", quoted(schema));
     if connection.table_exists(Some(schema), "sqlite_stat1")? {
-        let query = format!("SELECT CAST(stat AS INTEGER) FROM {statistics} WHERE tbl = ?1 LIMIT 1");
-        return connection.query_row(&query, [table], |row| row.get::<_, i64>(0)).optional().map(|rows| rows.map(i64::unsigned_abs));
+        let query =
+            format!("SELECT CAST(stat AS INTEGER) FROM {statistics} WHERE tbl = ?1 LIMIT 1");
+        return connection
+            .query_row(&query, [table], |row| row.get::<_, i64>(0))
+            .optional()
+            .map(|rows| rows.map(i64::unsigned_abs));
     }
     Ok(None)
 }
 
-pub(crate) async fn max_key(path: &Path, table: &str, key_column: &str) -> Result<Option<i64>, TargetError> {
-    let query = format!("SELECT max({}) FROM {}", quoted(key_column), quoted_path(table));
+pub(crate) async fn max_key(
+    path: &Path,
+    table: &str,
+    key_column: &str,
+) -> Result<Option<i64>, TargetError> {
+    let query = format!(
+        "SELECT max({}) FROM {}",
+        quoted(key_column),
+        quoted_path(table)
+    );
     let table = table.to_owned();
     ask(path, ANSWER_WITHIN, move |connection, path| {
-        connection.query_row(&query, [], |row| row.get(0)).map_err(|error| about_table(path, &table, &error))
+        connection
+            .query_row(&query, [], |row| row.get(0))
+            .map_err(|error| about_table(path, &table, &error))
     })
     .await
 }
 
-pub(crate) async fn count_keys(path: &Path, table: &str, key_column: &str, first: i64, len: i64) -> Result<u64, TargetError> {
+pub(crate) async fn count_keys(
+    path: &Path,
+    table: &str,
+    key_column: &str,
+    first: i64,
+    len: i64,
+) -> Result<u64, TargetError> {
     let key = quoted(key_column);
-    let query = format!("SELECT count(*) FROM {} WHERE {key} >= ?1 AND {key} < ?2", quoted_path(table));
+    let query = format!(
+        "SELECT count(*) FROM {} WHERE {key} >= ?1 AND {key} < ?2",
+        quoted_path(table)
+    );
     let table = table.to_owned();
     ask(path, COUNT_WITHIN, move |connection, path| {
-        let count = connection.query_row(&query, [first, first.saturating_add(len)], |row| row.get::<_, i64>(0));
-        count.map(i64::unsigned_abs).map_err(|error| about_table(path, &table, &error))
+        let count = connection.query_row(&query, [first, first.saturating_add(len)], |row| {
+            row.get::<_, i64>(0)
+        });
+        count
+            .map(i64::unsigned_abs)
+            .map_err(|error| about_table(path, &table, &error))
     })
     .await
 }
 
-pub(crate) async fn check_statements(path: &Path, statements: &[Statement]) -> Result<(), TargetError> {
+pub(crate) async fn check_statements(
+    path: &Path,
+    statements: &[Statement],
+) -> Result<(), TargetError> {
     let statements = statements.to_vec();
-    ask(path, ANSWER_WITHIN, move |connection, path| statements.iter().try_for_each(|statement| check(connection, path, statement))).await
+    ask(path, ANSWER_WITHIN, move |connection, path| {
+        statements
+            .iter()
+            .try_for_each(|statement| check(connection, path, statement))
+    })
+    .await
 }
 
 fn check(connection: &Connection, path: &Path, statement: &Statement) -> Result<(), TargetError> {
-    let refused = |message| TargetError::BadStatement { address: path.display().to_string(), operation: statement.name.clone(), message };
-    let prepared = connection.prepare(&sql_text(Dialect::Sqlite, statement)).map_err(|error| {
-        if statement.kind != StatementKind::Sql && is_missing_table(&error) {
-            return TargetError::NoSuchTable { address: path.display().to_string(), table: statement.table.clone() };
-        }
-        refused(error.to_string())
-    })?;
+    let refused = |message| TargetError::BadStatement {
+        address: path.display().to_string(),
+        operation: statement.name.clone(),
+        message,
+    };
+    let prepared = connection
+        .prepare(&sql_text(Dialect::Sqlite, statement))
+        .map_err(|error| {
+            if statement.kind != StatementKind::Sql && is_missing_table(&error) {
+                return TargetError::NoSuchTable {
+                    address: path.display().to_string(),
+                    table: statement.table.clone(),
+                };
+            }
+            refused(error.to_string())
+        })?;
     if prepared.parameter_count() != statement.parameters() {
-        return Err(refused(format!("it has {} parameters, not {}", prepared.parameter_count(), statement.parameters())));
+        return Err(refused(format!(
+            "it has {} parameters, not {}",
+            prepared.parameter_count(),
+            statement.parameters()
+        )));
     }
     Ok(())
 }
 
 fn about_table(path: &Path, table: &str, error: &rusqlite::Error) -> TargetError {
     if is_missing_table(error) {
-        return TargetError::NoSuchTable { address: path.display().to_string(), table: table.to_owned() };
+        return TargetError::NoSuchTable {
+            address: path.display().to_string(),
+            table: table.to_owned(),
+        };
     }
     target_error(path, error)
 }

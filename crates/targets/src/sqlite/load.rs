@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gauntlet_engine::{
-    BlockingSession, BlockingTarget, Done, ErrorClass, Failure, Handle, Interrupt, Plan, Value, start_blocking,
+    BlockingSession, BlockingTarget, Done, ErrorClass, Failure, Handle, Interrupt, Plan, Value,
+    start_blocking,
 };
 use rusqlite::{Connection, ErrorCode};
 
@@ -15,13 +16,28 @@ use crate::error::TargetError;
 use crate::sql::{Dialect, sql_text};
 use crate::statement::Statement;
 
-pub(crate) fn start(config: &Config, statements: &[Statement], plan: Plan) -> Result<Handle, TargetError> {
-    let Config::Sqlite { path } = config else { return Err(TargetError::NotBuilt { kind: "sqlite" }) };
+pub(crate) fn start(
+    config: &Config,
+    statements: &[Statement],
+    plan: Plan,
+) -> Result<Handle, TargetError> {
+    let Config::Sqlite { path } = config else {
+        return Err(TargetError::NotBuilt { kind: "sqlite" });
+    };
     if !path.is_file() {
-        return Err(TargetError::NoSuchDatabase { address: config.address() });
+        return Err(TargetError::NoSuchDatabase {
+            address: config.address(),
+        });
     }
-    let texts = statements.iter().map(|statement| sql_text(Dialect::Sqlite, statement)).collect();
-    let target = SqliteTarget { path: path.clone(), texts, busy_within: plan.operation_timeout.min(BUSY_WITHIN) };
+    let texts = statements
+        .iter()
+        .map(|statement| sql_text(Dialect::Sqlite, statement))
+        .collect();
+    let target = SqliteTarget {
+        path: path.clone(),
+        texts,
+        busy_within: plan.operation_timeout.min(BUSY_WITHIN),
+    };
     Ok(start_blocking(plan, target)?)
 }
 
@@ -40,12 +56,18 @@ impl BlockingTarget for SqliteTarget {
     type Session = Session;
 
     fn connect(&self, _connection: u32) -> Result<Session, Failure> {
-        let connection = open_for_load(&self.path, self.busy_within).map_err(|error| not_opened(&self.path, &error))?;
+        let connection = open_for_load(&self.path, self.busy_within)
+            .map_err(|error| not_opened(&self.path, &error))?;
         connection.set_prepared_statement_cache_capacity(self.texts.len());
         for text in &*self.texts {
-            connection.prepare_cached(text).map_err(|error| failure(&error))?;
+            connection
+                .prepare_cached(text)
+                .map_err(|error| failure(&error))?;
         }
-        Ok(Session { connection, texts: Arc::clone(&self.texts) })
+        Ok(Session {
+            connection,
+            texts: Arc::clone(&self.texts),
+        })
     }
 }
 
@@ -58,12 +80,17 @@ fn open_for_load(path: &Path, busy_within: Duration) -> rusqlite::Result<Connect
 }
 
 fn not_opened(path: &Path, error: &rusqlite::Error) -> Failure {
-    Failure { class: ErrorClass::Connection, message: super::target_error(path, error).to_string(), ..failure(error) }
+    Failure {
+        class: ErrorClass::Connection,
+        message: super::target_error(path, error).to_string(),
+        ..failure(error)
+    }
 }
 
 impl BlockingSession for Session {
     fn execute(&mut self, operation: usize, parameters: &[Value]) -> Result<Done, Failure> {
-        execute(&self.connection, &self.texts[operation], parameters).map_err(|error| failure(&error))
+        execute(&self.connection, &self.texts[operation], parameters)
+            .map_err(|error| failure(&error))
     }
 
     /// A file does not hang up.
@@ -88,7 +115,9 @@ fn execute(connection: &Connection, text: &str, parameters: &[Value]) -> rusqlit
         }
     }
     if statement.column_count() == 0 {
-        return Ok(Done { rows: statement.raw_execute()? as u64 });
+        return Ok(Done {
+            rows: statement.raw_execute()? as u64,
+        });
     }
     let mut rows = statement.raw_query();
     let mut count = 0;
@@ -101,7 +130,11 @@ fn execute(connection: &Connection, text: &str, parameters: &[Value]) -> rusqlit
 /// Classes and codes of SQLite's errors.
 fn failure(error: &rusqlite::Error) -> Failure {
     let Some(cause) = error.sqlite_error() else {
-        return Failure { class: ErrorClass::Statement, code: "PARAMETER".to_owned(), message: error.to_string() };
+        return Failure {
+            class: ErrorClass::Statement,
+            code: "PARAMETER".to_owned(),
+            message: error.to_string(),
+        };
     };
     let (class, name) = match cause.code {
         ErrorCode::DatabaseBusy => (ErrorClass::Serialization, "SQLITE_BUSY"),
@@ -118,6 +151,14 @@ fn failure(error: &rusqlite::Error) -> Failure {
         ErrorCode::Unknown => (ErrorClass::Statement, "SQLITE_ERROR"),
         _ => (ErrorClass::Other, "SQLITE"),
     };
-    let code = if name == "SQLITE" { format!("SQLITE_{}", cause.extended_code) } else { name.to_owned() };
-    Failure { class, code, message: error.to_string() }
+    let code = if name == "SQLITE" {
+        format!("SQLITE_{}", cause.extended_code)
+    } else {
+        name.to_owned()
+    };
+    Failure {
+        class,
+        code,
+        message: error.to_string(),
+    }
 }

@@ -88,8 +88,9 @@ fn a_statement() -> impl Strategy<Value = Statement> {
         text: format!(
             "SELECT {}",
             (1..=parameters)
-                .map(|n| format!("${n},"))
-                .collect::<String>()
+                .map(|n| format!("${n}"))
+                .collect::<Vec<_>>()
+                .join(", ")
         ),
         class: if reads { Class::Read } else { Class::Write },
     });

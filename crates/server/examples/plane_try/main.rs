@@ -1,0 +1,3 @@
+#![allow(dead_code, missing_docs, unused_imports)]
+mod plane;
+fn main() {}

@@ -1,0 +1,59 @@
+//! Why a command could not do its part; each message is what the user reads.
+
+use std::io;
+
+use gauntlet_client::{self as client, json, yaml};
+
+use crate::plane;
+
+/// Why a command could not do its part.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A call to the control plane failed.
+    #[error(transparent)]
+    Client(#[from] client::Error),
+    /// A template file is not good.
+    #[error(transparent)]
+    File(#[from] yaml::Error),
+    /// A message has no JSON.
+    #[error(transparent)]
+    Json(#[from] json::Error),
+    /// The control plane in this process failed.
+    #[error(transparent)]
+    Plane(#[from] plane::Error),
+    /// The log filter is none.
+    #[error("--log {0}")]
+    Log(#[from] plane::logs::BadFilter),
+    /// The store's address is none.
+    #[error(transparent)]
+    Location(#[from] gauntlet_store_sql::BadLocation),
+    /// The store does not do what it is asked to.
+    #[error(transparent)]
+    Store(#[from] gauntlet_store::Error),
+    /// A worker in this process failed.
+    #[error(transparent)]
+    Worker(#[from] gauntlet_worker::Error),
+    /// The runtime or a signal handler could not be set up.
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+    /// The output is closed or full.
+    #[error("cannot write the output: {0}")]
+    Output(io::Error),
+    /// What was asked for makes no sense or is not there.
+    #[error("{0}")]
+    Asked(String),
+}
+
+impl Failure {
+    /// Whether the reader of the output went away, as `head` does: nothing to
+    /// complain about.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl From<tonic::Status> for Failure {
+    fn from(status: tonic::Status) -> Self {
+        Self::Client(status.into())
+    }
+}

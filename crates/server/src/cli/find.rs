@@ -1,0 +1,153 @@
+//! From what a person calls a thing to the thing, and what they may have meant.
+
+use gauntlet_client::{Client, Code, Error, near, pb};
+
+use super::{Context, failure::Failure};
+
+/// The largest page the API gives.
+const PAGE: u32 = 1000;
+/// Runs further back than so many pages are found by their id only.
+const MOST_PAGES: usize = 5;
+
+/// A run by id or name; the newest of the project when nothing is said.
+pub async fn run(
+    client: &Client,
+    context: &Context,
+    word: Option<&str>,
+) -> Result<pb::Run, Failure> {
+    let run_id = match word {
+        Some(word) if uuid::Uuid::try_parse(word).is_ok() => word.to_owned(),
+        Some(name) => by_name(client, context, name).await?,
+        None => newest(client, context).await?,
+    };
+    let response = client.runs().get_run(pb::GetRunRequest { run_id }).await?;
+    Ok(response.into_inner().run.unwrap_or_default())
+}
+
+async fn newest(client: &Client, context: &Context) -> Result<String, Failure> {
+    let (runs, _) = page(client, context, 1, String::new()).await?;
+    let newest = runs.into_iter().next().ok_or_else(|| {
+        Failure::Asked(format!(
+            "there is no run in project {} yet; start one with: gauntlet run TEMPLATE",
+            context.project()
+        ))
+    })?;
+    Ok(newest.run_id)
+}
+
+async fn by_name(client: &Client, context: &Context, name: &str) -> Result<String, Failure> {
+    let mut names = Vec::new();
+    let mut token = String::new();
+    for _ in 0..MOST_PAGES {
+        let (runs, next) = page(client, context, PAGE, token).await?;
+        for run in runs {
+            if run.name == name {
+                return Ok(run.run_id);
+            }
+            names.push(run.name);
+        }
+        if next.is_empty() {
+            break;
+        }
+        token = next;
+    }
+    let hint = near::hint(name, names.iter().map(String::as_str));
+    let list = if hint.is_empty() {
+        "; see: gauntlet list".to_owned()
+    } else {
+        hint
+    };
+    Err(Failure::Asked(format!(
+        "no run is named \"{name}\" in project {}{list}",
+        context.project()
+    )))
+}
+
+async fn page(
+    client: &Client,
+    context: &Context,
+    page_size: u32,
+    page_token: String,
+) -> Result<(Vec<pb::Run>, String), Failure> {
+    let request = pb::ListRunsRequest {
+        project: context.project(),
+        page: Some(pb::PageRequest {
+            page_size,
+            page_token,
+        }),
+        ..Default::default()
+    };
+    let response = client.runs().list_runs(request).await?.into_inner();
+    Ok((response.runs, response.next_page_token))
+}
+
+/// A template, in its newest version when `version` is 0.
+pub async fn template(
+    client: &Client,
+    context: &Context,
+    name: &str,
+    version: i32,
+) -> Result<pb::Template, Failure> {
+    let request = pb::GetTemplateRequest {
+        project: context.project(),
+        name: name.to_owned(),
+        version,
+    };
+    match client.templates().get_template(request).await {
+        Ok(response) => Ok(response.into_inner().template.unwrap_or_default()),
+        Err(status) if status.code() == Code::NotFound => {
+            let request = pb::ListTemplatesRequest {
+                project: context.project(),
+                page: first_page(),
+            };
+            let listed = client.templates().list_templates(request).await?;
+            let templates = listed.into_inner().templates;
+            let names = templates.iter().map(|template| template.name.as_str());
+            Err(not_found(status, name, names))
+        }
+        Err(status) => Err(status.into()),
+    }
+}
+
+/// A target, without its password.
+pub async fn target(client: &Client, context: &Context, name: &str) -> Result<pb::Target, Failure> {
+    let request = pb::GetTargetRequest {
+        project: context.project(),
+        name: name.to_owned(),
+    };
+    match client.targets().get_target(request).await {
+        Ok(response) => Ok(response.into_inner().target.unwrap_or_default()),
+        Err(status) if status.code() == Code::NotFound => {
+            let request = pb::ListTargetsRequest {
+                project: context.project(),
+                page: first_page(),
+            };
+            let listed = client.targets().list_targets(request).await?;
+            let targets = listed.into_inner().targets;
+            let names = targets.iter().map(|target| target.name.as_str());
+            Err(not_found(status, name, names))
+        }
+        Err(status) => Err(status.into()),
+    }
+}
+
+fn first_page() -> Option<pb::PageRequest> {
+    Some(pb::PageRequest {
+        page_size: PAGE,
+        page_token: String::new(),
+    })
+}
+
+/// The control plane's words and what may have been meant.
+fn not_found<'a>(
+    status: tonic::Status,
+    name: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Failure {
+    let hint = near::hint(name, names);
+    let error = Error::from(status);
+    if hint.is_empty() {
+        return error.into();
+    }
+    Failure::Asked(format!("{error}{hint}"))
+}

@@ -1,0 +1,121 @@
+//! `gauntlet run`: from a template to a report.
+
+use clap::Args;
+use gauntlet_client::{Client, pb};
+use uuid::Uuid;
+
+use super::{
+    Context, ask,
+    exit::Exit,
+    failure::Failure,
+    find,
+    follow::{self, Conclusion, Followed, OnInterrupt},
+    interrupt::Interrupts,
+    print, text, view,
+};
+
+/// Runs a template, follows the run and prints its report. Ctrl-C stops the
+/// run, a second one aborts it.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The template's name
+    template: String,
+    /// Start without asking
+    #[arg(long, short)]
+    yes: bool,
+    /// The template's version [default: the newest]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    version: i32,
+    /// The run's name [default: made from the template's]
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+    /// A label of the run; may be given several times
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
+}
+
+/// `key=value`.
+pub fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("a label is KEY=VALUE".to_owned()),
+    }
+}
+
+impl Run {
+    /// Carries the command out.
+    pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let client = context.client().await?;
+        let template = find::template(&client, context, &self.template, self.version).await?;
+        let name = template.spec.as_ref().map(|spec| spec.target.clone());
+        let target = find::target(&client, context, &name.unwrap_or_default()).await?;
+        print::aside(text::plan::lines(&template, Some(&target)).trim_end());
+        if !ask::before_load(context, self.yes).await? {
+            return Err(Failure::Asked("not started".to_owned()));
+        }
+        let created = client
+            .runs()
+            .create_run(pb::CreateRunRequest {
+                request_id: Uuid::new_v4().to_string(),
+                project: context.project(),
+                template: template.name,
+                // What was shown is what runs, even when a newer version came meanwhile.
+                template_version: template.version,
+                name: self.name,
+                labels: self.labels.into_iter().collect(),
+            })
+            .await?;
+        let run = created.into_inner().run.unwrap_or_default();
+        start_and_follow(&client, context, &run, &mut Interrupts::listen()?).await
+    }
+}
+
+/// Starts a prepared run, follows it to its end and prints its report.
+pub async fn start_and_follow(
+    client: &Client,
+    context: &Context,
+    run: &pb::Run,
+    interrupts: &mut Interrupts,
+) -> Result<Exit, Failure> {
+    print::aside(&format!("run {} ({})", run.name, run.run_id));
+    let run_id = run.run_id.clone();
+    let request = pb::StartRunRequest { run_id };
+    client.runs().start_run(request).await?;
+    let followed = follow::to_the_end(
+        client,
+        &run.run_id,
+        view::of_progress(context).as_mut(),
+        interrupts,
+        OnInterrupt::EndRun,
+    )
+    .await?;
+    match followed {
+        Followed::Over(run) => {
+            let conclusion = if context.is_json() {
+                Conclusion::Document
+            } else {
+                print::aside("");
+                Conclusion::Text
+            };
+            follow::conclude(client, &run, conclusion).await
+        }
+        Followed::Left => Err(Failure::Asked(format!(
+            "left run {} before its end; see: gauntlet watch {}",
+            run.name, run.name
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels() {
+        let pair = |key: &str, value: &str| Ok((key.to_owned(), value.to_owned()));
+        assert_eq!(label("a=b"), pair("a", "b"));
+        assert_eq!(label("a=b=c"), pair("a", "b=c"));
+        assert_eq!(label("a="), pair("a", ""));
+        assert!(label("a").is_err() && label("=b").is_err());
+    }
+}

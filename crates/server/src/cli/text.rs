@@ -1,0 +1,8 @@
+//! Numbers and tables as people read them. Pure functions.
+
+pub mod address;
+pub mod number;
+pub mod plan;
+pub mod report;
+pub mod table;
+pub mod word;

@@ -1,0 +1,228 @@
+//! Counts, rates, latencies, durations and instants.
+
+/// `1234567` as `1,234,567`.
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Operations per second: whole from a hundred on, one decimal below.
+pub fn rate(per_s: f64) -> String {
+    if per_s < 99.95 {
+        return format!("{per_s:.1}/s");
+    }
+    format!("{}/s", count(per_s.round() as u64))
+}
+
+/// A latency in microseconds with three digits that count, in the unit that
+/// suits it.
+pub fn latency(us: f64) -> String {
+    if us < 999.5 {
+        return format!("{} µs", three_digits(us));
+    }
+    if us < 9_999_500.0 {
+        return format!("{} ms", three_digits(us / 1e3));
+    }
+    format!("{} s", three_digits(us / 1e6))
+}
+
+fn three_digits(value: f64) -> String {
+    if value <= 0.0 {
+        return "0".to_owned();
+    }
+    if value < 9.995 {
+        return format!("{value:.2}");
+    }
+    if value < 99.95 {
+        return format!("{value:.1}");
+    }
+    count(value.round() as u64)
+}
+
+/// A length of time in microseconds, as `1 h 2 min`, `1 min 30 s`, `15 s`,
+/// `1.5 s` or `500 ms`: what is too small to matter beside the rest is left out.
+pub fn duration(us: i64) -> String {
+    let us = us.max(0);
+    if us < 1_000_000 {
+        return if us % 1_000 == 0 {
+            format!("{} ms", us / 1_000)
+        } else {
+            latency(us as f64)
+        };
+    }
+    let tenths = (us + 50_000) / 100_000;
+    if tenths < 600 {
+        let (seconds, tenth) = (tenths / 10, tenths % 10);
+        return if tenth == 0 {
+            format!("{seconds} s")
+        } else {
+            format!("{seconds}.{tenth} s")
+        };
+    }
+    let seconds = (us + 500_000) / 1_000_000;
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+    let parts = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")];
+    let first = parts.iter().position(|(value, _)| *value > 0).unwrap_or(3);
+    let shown: Vec<String> = parts[first..]
+        .iter()
+        .take(2)
+        .filter(|(value, _)| *value > 0)
+        .map(|(value, unit)| format!("{value} {unit}"))
+        .collect();
+    shown.join(" ")
+}
+
+/// A duration of protobuf in microseconds; 0 when absent.
+pub fn micros(duration: Option<&gauntlet_client::PbDuration>) -> i64 {
+    duration.map_or(0, |duration| {
+        duration
+            .seconds
+            .saturating_mul(1_000_000)
+            .saturating_add(i64::from(duration.nanos) / 1_000)
+    })
+}
+
+/// A share between 0 and 1 in percent.
+pub fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let digits = match percent {
+        value if value == value.trunc() => 0,
+        value if value >= 1.0 => 2,
+        _ => 4,
+    };
+    format!("{percent:.digits$} %")
+}
+
+/// A number without needless decimals.
+pub fn plain(value: f64) -> String {
+    let text = format!("{value:.4}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// An instant in microseconds since the Unix epoch as `2025-11-20 10:44:07 UTC`.
+///
+/// The date by Howard Hinnant's `civil_from_days`.
+pub fn instant(us: i64) -> String {
+    let seconds = us.div_euclid(1_000_000);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts() {
+        for (value, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(count(value), text);
+        }
+    }
+
+    #[test]
+    fn rates() {
+        for (value, text) in [
+            (0.0, "0.0/s"),
+            (12.34, "12.3/s"),
+            (99.96, "100/s"),
+            (12_345.6, "12,346/s"),
+        ] {
+            assert_eq!(rate(value), text);
+        }
+    }
+
+    #[test]
+    fn latencies() {
+        for (us, text) in [
+            (0.0, "0 µs"),
+            (0.125, "0.12 µs"),
+            (8.125, "8.12 µs"),
+            (81.25, "81.2 µs"),
+            (812.4, "812 µs"),
+            (999.4, "999 µs"),
+            (999.6, "1.00 ms"),
+            (1_234.0, "1.23 ms"),
+            (12_345.0, "12.3 ms"),
+            (1_900_000.0, "1,900 ms"),
+            (12_345_000.0, "12.3 s"),
+        ] {
+            assert_eq!(latency(us), text);
+        }
+    }
+
+    #[test]
+    fn durations() {
+        for (us, text) in [
+            (-5, "0 ms"),
+            (0, "0 ms"),
+            (250, "250 µs"),
+            (500_000, "500 ms"),
+            (1_000_000, "1 s"),
+            (1_540_000, "1.5 s"),
+            (15_000_312, "15 s"),
+            (59_960_000, "1 min"),
+            (90_000_000, "1 min 30 s"),
+            (3_720_000_000, "1 h 2 min"),
+            (3_601_000_000, "1 h"),
+            (90_000_000_000, "1 d 1 h"),
+        ] {
+            assert_eq!(duration(us), text);
+        }
+    }
+
+    #[test]
+    fn shares_and_plain_numbers() {
+        for (share, text) in [
+            (0.0, "0 %"),
+            (0.01, "1 %"),
+            (0.0123, "1.23 %"),
+            (0.000_123, "0.0123 %"),
+        ] {
+            assert_eq!(percent(share), text);
+        }
+        for (value, text) in [
+            (70.0, "70"),
+            (69.5, "69.5"),
+            (1000.0, "1000"),
+            (0.01, "0.01"),
+        ] {
+            assert_eq!(plain(value), text);
+        }
+    }
+
+    #[test]
+    fn instants() {
+        for (us, text) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_400_000_000, "2000-02-29 00:00:00 UTC"),
+            (1_763_635_447_123_456, "2025-11-20 10:44:07 UTC"),
+            (-1, "1969-12-31 23:59:59 UTC"),
+        ] {
+            assert_eq!(instant(us), text);
+        }
+    }
+}

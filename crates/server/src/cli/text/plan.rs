@@ -1,0 +1,160 @@
+//! What a run will do, before it is asked to.
+
+use gauntlet_client::pb;
+
+use super::{
+    address,
+    number::{self, count, duration, micros, plain},
+    table::{Align, Table},
+    word,
+};
+
+/// The lines that a person confirms. `target` is absent when it cannot be read.
+pub fn lines(template: &pb::Template, target: Option<&pb::Target>) -> String {
+    let spec = template.spec.clone().unwrap_or_default();
+    let place = target.map(address::of).unwrap_or_default();
+    let mut table = Table::plain([Align::Left, Align::Left]);
+    let mut row = |name: &str, value: String| table.row([format!("  {name}"), value]);
+    row("target", format!("{} ({place})", spec.target));
+    row("load", load(&spec));
+    row("duration", phases(&spec));
+    row("operations", mix(&spec));
+    row("estimate", estimate(&spec));
+    format!(
+        "template {}, version {}\n{table}",
+        template.name, template.version
+    )
+}
+
+/// The load in words.
+pub fn load(spec: &pb::TemplateSpec) -> String {
+    use pb::load::Mode;
+    let workers = match spec.workers.max(1) {
+        1 => "1 worker".to_owned(),
+        workers => format!("{workers} workers"),
+    };
+    match spec.load.as_ref().and_then(|load| load.mode.as_ref()) {
+        Some(Mode::Concurrency(load)) => {
+            let think = match micros(load.think_time.as_ref()) {
+                0 => String::new(),
+                pause => format!(", {} pause after each operation", duration(pause)),
+            };
+            format!(
+                "closed loop: {} connections over {workers}{think}",
+                count(load.connections.into())
+            )
+        }
+        Some(Mode::Rate(load)) => format!(
+            "open loop: {} operations/s over {} connections and {workers}",
+            plain(load.per_second),
+            count(load.connections.into())
+        ),
+        None => "not said".to_owned(),
+    }
+}
+
+fn phases(spec: &pb::TemplateSpec) -> String {
+    let phases = spec.phases.clone().unwrap_or_default();
+    let warmup = micros(phases.warmup.as_ref());
+    let measurement = micros(phases.measurement.as_ref());
+    if warmup == 0 {
+        return duration(measurement);
+    }
+    format!(
+        "{} (warmup {}, measurement {})",
+        duration(warmup + measurement),
+        duration(warmup),
+        duration(measurement)
+    )
+}
+
+fn mix(spec: &pb::TemplateSpec) -> String {
+    let name = |operation: &pb::Operation| {
+        if operation.name.is_empty() {
+            word::lower(operation.kind().as_str_name(), "OPERATION_KIND_").replace(' ', "-")
+        } else {
+            operation.name.clone()
+        }
+    };
+    let parts: Vec<String> = spec
+        .operations
+        .iter()
+        .map(|operation| format!("{} {} %", name(operation), plain(operation.weight)))
+        .collect();
+    parts.join(", ")
+}
+
+fn estimate(spec: &pb::TemplateSpec) -> String {
+    let Some(pb::load::Mode::Rate(load)) = spec.load.as_ref().and_then(|load| load.mode.as_ref())
+    else {
+        return "as many operations as the target completes".to_owned();
+    };
+    let phases = spec.phases.clone().unwrap_or_default();
+    let length = micros(phases.warmup.as_ref()) + micros(phases.measurement.as_ref());
+    let operations = load.per_second * (length as f64 / 1e6);
+    format!("{} operations", number::count(operations.round() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use gauntlet_client::yaml::TemplateFile;
+
+    use super::*;
+
+    fn template(text: &str) -> pb::Template {
+        pb::Template {
+            name: "t".to_owned(),
+            version: 3,
+            spec: Some(TemplateFile::parse("f", text).unwrap().spec),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn an_open_loop_has_an_estimate() {
+        let text = "
+name: t
+target: db
+workers: 2
+operations: [{kind: point_lookup, weight: 80}, {name: scan, kind: range_scan, weight: 20}]
+load: {rate: {per_second: 1000, connections: 8}}
+phases: {warmup: 5s, measurement: 1m}
+";
+        let target = pb::Target {
+            address: Some(pb::target::Address::Sqlite(pb::SqliteAddress {
+                path: "/data/x.db".to_owned(),
+            })),
+            ..Default::default()
+        };
+        assert_eq!(
+            lines(&template(text), Some(&target)),
+            "\
+template t, version 3
+  target      db (sqlite /data/x.db)
+  load        open loop: 1000 operations/s over 8 connections and 2 workers
+  duration    1 min 5 s (warmup 5 s, measurement 1 min)
+  operations  point-lookup 80 %, scan 20 %
+  estimate    65,000 operations
+"
+        );
+    }
+
+    #[test]
+    fn a_closed_loop_has_none() {
+        let text = "
+name: t
+load: {concurrency: {connections: 8, think_time: 1ms}}
+phases: {measurement: 15s}
+";
+        let spec = template(text).spec.unwrap();
+        assert_eq!(
+            estimate(&spec),
+            "as many operations as the target completes"
+        );
+        assert_eq!(
+            load(&spec),
+            "closed loop: 8 connections over 1 worker, 1 ms pause after each operation"
+        );
+        assert_eq!(phases(&spec), "15 s");
+    }
+}

@@ -1,0 +1,318 @@
+//! The report of a run on one screen.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use gauntlet_client::pb;
+
+use super::{
+    number::{count, duration, instant, latency, micros, percent, rate},
+    plan,
+    table::{Align, Table},
+    word,
+};
+
+/// How many kinds of failure are listed; the counts above them hold all.
+const MOST_ERRORS: usize = 10;
+
+/// The whole report.
+pub fn whole(run: &pb::Run, report: &pb::Report) -> String {
+    let total = report.total.clone().unwrap_or_default();
+    let sections = [
+        head(run, report),
+        operations(report, &total),
+        parts(report, &total),
+        errors(report),
+        objectives(run, report),
+        reconciliation(report),
+        validity(report),
+    ];
+    let shown: Vec<&str> = sections
+        .iter()
+        .map(|section| section.trim_end())
+        .filter(|section| !section.is_empty())
+        .collect();
+    shown.join("\n\n") + "\n"
+}
+
+/// How a run ended, for one that has no report too.
+pub fn ending(run: &pb::Run) -> String {
+    let mut text = format!("run {} {}", run.name, word::status(run));
+    if run.stop_message.is_empty() {
+        if run.stop_reason() != pb::StopReason::Unspecified {
+            let _ = write!(text, ": {}", word::stop_reason(run));
+        }
+    } else {
+        let _ = write!(text, ": {}", run.stop_message);
+    }
+    text
+}
+
+fn head(run: &pb::Run, report: &pb::Report) -> String {
+    let spec = run.spec.clone().unwrap_or_default();
+    let environment = report.environment.clone().unwrap_or_default();
+    let mut table = Table::plain([Align::Left, Align::Left]);
+    let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
+    row("run", format!("{} ({})", run.name, run.run_id));
+    row(
+        "template",
+        format!("{}, version {}", run.template, run.template_version),
+    );
+    row(
+        "target",
+        format!("{} ({})", spec.target, environment.target_version),
+    );
+    row("load", plan::load(&spec));
+    row("measured", measured(run, report, &spec));
+    row(
+        "ended",
+        format!("{}, {}", instant(run.ended_us), ending_words(run)),
+    );
+    for (index, worker) in environment.workers.iter().enumerate() {
+        row(if index == 0 { "workers" } else { "" }, worker.clone());
+    }
+    table.to_string()
+}
+
+fn ending_words(run: &pb::Run) -> String {
+    let status = word::status(run);
+    if !run.stop_message.is_empty() {
+        return format!("{status}: {}", run.stop_message);
+    }
+    match run.stop_reason() {
+        pb::StopReason::Unspecified => status,
+        _ => format!("{status}: {}", word::stop_reason(run)),
+    }
+}
+
+fn measured(run: &pb::Run, report: &pb::Report, spec: &pb::TemplateSpec) -> String {
+    let mut text = duration(report.measured_us);
+    let warmup = micros(
+        spec.phases
+            .as_ref()
+            .and_then(|phases| phases.warmup.as_ref()),
+    );
+    if warmup > 0 {
+        let _ = write!(
+            text,
+            " after {} of warmup ({} operations, not counted)",
+            duration(warmup),
+            count(report.warmup_operations)
+        );
+    }
+    if run.shards_total > 1 {
+        let _ = write!(
+            text,
+            "; workers began within {}",
+            latency(report.start_skew_us as f64)
+        );
+    }
+    text
+}
+
+fn operations(report: &pb::Report, total: &pb::OperationReport) -> String {
+    use Align::{Left, Right};
+    let mut table = Table::with_header([
+        ("response time", Left),
+        ("throughput", Right),
+        ("ok", Right),
+        ("failed", Right),
+        ("p50", Right),
+        ("p95", Right),
+        ("p99", Right),
+        ("p99.9", Right),
+        ("max", Right),
+    ]);
+    let total = pb::OperationReport {
+        operation: "total".to_owned(),
+        ..total.clone()
+    };
+    for operation in report.operations.iter().chain([&total]) {
+        let [p50, p95, p99, p999, max] = percentiles(operation.response, operation.succeeded);
+        table.row([
+            operation.operation.clone(),
+            rate(operation.throughput_per_s),
+            count(operation.succeeded),
+            count(operation.failed),
+            p50,
+            p95,
+            p99,
+            p999,
+            max,
+        ]);
+    }
+    table.to_string()
+}
+
+/// Where the total's response time comes from, and what did not end well.
+fn parts(report: &pb::Report, total: &pb::OperationReport) -> String {
+    use Align::{Left, Right};
+    let mut table = Table::with_header([
+        ("of the total", Left),
+        ("p50", Right),
+        ("p95", Right),
+        ("p99", Right),
+        ("p99.9", Right),
+        ("max", Right),
+    ]);
+    let mut row = |name: &str, summary, values| {
+        let [p50, p95, p99, p999, max] = percentiles(summary, values);
+        table.row([name.to_owned(), p50, p95, p99, p999, max]);
+    };
+    row("service (sent to end)", total.service, total.succeeded);
+    row("lag (due to sent)", total.lag, total.succeeded);
+    if total.failed > 0 {
+        row("failures (due to end)", total.failed_response, total.failed);
+    }
+    let mut text = table.to_string();
+    if report.offered_per_s > 0.0 {
+        let _ = writeln!(text, "offered rate: {}", rate(report.offered_per_s));
+    }
+    if total.cut > 0 {
+        let _ = writeln!(
+            text,
+            "cut: {} operations were still in flight when the drain timeout ended",
+            count(total.cut)
+        );
+    }
+    if total.dropped > 0 {
+        let _ = writeln!(
+            text,
+            "dropped: {} operations were due and never sent",
+            count(total.dropped)
+        );
+    }
+    text
+}
+
+fn percentiles(summary: Option<pb::LatencySummary>, values: u64) -> [String; 5] {
+    match summary {
+        Some(summary) if values > 0 => [
+            summary.p50_us,
+            summary.p95_us,
+            summary.p99_us,
+            summary.p999_us,
+            summary.max_us,
+        ]
+        .map(latency),
+        _ => [const { "-" }; 5].map(str::to_owned),
+    }
+}
+
+fn errors(report: &pb::Report) -> String {
+    use Align::{Left, Right};
+    if report.errors.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::with_header([
+        ("errors", Left),
+        ("class", Left),
+        ("code", Left),
+        ("count", Right),
+        ("first message", Left),
+    ]);
+    for group in report.errors.iter().take(MOST_ERRORS) {
+        table.row([
+            group.operation.clone(),
+            group.class.clone(),
+            group.code.clone(),
+            count(group.count),
+            group.message.replace('\n', " "),
+        ]);
+    }
+    let mut text = table.to_string();
+    if report.errors.len() > MOST_ERRORS {
+        let _ = writeln!(text, "and {} kinds more", report.errors.len() - MOST_ERRORS);
+    }
+    text
+}
+
+fn objectives(run: &pb::Run, report: &pb::Report) -> String {
+    use Align::{Left, Right};
+    if report.slos.is_empty() {
+        return "objectives: none, so there is no verdict".to_owned();
+    }
+    let given = run.spec.as_ref().map(|spec| spec.slos.as_slice());
+    let mut table = Table::with_header([
+        ("objective", Left),
+        ("verdict", Left),
+        ("measured", Right),
+        ("limit", Right),
+        ("samples", Right),
+        ("", Left),
+    ]);
+    for (index, slo) in report.slos.iter().enumerate() {
+        let limit = given
+            .and_then(|slos| slos.get(index))
+            .and_then(|slo| slo.limit.as_ref());
+        let note = if slo.verdict() == pb::Verdict::Pass {
+            String::new()
+        } else {
+            slo.message.clone()
+        };
+        table.row([
+            slo.name.clone(),
+            word::verdict(slo.verdict()).to_owned(),
+            measure(limit, slo.measured),
+            measure(limit, slo.limit),
+            count(slo.samples),
+            note,
+        ]);
+    }
+    format!("{table}verdict: {}", word::verdict(report.verdict()))
+}
+
+/// A figure in the unit of its objective. Negative: there is none.
+fn measure(limit: Option<&pb::slo::Limit>, value: f64) -> String {
+    use pb::slo::Limit;
+    if value < 0.0 {
+        return "-".to_owned();
+    }
+    match limit {
+        Some(Limit::Latency(_)) => latency(value),
+        Some(Limit::MaxErrorRatio(_)) => percent(value),
+        Some(Limit::MinThroughputPerS(_)) => rate(value),
+        None => format!("{value}"),
+    }
+}
+
+/// INSERTs against rows, by table over all workers.
+fn reconciliation(report: &pb::Report) -> String {
+    let mut tables: BTreeMap<&str, (u64, u64, u64)> = BTreeMap::new();
+    for part in &report.reconciliations {
+        let (counted, uncertain, found) = tables.entry(&part.table).or_default();
+        *counted += part.counted;
+        *uncertain += part.uncertain;
+        *found += part.found;
+    }
+    let mut text = String::new();
+    for (table, (counted, uncertain, found)) in tables {
+        let unknown = match uncertain {
+            0 => String::new(),
+            some => format!(", {} with an unknown outcome", count(some)),
+        };
+        let _ = writeln!(
+            text,
+            "rows in {table}: {} INSERTs counted{unknown}, {} rows found",
+            count(counted),
+            count(found)
+        );
+    }
+    text
+}
+
+fn validity(report: &pb::Report) -> String {
+    match report.validity() {
+        pb::Validity::Valid => "validity: VALID".to_owned(),
+        pb::Validity::Unspecified => "validity: not known".to_owned(),
+        pb::Validity::Invalid => {
+            let mut text = "validity: INVALID, do not trust these numbers".to_owned();
+            for reason in &report.reasons {
+                let _ = write!(text, "\n  {}: {}", reason.code, reason.message);
+            }
+            text
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! `gauntlet worker`: one process that sends load.
+
+use clap::Args;
+
+use super::{Context, exit::Exit, failure::Failure, interrupt, run::label};
+use crate::plane::local_workers::exit_with_parent;
+
+/// Starts one worker: it attaches to a control plane and serves runs until
+/// Ctrl-C or SIGTERM.
+#[derive(Debug, Args)]
+pub struct Worker {
+    /// A name for people [default: the host's name and the process id]
+    #[arg(long)]
+    name: Option<String>,
+    /// The most connections the worker is willing to hold
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    capacity: u32,
+    /// A label of the worker; may be given several times
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    labels: Vec<(String, String)>,
+    /// Load threads [default: one per processor]
+    #[arg(long, value_parser = threads)]
+    threads: Option<usize>,
+    /// End with the process that started this one
+    #[arg(long, hide = true)]
+    exit_with_parent: bool,
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=1024) => Ok(threads),
+        _ => Err("give a number from 1 to 1024".to_owned()),
+    }
+}
+
+impl Worker {
+    /// Carries the command out.
+    pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let stop = interrupt::stop_token()?;
+        if self.exit_with_parent {
+            exit_with_parent(stop.clone()).map_err(Failure::Runtime)?;
+        }
+        let config = gauntlet_worker::Config {
+            server: context.server.clone(),
+            name: self.name,
+            capacity: self.capacity,
+            labels: self.labels.into_iter().collect(),
+            threads: self.threads,
+        };
+        gauntlet_worker::run(config, stop).await?;
+        Ok(Exit::Pass)
+    }
+}

@@ -1,0 +1,77 @@
+//! `gauntlet workers`: who can send load.
+
+use clap::Args;
+use gauntlet_client::pb;
+
+use super::{
+    Context,
+    exit::Exit,
+    failure::Failure,
+    print,
+    text::{
+        number::latency,
+        table::{Align, Table},
+        word,
+    },
+};
+
+/// Lists the workers that are attached or were within the last hour.
+#[derive(Debug, Args)]
+pub struct Workers {}
+
+impl Workers {
+    /// Carries the command out.
+    pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let client = context.client().await?;
+        let request = pb::ListWorkersRequest {
+            page: Some(pb::PageRequest {
+                page_size: 1000,
+                page_token: String::new(),
+            }),
+        };
+        let response = client.workers().list_workers(request).await?.into_inner();
+        if context.is_json() {
+            print::document("ListWorkersResponse", &response)?;
+            return Ok(Exit::Pass);
+        }
+        if response.workers.is_empty() {
+            print::aside("no workers; start one with: gauntlet worker");
+            return Ok(Exit::Pass);
+        }
+        print::text(&table(&response.workers).to_string())?;
+        Ok(Exit::Pass)
+    }
+}
+
+fn table(workers: &[pb::Worker]) -> Table {
+    use Align::{Left, Right};
+    let mut table = Table::with_header([
+        ("name", Left),
+        ("status", Left),
+        ("processors", Right),
+        ("capacity", Right),
+        ("clock", Right),
+        ("version", Left),
+        ("labels", Left),
+        ("run", Left),
+    ]);
+    for worker in workers {
+        let mut labels: Vec<String> = worker
+            .labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        labels.sort();
+        table.row([
+            worker.name.clone(),
+            word::lower(worker.status().as_str_name(), "WORKER_STATUS_"),
+            worker.processors.to_string(),
+            worker.capacity.to_string(),
+            format!("± {}", latency(worker.clock_uncertainty_us as f64)),
+            worker.version.clone(),
+            labels.join(","),
+            worker.run_id.clone(),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,253 @@
+//! The control plane: store, orchestrator and services on one port.
+
+use std::{
+    fs::File,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use gauntlet_connect::{CorsOrigins, Front, Registry, ServeOptions};
+use gauntlet_model::time::Clock;
+use gauntlet_orchestrator::{Orchestrator, Services, access::TargetAccess};
+use gauntlet_rpc::Backend;
+use gauntlet_store::Stores;
+use gauntlet_store_sql::Location;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+mod access;
+mod clock;
+mod http;
+pub mod local_workers;
+mod lock;
+pub mod logs;
+mod routes;
+mod up;
+pub mod vault;
+
+pub use up::{UpOptions, up};
+
+use access::DirectAccess;
+use clock::SystemClock;
+use local_workers::LocalWorkers;
+use vault::{KEY_VARIABLE, KeyVault};
+
+/// How a control plane is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The port and where it can be reached from.
+    pub listen: SocketAddr,
+    /// Whether an address other than loopback is allowed: whoever reaches it
+    /// can do everything.
+    pub insecure: bool,
+    /// Where everything is kept.
+    pub store: Location,
+    /// The key that seals passwords: 32 bytes in base64. `None` for that of the file.
+    pub secret_key: Option<String>,
+    /// The file of the key; made when it is needed and not there.
+    pub key_file: PathBuf,
+    /// The web pages that may call.
+    pub origins: CorsOrigins,
+}
+
+impl Options {
+    /// The usual set-up: the key from the environment or from a file beside the
+    /// store, pages of this machine may call.
+    pub fn new(listen: SocketAddr, store: Location) -> Self {
+        Self {
+            listen,
+            insecure: false,
+            secret_key: std::env::var(KEY_VARIABLE).ok(),
+            key_file: key_file(&store),
+            store,
+            origins: CorsOrigins::Loopback,
+        }
+    }
+}
+
+fn key_file(store: &Location) -> PathBuf {
+    match store {
+        Location::Sqlite(path) => path.with_extension("key"),
+        Location::Postgres(_) => PathBuf::from(".gauntlet/secret.key"),
+    }
+}
+
+/// Why there is no control plane.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address can be reached from elsewhere.
+    #[error(
+        "{0} can be reached from other machines, and this control plane has neither accounts nor TLS; listen on 127.0.0.1, or say --insecure to let in everybody who reaches it"
+    )]
+    NotLoopback(SocketAddr),
+    /// Somebody else has the port.
+    #[error("{0} is in use by another program; stop it, or choose another address with --listen")]
+    InUse(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: {1}; choose another address with --listen")]
+    Listen(SocketAddr, io::Error),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] gauntlet_store::Error),
+    /// Another control plane has the store.
+    #[error("another control plane uses the store {0}; stop it, or choose another store")]
+    StoreInUse(Location),
+    /// A folder or a file cannot be made or used.
+    #[error("{} cannot be used: {error}", path.display())]
+    Folder {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// There is no key for the passwords.
+    #[error(transparent)]
+    Key(#[from] vault::KeyError),
+    /// The local workers did not start.
+    #[error(transparent)]
+    Workers(#[from] local_workers::Error),
+    /// The port failed while it served.
+    #[error("the port failed: {0}")]
+    Serve(io::Error),
+}
+
+/// A control plane that serves. It ends when the token that it was started with
+/// fires; [`Plane::wait`] sees it through.
+pub struct Plane {
+    /// Where it listens.
+    pub address: SocketAddr,
+    orchestrator: Orchestrator,
+    serving: JoinHandle<io::Result<()>>,
+    stop: CancellationToken,
+    workers: Option<LocalWorkers>,
+    _lock: Option<File>,
+}
+
+impl Plane {
+    /// The address for callers on this machine.
+    pub fn url(&self) -> String {
+        url(self.address)
+    }
+
+    /// Waits until the control plane has ended, by its token or by a failure,
+    /// and leaves nothing behind. Runs that are active go on at the next start.
+    pub async fn wait(self) -> Result<(), Error> {
+        let workers = async {
+            if let Some(workers) = self.workers {
+                workers.until(&self.stop).await;
+            }
+        };
+        let serving = async {
+            let served = self.serving.await;
+            // A port that failed ends the rest too.
+            self.stop.cancel();
+            served
+        };
+        let (served, ()) = tokio::join!(serving, workers);
+        self.orchestrator.shutdown().await;
+        served
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+            .map_err(Error::Serve)
+    }
+}
+
+/// Starts a control plane: takes the port, opens the store (no DDL), takes up
+/// the runs that were active, and serves.
+pub async fn start(options: Options, stop: CancellationToken) -> Result<Plane, Error> {
+    let listener = listen(options.listen, options.insecure).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Error::Listen(options.listen, error))?;
+    let stores = gauntlet_store_sql::open(&options.store).await?;
+    let lock = lock::take(&options.store)?;
+    let vault = KeyVault::open(options.secret_key.as_deref(), &options.key_file)?;
+
+    let backend = backend(stores, vault, stop.clone());
+    let orchestrator = backend.orchestrator.clone();
+    match orchestrator.recover().await {
+        Ok(0) => {}
+        Ok(runs) => tracing::info!(runs, "took up active runs"),
+        Err(error) => {
+            orchestrator.shutdown().await;
+            return Err(error.into());
+        }
+    }
+    let front = Front::builder(
+        registry(),
+        routes::all(&backend).await,
+        http::router(backend.stores.clone(), address),
+    );
+    let front = front.cors_origins(options.origins).build();
+    let serving = gauntlet_connect::serve(listener, front, stop.clone(), ServeOptions::default());
+    tracing::info!(%address, store = %options.store, "control plane serves");
+    Ok(Plane {
+        address,
+        orchestrator,
+        serving: tokio::spawn(serving),
+        stop,
+        workers: None,
+        _lock: lock,
+    })
+}
+
+fn backend(stores: Stores, vault: KeyVault, stop: CancellationToken) -> Backend {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::starting_now());
+    let access: Arc<dyn TargetAccess> = Arc::new(DirectAccess);
+    let vault = Arc::new(vault);
+    let orchestrator = Orchestrator::new(Services {
+        stores: stores.clone(),
+        access: access.clone(),
+        vault: vault.clone(),
+        clock: clock.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    });
+    Backend {
+        orchestrator,
+        stores,
+        access,
+        vault,
+        clock,
+        ids: Uuid::now_v7,
+        stop,
+    }
+}
+
+fn registry() -> Registry {
+    Registry::from_descriptor_sets(&routes::DESCRIPTOR_SETS)
+        .expect("the descriptor sets are those that the services were generated from")
+}
+
+async fn listen(address: SocketAddr, insecure: bool) -> Result<TcpListener, Error> {
+    if !address.ip().is_loopback() && !insecure {
+        return Err(Error::NotLoopback(address));
+    }
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => Error::InUse(address),
+            _ => Error::Listen(address, error),
+        })
+}
+
+/// An address that means "all" is called by the loopback's.
+fn url(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
+fn make_folder(path: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(path).map_err(|error| Error::Folder {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+#[cfg(test)]
+mod tests;

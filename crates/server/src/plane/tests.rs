@@ -1,0 +1,238 @@
+//! A control plane on a port of its own.
+
+use std::time::Duration;
+
+use gauntlet_api::v1::{
+    self as pb, run_service_client::RunServiceClient,
+    template_service_client::TemplateServiceClient, worker_service_client::WorkerServiceClient,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tonic::Code;
+
+use super::*;
+
+/// The longest that a test waits for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn options(folder: &TempDir) -> Options {
+    let store = Location::Sqlite(folder.path().join("store.db"));
+    let loopback = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+    Options {
+        secret_key: None,
+        ..Options::new(loopback, store)
+    }
+}
+
+async fn started(folder: &TempDir) -> (Plane, CancellationToken) {
+    let options = options(folder);
+    gauntlet_store_sql::apply_schema(&options.store)
+        .await
+        .unwrap();
+    let stop = CancellationToken::new();
+    (start(options, stop.clone()).await.unwrap(), stop)
+}
+
+async fn refused(options: Options) -> String {
+    let started = start(options, CancellationToken::new()).await;
+    started.err().expect("the start is refused").to_string()
+}
+
+/// One HTTP/1.1 request, sent as it is; the whole answer.
+async fn http(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+async fn get(address: SocketAddr, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    http(address, &request).await
+}
+
+#[tokio::test]
+async fn an_address_that_others_reach_needs_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let everywhere = Options {
+        listen: "0.0.0.0:0".parse().unwrap(),
+        ..options(&folder)
+    };
+    let message = refused(everywhere.clone()).await;
+    assert!(message.contains("--insecure"), "{message}");
+    // With the word it gets as far as the store, which is not there.
+    let message = refused(Options {
+        insecure: true,
+        ..everywhere
+    });
+    assert!(message.await.contains("gauntlet schema apply"));
+}
+
+#[tokio::test]
+async fn a_store_without_schema_names_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = refused(options(&folder)).await;
+    assert!(
+        message.contains("gauntlet schema apply --store sqlite:"),
+        "{message}"
+    );
+    let inside = std::fs::read_dir(folder.path()).unwrap();
+    assert_eq!(inside.count(), 0, "nothing is left behind");
+}
+
+#[tokio::test]
+async fn a_port_and_a_store_have_one_control_plane() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plane, stop) = started(&folder).await;
+    let same_port = Options {
+        listen: plane.address,
+        ..options(&folder)
+    };
+    let message = refused(same_port).await;
+    let named = message.contains(&plane.address.to_string()) && message.contains("--listen");
+    assert!(named, "{message}");
+    let message = refused(options(&folder)).await;
+    assert!(message.contains("another control plane"), "{message}");
+    stop.cancel();
+    plane.wait().await.unwrap();
+    // Both are free again.
+    let (plane, stop) = started(&folder).await;
+    stop.cancel();
+    plane.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_port_speaks_http_grpc_and_connect() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plane, stop) = started(&folder).await;
+    let address = plane.address;
+    for (path, status, word) in [
+        ("/healthz", "200", "ok"),
+        ("/readyz", "200", "ok"),
+        ("/", "200", "gauntlet list"),
+        ("/nothing", "404", ""),
+    ] {
+        let answer = get(address, path).await;
+        let expected = format!("HTTP/1.1 {status}");
+        assert!(
+            answer.starts_with(&expected) && answer.contains(word),
+            "{answer}"
+        );
+    }
+
+    let mut workers = WorkerServiceClient::connect(plane.url()).await.unwrap();
+    let listed = workers.list_workers(pb::ListWorkersRequest::default());
+    assert_eq!(listed.await.unwrap().into_inner().workers, []);
+
+    let body = r#"{"project":"acme"}"#;
+    let post = format!(
+        "POST /gauntlet.v1.RunService/ListRuns HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = http(address, &post).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("{}"),
+        "{answer}"
+    );
+    stop.cancel();
+    plane.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn reflection_names_every_service() {
+    use tonic_reflection::pb::v1::{
+        ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+        server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (plane, stop) = started(&folder).await;
+    let channel = tonic::transport::Endpoint::new(plane.url()).unwrap();
+    let mut client = ServerReflectionClient::new(channel.connect().await.unwrap());
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let answers = client.server_reflection_info(tokio_stream::once(request));
+    let answer = answers.await.unwrap().into_inner().message().await.unwrap();
+    let Some(MessageResponse::ListServicesResponse(list)) =
+        answer.and_then(|answer| answer.message_response)
+    else {
+        panic!("not a list of services");
+    };
+    let names: Vec<String> = list.service.into_iter().map(|one| one.name).collect();
+    for service in ["Run", "Template", "Target", "Worker"] {
+        let name = format!("gauntlet.v1.{service}Service");
+        assert!(names.contains(&name), "{names:?}");
+    }
+    stop.cancel();
+    plane.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_ends_open_watches() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plane, stop) = started(&folder).await;
+    let mut templates = TemplateServiceClient::connect(plane.url()).await.unwrap();
+    templates.create_template(template()).await.unwrap();
+    let mut runs = RunServiceClient::connect(plane.url()).await.unwrap();
+    let create = pb::CreateRunRequest {
+        project: "acme".to_owned(),
+        template: "ones".to_owned(),
+        ..pb::CreateRunRequest::default()
+    };
+    let made = runs.create_run(create).await.unwrap().into_inner();
+    let watch = pb::WatchRunRequest {
+        run_id: made.run.unwrap().run_id,
+        options: None,
+    };
+    let mut states = runs.watch_run(watch).await.unwrap().into_inner();
+    for _ in 0..2 {
+        assert!(states.message().await.unwrap().is_some());
+    }
+    stop.cancel();
+    let ended = tokio::time::timeout(PATIENCE, plane.wait()).await;
+    ended.expect("it ends").unwrap();
+    assert_eq!(
+        states.message().await.unwrap_err().code(),
+        Code::Unavailable
+    );
+}
+
+fn template() -> pb::CreateTemplateRequest {
+    let one = pb::Operation {
+        kind: pb::OperationKind::Sql.into(),
+        weight: 100.0,
+        sql: "SELECT 1".to_owned(),
+        class: pb::StatementClass::Read.into(),
+        ..pb::Operation::default()
+    };
+    let load = pb::ConcurrencyLoad {
+        connections: 1,
+        think_time: None,
+    };
+    pb::CreateTemplateRequest {
+        request_id: String::new(),
+        project: "acme".to_owned(),
+        name: "ones".to_owned(),
+        spec: Some(pb::TemplateSpec {
+            target: "db".to_owned(),
+            operations: vec![one],
+            load: Some(pb::Load {
+                mode: Some(pb::load::Mode::Concurrency(load)),
+            }),
+            phases: Some(pb::Phases {
+                measurement: Some(prost_types::Duration {
+                    seconds: 1,
+                    nanos: 0,
+                }),
+                ..pb::Phases::default()
+            }),
+            ..pb::TemplateSpec::default()
+        }),
+    }
+}

@@ -1,0 +1,194 @@
+//! The stream to the server: connected, lost, connected again.
+
+use std::{future::pending, pin::Pin, time::Duration};
+
+use gauntlet_api::v1::{ControlMessage, WorkerMessage, worker_service_client::WorkerServiceClient};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{
+    Code, Status, Streaming,
+    transport::{Channel, Endpoint},
+};
+use tracing::debug;
+
+use crate::backoff::Backoff;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// From the first packet to the answer's headers.
+const ATTACH_WITHIN: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_WITHIN: Duration = Duration::from_secs(5);
+/// How long the last words may take to leave.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// Messages that wait for the network. Unacknowledged intervals are bounded, so
+/// this is only full when the server has not read for minutes: then the stream
+/// is given up, never waited for.
+const UP_QUEUE: usize = 256;
+/// An assignment may hold a hundred statements of 64 KiB.
+const LARGEST_MESSAGE: usize = 16 * 1_024 * 1_024;
+
+/// The stream to the server.
+pub(crate) struct Link {
+    endpoint: Endpoint,
+    backoff: Backoff,
+    state: State,
+}
+
+enum State {
+    /// Waiting until it is time to dial.
+    Waiting(Instant),
+    Dialing(Dialing),
+    Up(Box<Stream>),
+}
+
+type Dialing = Pin<Box<dyn Future<Output = Result<Box<Stream>, Status>> + Send>>;
+
+struct Stream {
+    up: mpsc::Sender<WorkerMessage>,
+    down: Streaming<ControlMessage>,
+}
+
+/// What happens on the link.
+pub(crate) enum Happened {
+    /// It is time to [`Link::dial`].
+    MayDial,
+    /// The stream is open.
+    Connected,
+    /// The server says something.
+    Message(Box<ControlMessage>),
+    /// The stream could not be opened or has ended.
+    Lost(Status),
+}
+
+impl Link {
+    /// A link to the server at an address like `http://127.0.0.1:8090`.
+    pub(crate) fn new(server: &str) -> Result<Self, tonic::transport::Error> {
+        let endpoint = Endpoint::from_shared(server.to_owned())?
+            .connect_timeout(CONNECT_WITHIN)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEP_ALIVE_EVERY)
+            .keep_alive_timeout(KEEP_ALIVE_WITHIN)
+            .keep_alive_while_idle(true);
+        Ok(Self {
+            endpoint,
+            backoff: Backoff::default(),
+            state: State::Waiting(Instant::now()),
+        })
+    }
+
+    /// What happens next. Safe to cancel.
+    pub(crate) async fn next(&mut self) -> Happened {
+        match &mut self.state {
+            State::Waiting(until) => {
+                sleep_until(*until).await;
+                Happened::MayDial
+            }
+            State::Dialing(dialing) => match dialing.await {
+                Ok(stream) => {
+                    self.state = State::Up(stream);
+                    Happened::Connected
+                }
+                Err(status) => self.lost(status),
+            },
+            State::Up(stream) => match stream.down.message().await {
+                Ok(Some(message)) => {
+                    self.backoff = Backoff::default();
+                    Happened::Message(Box::new(message))
+                }
+                Ok(None) => self.lost(Status::unavailable("the server ended the session")),
+                Err(status) => self.lost(status),
+            },
+        }
+    }
+
+    /// Opens a stream that begins with a message.
+    pub(crate) fn dial(&mut self, hello: WorkerMessage) {
+        let endpoint = self.endpoint.clone();
+        self.state = State::Dialing(Box::pin(async move {
+            timeout(ATTACH_WITHIN, attach(endpoint, hello))
+                .await
+                .unwrap_or_else(|_| Err(Status::unavailable("the server does not answer")))
+        }));
+    }
+
+    /// Puts a message into the queue. False when there is no stream or its
+    /// queue is full.
+    pub(crate) fn send(&self, message: WorkerMessage) -> bool {
+        match &self.state {
+            State::Up(stream) => stream.up.try_send(message).is_ok(),
+            State::Waiting(_) | State::Dialing(_) => false,
+        }
+    }
+
+    /// Gives the stream up; it is dialed again after a while.
+    pub(crate) fn give_up(&mut self) {
+        self.state = State::Waiting(Instant::now() + self.backoff.wait(chance()));
+    }
+
+    /// Lets what is queued leave, and ends the stream.
+    pub(crate) async fn close(self) {
+        let State::Up(stream) = self.state else {
+            return;
+        };
+        let Stream { up, mut down } = *stream;
+        drop(up);
+        let ended = timeout(CLOSE_WITHIN, async {
+            // What the server still says is for nobody.
+            while let Ok(Some(_)) = down.message().await {}
+        });
+        if ended.await.is_err() {
+            debug!("the server did not end the session in time");
+        }
+    }
+
+    fn lost(&mut self, status: Status) -> Happened {
+        self.give_up();
+        Happened::Lost(status)
+    }
+}
+
+async fn attach(endpoint: Endpoint, hello: WorkerMessage) -> Result<Box<Stream>, Status> {
+    let channel: Channel = endpoint
+        .connect()
+        .await
+        .map_err(|error| Status::unavailable(reason(&error)))?;
+    let (up, queue) = mpsc::channel(UP_QUEUE);
+    if up.try_send(hello).is_err() {
+        return pending().await;
+    }
+    let mut client = WorkerServiceClient::new(channel).max_decoding_message_size(LARGEST_MESSAGE);
+    let down = client
+        .attach(ReceiverStream::new(queue))
+        .await?
+        .into_inner();
+    Ok(Box::new(Stream { up, down }))
+}
+
+/// The innermost cause, which is the one that says something.
+fn reason(error: &tonic::transport::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// A number between 0 and 1; uuids bring their own randomness.
+fn chance() -> f64 {
+    f64::from(uuid::Uuid::new_v4().as_u64_pair().1 as u32) / f64::from(u32::MAX)
+}
+
+/// Whether asking again cannot help: the server understood and said no.
+pub(crate) fn is_refusal(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::InvalidArgument
+            | Code::FailedPrecondition
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::Unimplemented
+    )
+}

@@ -1,0 +1,341 @@
+//! From an assignment to what the engine and the target need.
+
+use std::time::Duration;
+
+use gauntlet_engine::{Generator, KeyBlock, Load, Operation, Plan, Share, Value};
+use gauntlet_model::{
+    session::Assign,
+    target::Address,
+    template::{self, Parameter, share, share_before},
+};
+use gauntlet_targets::{Class, Config, Secret, Statement, StatementKind};
+
+/// How often the engine hands out what it measured.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
+
+/// One shard of a run, ready for the engine.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Work {
+    pub(crate) config: Config,
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) plan: Plan,
+}
+
+impl Work {
+    /// The work of an assignment, on at most `threads` load threads.
+    pub(crate) fn new(assign: &Assign, threads: usize) -> Self {
+        let (shard, shards) = (assign.attempt.shard, assign.shards);
+        let spec = &assign.spec;
+        let total = spec.load.connections();
+        let connections = share(u64::from(total), shard, shards) as u32;
+        let first_connection = share_before(u64::from(total), shard, shards) as u32;
+        Self {
+            config: config(assign),
+            statements: spec.operations.iter().map(statement).collect(),
+            plan: Plan {
+                seed: spec.seed,
+                operations: spec.operations.iter().map(operation).collect(),
+                load: load(spec.load, connections, shard, shards),
+                share: Share {
+                    shard,
+                    shards,
+                    first_connection,
+                    connections_total: total,
+                },
+                keys: KeyBlock {
+                    first: assign.keys.first,
+                    len: assign.keys.length,
+                },
+                threads: threads.clamp(1, connections.max(1) as usize),
+                operation_timeout: spec.operation_timeout,
+                snapshot_every: SNAPSHOT_EVERY,
+            },
+        }
+    }
+}
+
+fn config(assign: &Assign) -> Config {
+    match &assign.address {
+        Address::Sqlite { path } => Config::Sqlite { path: path.clone() },
+        Address::Postgres {
+            host,
+            port,
+            database,
+            user,
+        } => Config::Postgres {
+            host: host.clone(),
+            port: *port,
+            database: database.clone(),
+            user: user.clone(),
+            password: assign
+                .password
+                .as_ref()
+                .map(|password| Secret::new(password.expose())),
+            application_name: format!("gauntlet {}", assign.run_name),
+        },
+    }
+}
+
+fn statement(operation: &template::Operation) -> Statement {
+    let keyed = |kind, table: &str, key: &str, columns: &[String]| Statement {
+        name: operation.name.to_string(),
+        kind,
+        class: class(operation.statement.class()),
+        table: table.to_owned(),
+        key_column: key.to_owned(),
+        columns: columns.to_vec(),
+        sql: String::new(),
+    };
+    match &operation.statement {
+        template::Statement::PointLookup {
+            table,
+            key,
+            columns,
+        } => keyed(StatementKind::PointLookup, table, key, columns),
+        template::Statement::RangeScan {
+            table,
+            key,
+            columns,
+            limit,
+        } => keyed(
+            StatementKind::RangeScan { limit: *limit },
+            table,
+            key,
+            columns,
+        ),
+        template::Statement::Insert {
+            table,
+            key,
+            columns,
+        } => keyed(StatementKind::Insert, table, key, columns),
+        template::Statement::Update {
+            table,
+            key,
+            columns,
+        } => keyed(StatementKind::Update, table, key, columns),
+        template::Statement::Sql { text, .. } => Statement {
+            sql: text.clone(),
+            ..keyed(StatementKind::Sql, "", "", &[])
+        },
+    }
+}
+
+fn class(class: template::Class) -> Class {
+    match class {
+        template::Class::Read => Class::Read,
+        template::Class::Write => Class::Write,
+    }
+}
+
+fn operation(operation: &template::Operation) -> Operation {
+    let key = matches!(operation.statement, template::Statement::Insert { .. })
+        .then_some(Generator::UniqueKey);
+    Operation {
+        name: operation.name.to_string(),
+        weight: operation.weight,
+        parameters: key
+            .into_iter()
+            .chain(operation.parameters.iter().map(generator))
+            .collect(),
+    }
+}
+
+fn generator(parameter: &Parameter) -> Generator {
+    match *parameter {
+        Parameter::Integer(integer) => Generator::Literal(Value::Int(integer)),
+        Parameter::Number(number) => Generator::Literal(Value::Float(number)),
+        Parameter::Text(ref text) => Generator::Literal(Value::Text(text.clone())),
+        Parameter::Null => Generator::Literal(Value::Null),
+        Parameter::Uniform { min, max } => Generator::Uniform { min, max },
+        Parameter::Zipf { min, max, exponent } => Generator::Zipf { min, max, exponent },
+        Parameter::Sequential { min, max } => Generator::Sequential { min, max },
+        Parameter::RandomText { length } => Generator::Text {
+            length: length as usize,
+        },
+    }
+}
+
+fn load(load: template::Load, connections: u32, shard: u32, shards: u32) -> Load {
+    match load {
+        template::Load::Concurrency { think_time, .. } => Load::Closed {
+            connections,
+            think: think_time,
+        },
+        template::Load::Rate {
+            per_second,
+            max_backlog,
+            ..
+        } => Load::Open {
+            rate_per_s: per_second,
+            connections,
+            // Without a place to wait an arrival that comes while all
+            // connections are busy for a moment would be dropped.
+            max_backlog: share(max_backlog, shard, shards).max(1),
+        },
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use gauntlet_model::{
+        id::{Name, RunId},
+        session::{AttemptRef, KeyRange},
+        template::{Phases, Spec, WorkerLossPolicy},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// An assignment of a shard whose run has one lookup and one insert.
+    pub(crate) fn assign(shard: u32, shards: u32, load: template::Load) -> Assign {
+        Assign {
+            attempt: AttemptRef {
+                run: RunId(Uuid::from_u128(1)),
+                shard,
+                attempt: 1,
+            },
+            run_name: Name::new("run").unwrap(),
+            spec: Spec {
+                description: String::new(),
+                target: Name::new("db").unwrap(),
+                operations: vec![
+                    template::Operation {
+                        name: Name::new("read").unwrap(),
+                        weight: 7_500,
+                        statement: template::Statement::PointLookup {
+                            table: "demo".into(),
+                            key: "id".into(),
+                            columns: vec!["c".into()],
+                        },
+                        parameters: vec![Parameter::Uniform { min: 1, max: 50 }],
+                    },
+                    template::Operation {
+                        name: Name::new("insert").unwrap(),
+                        weight: 2_500,
+                        statement: template::Statement::Insert {
+                            table: "demo".into(),
+                            key: "id".into(),
+                            columns: vec!["k".into(), "c".into(), "pad".into()],
+                        },
+                        parameters: vec![
+                            Parameter::Integer(7),
+                            Parameter::RandomText { length: 5 },
+                            Parameter::Text("x".into()),
+                        ],
+                    },
+                ],
+                load,
+                phases: Phases {
+                    warmup: Duration::ZERO,
+                    measurement: Duration::from_secs(1),
+                    drain_timeout: Duration::from_secs(1),
+                },
+                workers: shards,
+                seed: 42,
+                slos: Vec::new(),
+                worker_loss: WorkerLossPolicy::Fail,
+                operation_timeout: Duration::from_secs(2),
+                start_timeout: Duration::from_secs(5),
+            },
+            address: Address::Sqlite {
+                path: "/tmp/demo.db".into(),
+            },
+            password: None,
+            shards,
+            keys: KeyRange {
+                first: 1_000,
+                length: 500,
+            },
+        }
+    }
+
+    pub(crate) fn five_connections() -> template::Load {
+        template::Load::Concurrency {
+            connections: 5,
+            think_time: Duration::from_millis(3),
+        }
+    }
+
+    #[test]
+    fn two_shards_share_five_connections() {
+        let work = |shard| Work::new(&assign(shard, 2, five_connections()), 8).plan;
+        let place = |plan: &Plan| {
+            (
+                plan.share.first_connection,
+                plan.load.connections(),
+                plan.threads,
+            )
+        };
+        assert_eq!(place(&work(0)), (0, 3, 3));
+        assert_eq!(place(&work(1)), (3, 2, 2));
+        for shard in [0, 1] {
+            let plan = work(shard);
+            assert_eq!(plan.validate(), Ok(()));
+            assert_eq!(plan.share.connections_total, 5);
+            assert_eq!((plan.share.shard, plan.share.shards), (shard, 2));
+        }
+    }
+
+    #[test]
+    fn an_open_loop_keeps_the_rate_of_the_run_and_shares_the_backlog() {
+        let rate = |max_backlog| template::Load::Rate {
+            per_second: 1_000.0,
+            connections: 4,
+            max_backlog,
+        };
+        let load =
+            |shard, max_backlog| Work::new(&assign(shard, 3, rate(max_backlog)), 1).plan.load;
+        let open = |connections, max_backlog| Load::Open {
+            rate_per_s: 1_000.0,
+            connections,
+            max_backlog,
+        };
+        assert_eq!(load(0, 100), open(2, 34));
+        assert_eq!(load(2, 100), open(1, 33));
+        assert_eq!(load(2, 1), open(1, 1));
+    }
+
+    #[test]
+    fn statements_and_generators_belong_together() {
+        let work = Work::new(&assign(0, 1, five_connections()), 1);
+        for (statement, operation) in work.statements.iter().zip(&work.plan.operations) {
+            assert_eq!(statement.parameters(), operation.parameters.len());
+            assert_eq!(statement.name, operation.name);
+        }
+        assert_eq!(
+            work.plan.operations[1].parameters,
+            vec![
+                Generator::UniqueKey,
+                Generator::Literal(Value::Int(7)),
+                Generator::Text { length: 5 },
+                Generator::Literal(Value::Text("x".into())),
+            ]
+        );
+        assert_eq!(work.statements[1].class, Class::Write);
+        assert_eq!((work.plan.keys.first, work.plan.keys.len), (1_000, 500));
+        assert_eq!(work.plan.seed, 42);
+    }
+
+    #[test]
+    fn a_postgres_session_carries_the_name_of_the_run() {
+        let mut assign = assign(0, 1, five_connections());
+        assign.address = Address::Postgres {
+            host: "h".into(),
+            port: 5_432,
+            database: "d".into(),
+            user: "u".into(),
+        };
+        assign.password = Some(gauntlet_model::target::Secret::new("pw".into()));
+        assert_eq!(
+            Work::new(&assign, 1).config,
+            Config::Postgres {
+                host: "h".into(),
+                port: 5_432,
+                database: "d".into(),
+                user: "u".into(),
+                password: Some(Secret::new("pw")),
+                application_name: "gauntlet run".into(),
+            }
+        );
+    }
+}

@@ -1,0 +1,702 @@
+//! The session against a scripted server and engine.
+
+use gauntlet_engine::Outcome;
+use gauntlet_model::{
+    interval::Interval,
+    lifecycle::{Action, Phase},
+    session::{Command, ResumePoint},
+    time::Timestamp,
+};
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    measured::tests::{series, snapshot},
+    plan::tests::{assign, five_connections},
+};
+
+/// The server's clock is this much ahead of the worker's.
+const AHEAD_US: i64 = 5_000_000;
+const GENERATION: u64 = 7;
+
+/// A session with its clock, and what it was told to do.
+struct Script {
+    session: Session,
+    now: Timestamp,
+    generation: u64,
+}
+
+impl Script {
+    fn new() -> Self {
+        Self {
+            session: Session::new(Identity {
+                worker: WorkerId(Uuid::from_u128(1)),
+                name: "w".to_owned(),
+                capacity: 10,
+                labels: BTreeMap::new(),
+                processors: 2,
+            }),
+            now: Timestamp(1_000_000_000),
+            generation: GENERATION,
+        }
+    }
+
+    /// Attached, with its first heartbeat answered without any delay.
+    fn attached() -> Self {
+        let mut script = Self::new();
+        script.attach();
+        for _ in 0..QUICK_HEARTBEATS {
+            script.answer_heartbeat(script.now);
+        }
+        script
+    }
+
+    /// Attached and ready for commands.
+    fn prepared() -> Self {
+        let mut script = Self::attached();
+        script.control(ControlMessage::Assign(Box::new(an_assign())));
+        script.on(Event::Prepared {
+            target_version: "SQLite 3".to_owned(),
+        });
+        script
+    }
+
+    /// Under load, in the measurement.
+    fn measuring() -> Self {
+        let mut script = Self::prepared();
+        script.command(1, script.now, Action::Start(Phase::Measurement));
+        script
+    }
+
+    fn on(&mut self, event: Event) -> Vec<Do> {
+        self.session.on(event, self.now)
+    }
+
+    fn control(&mut self, message: ControlMessage) -> Vec<Do> {
+        self.on(Event::Control(self.generation, message))
+    }
+
+    fn attach(&mut self) -> Vec<Do> {
+        self.on(Event::Connected);
+        self.control(ControlMessage::Welcome(Welcome {
+            protocol: PROTOCOL,
+            generation: self.generation,
+            heartbeat_period: Duration::from_secs(1),
+            now: server(self.now),
+        }))
+    }
+
+    /// The stream breaks and a new one is opened.
+    fn reattach(&mut self) -> Vec<Do> {
+        self.on(Event::Disconnected);
+        self.generation += 1;
+        self.attach()
+    }
+
+    fn answer_heartbeat(&mut self, sent: Timestamp) -> Vec<Do> {
+        self.control(ControlMessage::HeartbeatReply {
+            sent,
+            received: server(self.now),
+            replied: server(self.now),
+        })
+    }
+
+    /// A command whose instant is given by the worker's clock.
+    fn command(&mut self, sequence: i64, at: Timestamp, action: Action) -> Vec<Do> {
+        self.control(ControlMessage::Command(Command {
+            attempt: an_attempt(),
+            sequence,
+            at: server(at),
+            action,
+        }))
+    }
+
+    /// One second passes in which so many operations ended.
+    fn measure(&mut self, operations: usize) -> Vec<Do> {
+        let start = self.now;
+        self.now = self.now + Duration::from_secs(1);
+        self.on(Event::Measured {
+            snapshot: Box::new(snapshot(vec![series(
+                0,
+                0,
+                Outcome::Ok,
+                &vec![1_000; operations],
+            )])),
+            start,
+            end: self.now,
+        })
+    }
+
+    fn acknowledge(&mut self, sequence: i64) -> Vec<Do> {
+        self.control(ControlMessage::IntervalsAck {
+            attempt: an_attempt(),
+            sequence,
+        })
+    }
+
+    fn pass(&mut self, time: Duration) -> Vec<Do> {
+        self.now = self.now + time;
+        self.on(Event::Tick)
+    }
+}
+
+fn server(local: Timestamp) -> Timestamp {
+    Timestamp(local.0 + AHEAD_US)
+}
+
+fn an_assign() -> Assign {
+    assign(0, 1, five_connections())
+}
+
+fn an_attempt() -> AttemptRef {
+    an_assign().attempt
+}
+
+/// What is sent, heartbeats aside.
+fn sent(todo: Vec<Do>) -> Vec<WorkerEvent> {
+    todo.into_iter()
+        .filter_map(|what| match what {
+            Do::Send(WorkerEvent::Heartbeat(_)) => None,
+            Do::Send(event) => Some(event),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What is done beside sending.
+fn done(todo: Vec<Do>) -> Vec<Do> {
+    todo.into_iter()
+        .filter(|what| !matches!(what, Do::Send(_)))
+        .collect()
+}
+
+fn intervals(todo: Vec<Do>) -> Vec<Interval> {
+    sent(todo)
+        .into_iter()
+        .filter_map(|event| match event {
+            WorkerEvent::Interval(interval) => Some(*interval),
+            _ => None,
+        })
+        .collect()
+}
+
+fn sequences(todo: Vec<Do>) -> Vec<i64> {
+    let intervals = intervals(todo);
+    intervals.iter().map(|interval| interval.sequence).collect()
+}
+
+fn ack(sequence: i64, late_us: u64) -> WorkerEvent {
+    WorkerEvent::Ack {
+        attempt: an_attempt(),
+        sequence,
+        late: Duration::from_micros(late_us),
+    }
+}
+
+fn ready() -> WorkerEvent {
+    WorkerEvent::Ready {
+        attempt: an_attempt(),
+        target_version: "SQLite 3".to_owned(),
+    }
+}
+
+fn entered(phase: Phase, at: Timestamp) -> WorkerEvent {
+    WorkerEvent::PhaseEntered {
+        attempt: an_attempt(),
+        phase,
+        at: server(at),
+    }
+}
+
+#[test]
+fn the_clock_is_known_after_four_heartbeats_at_once() {
+    let mut script = Script::new();
+    let mut todo = script.attach();
+    for answered in 1..=QUICK_HEARTBEATS {
+        let heartbeats: Vec<&Do> = todo
+            .iter()
+            .filter(|what| matches!(what, Do::Send(WorkerEvent::Heartbeat(_))))
+            .collect();
+        assert_eq!(heartbeats.len(), 1, "before answer {answered}");
+        let sent_at = script.now;
+        script.now = script.now + Duration::from_micros(200);
+        todo = script.answer_heartbeat(sent_at);
+    }
+    assert_eq!(todo, vec![]);
+    // The server read its clock at the end of a round trip of 200.
+    assert_eq!(script.session.clock.offset_us(), AHEAD_US + 100);
+    assert_eq!(
+        script.session.clock.uncertainty(script.now),
+        Some(Duration::from_micros(100))
+    );
+    assert_eq!(
+        script.session.wake_at(),
+        Some(script.now + Duration::from_micros(999_800))
+    );
+    let todo = script.pass(Duration::from_secs(1));
+    assert!(
+        matches!(&todo[..], [Do::Send(WorkerEvent::Heartbeat(heartbeat))]
+            if heartbeat.sent == script.now && heartbeat.clock_offset_us == AHEAD_US + 100)
+    );
+}
+
+#[test]
+fn a_shard_is_prepared_and_reported() {
+    let mut script = Script::attached();
+    let assign = Box::new(an_assign());
+    assert_eq!(
+        script.control(ControlMessage::Assign(assign.clone())),
+        vec![Do::Prepare(assign.clone())]
+    );
+    // A repeat is not a second shard.
+    assert_eq!(
+        script.control(ControlMessage::Assign(assign.clone())),
+        vec![]
+    );
+    let prepared = script.on(Event::Prepared {
+        target_version: "SQLite 3".to_owned(),
+    });
+    assert_eq!(sent(prepared), vec![ready()]);
+    assert_eq!(
+        sent(script.control(ControlMessage::Assign(assign))),
+        vec![ready()]
+    );
+}
+
+#[test]
+fn another_shard_is_refused_while_one_is_held() {
+    let mut script = Script::prepared();
+    let mut other = an_assign();
+    other.attempt.run.0 = Uuid::from_u128(99);
+    let todo = script.control(ControlMessage::Assign(Box::new(other.clone())));
+    let [WorkerEvent::ShardFailed { attempt, message }] = &sent(todo)[..] else {
+        panic!("the other shard is refused");
+    };
+    assert_eq!(*attempt, other.attempt);
+    assert!(message.contains("still holds shard 0"), "{message}");
+    let released = script.control(ControlMessage::Release {
+        attempt: an_attempt(),
+    });
+    assert_eq!(released, vec![Do::Forget]);
+    let todo = script.control(ControlMessage::Assign(Box::new(other.clone())));
+    assert_eq!(todo, vec![Do::Prepare(Box::new(other))]);
+}
+
+#[test]
+fn commands_are_carried_out_in_order_and_once() {
+    let mut script = Script::prepared();
+    let start = script.now + Duration::from_millis(200);
+    let switch = script.now + Duration::from_millis(500);
+    let stop = script.now + Duration::from_millis(900);
+
+    // The second comes first and waits.
+    let todo = script.command(2, switch, Action::SetPhase(Phase::Measurement));
+    assert_eq!(todo, vec![]);
+    let todo = script.command(1, start, Action::Start(Phase::Warmup));
+    assert_eq!(
+        todo,
+        vec![
+            Do::Start {
+                at: start,
+                epoch: Epoch(0)
+            },
+            Do::Send(ack(1, 0)),
+            Do::Enter {
+                at: switch,
+                epoch: Epoch(1)
+            },
+            Do::Send(ack(2, 0)),
+        ]
+    );
+    // Repeats are acknowledged and nothing else.
+    for sequence in [1, 2] {
+        let todo = script.command(sequence, start, Action::Start(Phase::Warmup));
+        assert_eq!(todo, vec![Do::Send(ack(sequence, 0))]);
+    }
+    // The phases are entered at their instants.
+    assert_eq!(script.session.wake_at(), Some(start));
+    assert_eq!(
+        sent(script.pass(Duration::from_millis(200))),
+        vec![entered(Phase::Warmup, start)]
+    );
+    assert_eq!(
+        sent(script.pass(Duration::from_millis(400))),
+        vec![entered(Phase::Measurement, switch)]
+    );
+    let drain = Duration::from_secs(2);
+    let todo = script.command(3, stop, Action::stop(drain));
+    assert_eq!(
+        todo,
+        vec![Do::Stop { at: stop, drain }, Do::Send(ack(3, 0))]
+    );
+    assert_eq!(
+        sent(script.pass(Duration::from_millis(300))),
+        vec![entered(Phase::Cooldown, stop)]
+    );
+}
+
+#[test]
+fn a_late_command_says_how_late_and_takes_effect_now() {
+    let mut script = Script::prepared();
+    let at = script.now.before(Duration::from_millis(3));
+    let todo = script.command(1, at, Action::Start(Phase::Measurement));
+    let now = script.now;
+    assert_eq!(
+        todo,
+        vec![
+            Do::Start {
+                at,
+                epoch: Epoch(0)
+            },
+            Do::Send(ack(1, 3_000)),
+            Do::Send(entered(Phase::Measurement, now)),
+        ]
+    );
+}
+
+#[test]
+fn a_command_before_the_connections_are_open_waits() {
+    let mut script = Script::attached();
+    script.control(ControlMessage::Assign(Box::new(an_assign())));
+    let stop = Action::Stop { drain_us: 0 };
+    assert_eq!(script.command(1, script.now, stop), vec![]);
+    let todo = script.on(Event::Prepared {
+        target_version: "SQLite 3".to_owned(),
+    });
+    assert_eq!(
+        todo[1..3],
+        [
+            Do::Stop {
+                at: script.now,
+                drain: Duration::ZERO
+            },
+            Do::Send(ack(1, 0))
+        ]
+    );
+}
+
+#[test]
+fn an_abort_during_the_drain_is_passed_on_and_changes_no_phase() {
+    let mut script = Script::measuring();
+    let stop = script.now + Duration::from_millis(1);
+    script.command(2, stop, Action::stop(Duration::from_secs(10)));
+    script.pass(Duration::from_millis(2));
+    let todo = script.command(3, script.now, Action::Stop { drain_us: 0 });
+    assert_eq!(
+        todo,
+        vec![
+            Do::Stop {
+                at: script.now,
+                drain: Duration::ZERO
+            },
+            Do::Send(ack(3, 0)),
+        ]
+    );
+    // A stop before the planned end takes the place of what was planned.
+    let mut script = Script::measuring();
+    let planned = script.now + Duration::from_millis(200);
+    script.command(2, planned, Action::stop(Duration::from_secs(10)));
+    let todo = script.command(3, script.now, Action::Stop { drain_us: 0 });
+    assert_eq!(
+        sent(todo),
+        vec![ack(3, 0), entered(Phase::Cooldown, script.now)]
+    );
+    assert_eq!(sent(script.pass(Duration::from_millis(300))), vec![]);
+}
+
+#[test]
+fn intervals_are_numbered_and_by_the_servers_clock() {
+    let mut script = Script::measuring();
+    let start = server(script.now);
+    let found = intervals(script.measure(3));
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].sequence, found[0].attempt), (1, an_attempt()));
+    assert_eq!(found[0].start, start);
+    assert_eq!(found[0].end, start + Duration::from_secs(1));
+    assert_eq!(found[0].operations[0].phase, Phase::Measurement);
+    assert_eq!(sequences(script.measure(1)), [2]);
+}
+
+#[test]
+fn a_new_stream_gets_only_what_was_not_acknowledged() {
+    let mut script = Script::measuring();
+    for _ in 0..4 {
+        script.measure(1);
+    }
+    script.acknowledge(2);
+    script.on(Event::Disconnected);
+    // Measuring goes on; nothing can be sent.
+    assert_eq!(script.measure(5), vec![]);
+    let WorkerEvent::Hello(hello) = script.session.hello() else {
+        panic!("the first message is hello");
+    };
+    assert_eq!(
+        hello.resume,
+        Some(ResumePoint {
+            attempt: an_attempt(),
+            last_command: 1
+        })
+    );
+    script.generation += 1;
+    let todo = script.attach();
+    let events = sent(todo);
+    assert_eq!(events[0], ack(1, 0));
+    let resent: Vec<i64> = events[1..]
+        .iter()
+        .map(|event| match event {
+            WorkerEvent::Interval(interval) => interval.sequence,
+            other => panic!("only intervals follow: {other:?}"),
+        })
+        .collect();
+    assert_eq!(resent, [3, 4, 5]);
+    assert_eq!(sequences(script.measure(1)), [6]);
+}
+
+#[test]
+fn a_shard_that_became_ready_without_a_stream_is_reported_to_the_next() {
+    let mut script = Script::attached();
+    script.control(ControlMessage::Assign(Box::new(an_assign())));
+    script.on(Event::Disconnected);
+    let todo = script.on(Event::Prepared {
+        target_version: "SQLite 3".to_owned(),
+    });
+    assert_eq!(todo, vec![]);
+    script.generation += 1;
+    assert_eq!(sent(script.attach()), vec![ready()]);
+}
+
+#[test]
+fn the_end_is_told_after_the_last_interval_and_again_until_released() {
+    let mut script = Script::measuring();
+    script.measure(3);
+    let first = script.now.before(Duration::from_secs(1));
+    script.on(Event::Used {
+        usage: Usage {
+            cpu: 0.5,
+            memory_bytes: 1,
+        },
+        since: first,
+        in_flight: 0,
+        backlog: 0,
+    });
+    script.command(2, script.now, Action::stop(Duration::from_secs(1)));
+    script.on(Event::Disconnected);
+    script.measure(2);
+    script.on(Event::Used {
+        usage: Usage {
+            cpu: 0.9,
+            memory_bytes: 1,
+        },
+        since: script.now,
+        in_flight: 0,
+        backlog: 0,
+    });
+    script.on(Event::Ended {
+        first_operation: Some(first),
+    });
+    let finished = WorkerEvent::ShardFinished(gauntlet_model::session::ShardTotals {
+        attempt: an_attempt(),
+        intervals: 2,
+        operations: 5,
+        first_operation: Some(server(first)),
+        // What was used after the measurement does not count.
+        peak_cpu: 0.5,
+    });
+    for _ in 0..2 {
+        script.generation += 1;
+        let events = sent(script.attach());
+        let sequences: Vec<i64> = events
+            .iter()
+            .filter_map(|event| match event {
+                WorkerEvent::Interval(interval) => Some(interval.sequence),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(sequences, [1, 2]);
+        assert_eq!(events.last(), Some(&finished));
+        script.on(Event::Disconnected);
+    }
+    script.generation += 1;
+    script.attach();
+    assert_eq!(script.acknowledge(2), vec![]);
+    assert_eq!(
+        script.control(ControlMessage::Release {
+            attempt: an_attempt()
+        }),
+        vec![Do::Forget]
+    );
+    assert_eq!(sent(script.reattach()), vec![]);
+    assert!(!script.session.holds_a_shard());
+}
+
+#[test]
+fn the_end_waits_for_acknowledgements_when_many_intervals_are_out() {
+    let mut script = Script::measuring();
+    let mut heard = Vec::new();
+    for _ in 0..70 {
+        heard.extend(sequences(script.measure(1)));
+        let now = script.now;
+        script.answer_heartbeat(now);
+    }
+    assert_eq!(heard, (1..=60).collect::<Vec<_>>());
+    let ended = Event::Ended {
+        first_operation: None,
+    };
+    assert_eq!(sent(script.on(ended)), vec![]);
+    let events = sent(script.acknowledge(60));
+    assert_eq!(events.len(), 11);
+    assert!(matches!(&events[10], WorkerEvent::ShardFinished(totals)
+        if totals.intervals == 70 && totals.operations == 70));
+}
+
+#[test]
+fn a_failure_is_told_and_the_shard_kept_until_released() {
+    let mut script = Script::attached();
+    script.control(ControlMessage::Assign(Box::new(an_assign())));
+    let failed = WorkerEvent::ShardFailed {
+        attempt: an_attempt(),
+        message: "no such table".to_owned(),
+    };
+    let event = Event::Failed {
+        message: "no such table".to_owned(),
+    };
+    assert_eq!(sent(script.on(event)), vec![failed.clone()]);
+    assert_eq!(sent(script.reattach()), vec![failed]);
+    // Commands for it have nothing to act on.
+    let todo = script.command(1, script.now, Action::Stop { drain_us: 0 });
+    assert_eq!(todo, vec![Do::Send(ack(1, 0))]);
+}
+
+#[test]
+fn messages_of_other_sessions_and_attempts_are_dropped() {
+    let mut script = Script::prepared();
+    let release = ControlMessage::Release {
+        attempt: an_attempt(),
+    };
+    for generation in [GENERATION - 1, GENERATION + 1] {
+        let event = Event::Control(generation, release.clone());
+        assert_eq!(script.on(event), vec![]);
+    }
+    assert_eq!(script.session.stale, 2);
+    let other = AttemptRef {
+        attempt: 2,
+        ..an_attempt()
+    };
+    for message in [
+        ControlMessage::Release { attempt: other },
+        ControlMessage::IntervalsAck {
+            attempt: other,
+            sequence: 5,
+        },
+        ControlMessage::Command(Command {
+            attempt: other,
+            sequence: 1,
+            at: script.now,
+            action: Action::Start(Phase::Warmup),
+        }),
+    ] {
+        assert_eq!(script.control(message), vec![]);
+    }
+    assert!(script.session.holds_a_shard());
+}
+
+#[test]
+fn nothing_is_said_before_welcome() {
+    let mut script = Script::new();
+    script.on(Event::Connected);
+    let assign = ControlMessage::Assign(Box::new(an_assign()));
+    assert_eq!(script.control(assign), vec![]);
+    assert!(!script.session.holds_a_shard());
+    assert_eq!(
+        script.pass(WELCOME_WITHIN),
+        vec![Do::Disconnect("the server did not say welcome")]
+    );
+    assert_eq!(script.session.wake_at(), None);
+}
+
+#[test]
+fn a_silent_server_is_given_up() {
+    let mut script = Script::attached();
+    for _ in 0..4 {
+        assert_eq!(done(script.pass(Duration::from_secs(1))), vec![]);
+    }
+    assert_eq!(
+        script.pass(Duration::from_secs(1)),
+        vec![Do::Disconnect("the server does not answer heartbeats")]
+    );
+}
+
+#[test]
+fn a_foreign_protocol_ends_the_worker() {
+    let mut script = Script::new();
+    script.on(Event::Connected);
+    let todo = script.control(ControlMessage::Welcome(Welcome {
+        protocol: 2,
+        generation: 1,
+        heartbeat_period: Duration::from_secs(1),
+        now: Timestamp(1),
+    }));
+    assert!(matches!(&todo[..], [Do::GiveUp(message)] if message.contains("protocol 2")));
+}
+
+fn goodbye() -> Vec<Do> {
+    vec![
+        Do::Send(WorkerEvent::Goodbye {
+            message: "the worker was stopped".to_owned(),
+        }),
+        Do::Quit,
+    ]
+}
+
+#[test]
+fn a_free_worker_leaves_at_once() {
+    assert_eq!(Script::attached().on(Event::Leave), goodbye());
+    // Without a stream there is nobody to say goodbye to.
+    assert_eq!(Script::new().on(Event::Leave), vec![Do::Quit]);
+    // Nothing was measured yet.
+    let mut script = Script::attached();
+    script.control(ControlMessage::Assign(Box::new(an_assign())));
+    assert_eq!(script.on(Event::Leave), goodbye());
+}
+
+#[test]
+fn a_loaded_worker_cuts_delivers_and_leaves() {
+    let mut script = Script::measuring();
+    assert_eq!(script.on(Event::Leave), vec![Do::Abort]);
+    assert_eq!(sequences(script.measure(1)), [1]);
+    let todo = script.on(Event::Ended {
+        first_operation: None,
+    });
+    assert!(matches!(
+        &todo[..],
+        [
+            Do::Send(WorkerEvent::ShardFinished(_)),
+            Do::Send(WorkerEvent::Goodbye { .. }),
+            Do::Quit
+        ]
+    ));
+}
+
+#[test]
+fn a_leaving_worker_does_not_wait_for_ever() {
+    let mut script = Script::measuring();
+    script.on(Event::Leave);
+    assert_eq!(
+        script
+            .session
+            .wake_at()
+            .map(|at| at <= script.now + LEAVE_WITHIN),
+        Some(true)
+    );
+    assert_eq!(done(script.pass(LEAVE_WITHIN)), vec![Do::Quit]);
+    // A shard that comes too late is refused.
+    let mut script = Script::measuring();
+    script.on(Event::Leave);
+    let mut other = an_assign();
+    other.attempt.attempt = 2;
+    let todo = script.control(ControlMessage::Assign(Box::new(other)));
+    assert!(matches!(
+        &sent(todo)[..],
+        [WorkerEvent::ShardFailed { message, .. }] if message == "the worker is leaving"
+    ));
+}

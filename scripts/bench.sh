@@ -1,0 +1,18 @@
+#!/bin/sh
+# Measures gauntlet beside pgbench and sysbench and writes docs/benchmarks.md and docs/benchmarks.json.
+#   bench.sh [--quick] [--only select,rate,create-run,first-operation] [--out FOLDER] [--binary PATH]
+# Both programs are compiled for release; only a given --binary is taken as it is.
+set -eu
+
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-target}
+
+built=
+for argument in "$@"; do
+    case $argument in
+    --binary | --binary=*) built=yes ;;
+    esac
+done
+[ -n "$built" ] || cargo build --release -p gauntlet-server --bin gauntlet
+cargo build --release -p gauntlet-tests --bin gauntlet-bench
+exec "$target/release/gauntlet-bench" "$@"
