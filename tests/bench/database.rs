@@ -20,11 +20,7 @@ const SETTINGS: [&str; 2] = [
     "ALTER SYSTEM SET autovacuum = off",
 ];
 /// What counts statements inside the server. It comes with most packages of PostgreSQL, but not with all.
-const COUNTER: [&str; 2] = [
-    "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'",
-    // Only while a rate is checked: it takes a little of the server's time.
-    "ALTER SYSTEM SET pg_stat_statements.track = 'none'",
-];
+const COUNTER: &str = "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'";
 /// All statements in the tools' databases so far, and the server's clock in seconds.
 const COUNT: &str = "SELECT coalesce(sum(calls), 0), extract(epoch FROM clock_timestamp()) \
                      FROM pg_stat_statements JOIN pg_database ON oid = dbid WHERE datname IN ('bench', 'sbtest')";
@@ -56,9 +52,7 @@ impl Database {
             .map_err(failed)?
             == "1";
         if counts {
-            for statement in COUNTER {
-                cluster.psql(statement).map_err(failed)?;
-            }
+            cluster.psql(COUNTER).map_err(failed)?;
         }
         cluster.stop();
         cluster.start_again();
@@ -78,6 +72,8 @@ impl Database {
             counts,
             version,
         };
+        // It takes a little of the server's time, so it counts only while a rate is checked.
+        database.set_counting(false)?;
         peers.fill(&database.address(), settings).await?;
         for name in [BENCH, SBTEST] {
             for statement in ["VACUUM ANALYZE", "CHECKPOINT"] {

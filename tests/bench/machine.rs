@@ -37,7 +37,7 @@ impl Machine {
             ("processor", format!("{cores} × {}", processor())),
             ("kernel", first_line("/proc/sys/kernel/osrelease")),
             ("memory", memory()),
-            ("gauntlet", gauntlet.to_owned()),
+            ("program", gauntlet.to_owned()),
         ];
         Self {
             rows,

@@ -28,7 +28,7 @@ const PORT_ATTEMPTS: usize = 5;
 #[derive(Clone, Debug)]
 pub struct Binary {
     pub path: PathBuf,
-    /// What it says about itself.
+    /// What it says about itself, and where it is from.
     pub version: String,
 }
 
@@ -44,7 +44,13 @@ impl Binary {
             .canonicalize()
             .map_err(Error::io(&format!("the binary {}", path.display())))?;
         let (version, _) = run(command(&path).arg("--version"), COMMAND_LIMIT).await?;
-        let version = version.trim().to_owned();
+        let how = match given {
+            Some(_) => "given with --binary",
+            // The one beside this program was built with the same profile.
+            None if cfg!(debug_assertions) => "debug build",
+            None => "release build",
+        };
+        let version = format!("{} ({how})", version.trim());
         Ok(Self { path, version })
     }
 }

@@ -99,9 +99,7 @@ impl<T: AsyncTarget> Seat<T> {
     async fn live(self) -> Result<(), String> {
         let mut sleeper = Sleeper::new(self.control.clock)
             .map_err(|error| format!("no timer for a load thread: {error}"))?;
-        let Some(sessions) = self.connect_all().await? else {
-            return Ok(());
-        };
+        let sessions = self.connect_all().await?;
         if let Some(origin) = wait_for_start(&self.control, &mut sleeper).await {
             return self.run_load(origin, sessions, sleeper).await;
         }
@@ -120,8 +118,8 @@ impl<T: AsyncTarget> Seat<T> {
             .step_by(self.threads)
     }
 
-    /// Opens all connections at once; `None` if one was refused or the load was stopped.
-    async fn connect_all(&self) -> Result<Option<Vec<(u32, T::Session)>>, String> {
+    /// Opens all connections at once; those that are open by then, if one was refused or the load was aborted.
+    async fn connect_all(&self) -> Result<Vec<(u32, T::Session)>, String> {
         let mut opening = JoinSet::new();
         for connection in self.connections() {
             let number = self.plan.share.first_connection + connection;
@@ -130,10 +128,7 @@ impl<T: AsyncTarget> Seat<T> {
         }
         let mut commands = self.control.commands();
         let mut sessions = Vec::new();
-        loop {
-            if self.control.cut() <= self.control.clock.now() {
-                return Ok(None);
-            }
+        while self.control.clock.now() < self.control.cut() {
             tokio::select! {
                 opened = opening.join_next() => match opened {
                     None => break,
@@ -150,7 +145,7 @@ impl<T: AsyncTarget> Seat<T> {
             }
         }
         sessions.sort_by_key(|(connection, _)| *connection);
-        Ok(Some(sessions))
+        Ok(sessions)
     }
 
     async fn run_load(
@@ -213,11 +208,12 @@ async fn wait_for_start(control: &Control, sleeper: &mut Sleeper) -> Option<Nano
     let mut commands = control.commands();
     loop {
         let (now, start, stop) = (control.clock.now(), control.started(), control.stop());
+        // Also when this thread wakes after the stop: what was due in between is counted.
+        if start <= now && start < stop {
+            return Some(start);
+        }
         if stop <= now {
             return None;
-        }
-        if start <= now {
-            return Some(start);
         }
         tokio::select! {
             () = sleeper.until(start.min(stop)) => {}

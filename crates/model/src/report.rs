@@ -392,8 +392,9 @@ pub struct Facts<'a> {
     pub unreconciled: Option<String>,
     /// Workers that were lost or failed, in words.
     pub lost_workers: Vec<String>,
-    /// The largest CPU share of a worker in any second of the measurement, 0 to 1.
-    pub peak_cpu: f64,
+    /// The largest CPU share of a worker in any second of the measurement, 0 to 1;
+    /// `None` when the database runs inside the worker, where it says nothing.
+    pub peak_cpu: Option<f64>,
     /// Between the first and the last worker's first operation.
     pub start_skew: Duration,
     /// The largest uncertainty of a worker's clock.

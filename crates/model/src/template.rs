@@ -346,7 +346,11 @@ impl Spec {
             if let Some(name) = slo.operation.as_ref().filter(|name| !known(name)) {
                 found.push(Violation::new(
                     format!("slos[{index}].operation"),
-                    format!("no operation is named {name:?}; {}", self.names()),
+                    format!(
+                        "no operation is named {:?}; {}",
+                        name.as_str(),
+                        self.names()
+                    ),
                 ));
             }
         }

@@ -9,6 +9,7 @@ use gauntlet_model::{
     report::{Environment, Facts, Reconciliation, Report, Tally},
     run::{Attempt, Run},
     session::AttemptRef,
+    target::Address,
     template::Statement,
     time::Timestamp,
 };
@@ -39,6 +40,14 @@ pub(crate) struct Inputs {
     pub(crate) version: String,
 }
 
+impl Inputs {
+    /// Whether the target is a process of its own, so that a worker's
+    /// processor time is the load generator's alone.
+    fn own_process_target(&self) -> bool {
+        !matches!(&self.login, Ok(login) if matches!(login.address, Address::Sqlite { .. }))
+    }
+}
+
 pub(crate) async fn make(
     stores: &Stores,
     access: &dyn TargetAccess,
@@ -54,7 +63,9 @@ pub(crate) async fn make(
         reconciliations,
         unreconciled,
         lost_workers: lost(&inputs.attempts),
-        peak_cpu: peak_cpu(&inputs.attempts),
+        peak_cpu: inputs
+            .own_process_target()
+            .then(|| peak_cpu(&inputs.attempts)),
         start_skew: start_skew(&inputs.attempts),
         clock_uncertainty: clock_uncertainty(&inputs.attempts),
         command_lateness: inputs.command_lateness,

@@ -201,7 +201,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             if !failure.is_closed_pipe() {
-                print::aside(&format!("error: {failure}"));
+                print::aside(&failure.told());
             }
             Exit::Failed.into()
         }

@@ -158,6 +158,15 @@ impl Plane {
 /// the runs that were active, and serves.
 pub async fn start(options: Options, stop: CancellationToken) -> Result<Plane, Error> {
     let listener = listen(options.listen, options.insecure).await?;
+    start_on(listener, options, stop).await
+}
+
+/// Like [`start`], on a port that is taken already.
+async fn start_on(
+    listener: TcpListener,
+    options: Options,
+    stop: CancellationToken,
+) -> Result<Plane, Error> {
     let address = listener
         .local_addr()
         .map_err(|error| Error::Listen(options.listen, error))?;

@@ -1,8 +1,8 @@
 //! A worker: it attaches to a control plane, takes shards of runs one after
 //! another, sends their load and reports what it measured.
 //!
-//! [`session`] is the state machine, free of io; [`shard`] is the engine's side,
-//! [`link`] the network's. One loop turns what happens on either side into the
+//! `session` is the state machine, free of io; `shard` is the engine's side,
+//! `link` the network's. One loop turns what happens on either side into the
 //! session's events and performs what the session says must be done.
 
 use std::{collections::BTreeMap, time::Instant};
@@ -77,9 +77,9 @@ pub enum Error {
 /// delivers what was measured, and says goodbye. A lost connection is made again
 /// with growing pauses, and measuring goes on meanwhile.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), Error> {
-    let link = Link::new(&config.server).map_err(|error| Error::BadServer {
+    let link = Link::new(&config.server).map_err(|reason| Error::BadServer {
         server: config.server.clone(),
-        reason: error.to_string(),
+        reason,
     })?;
     let processors = usage::processors();
     let worker = WorkerId(uuid::Uuid::new_v4());

@@ -64,9 +64,14 @@ pub(crate) enum Happened {
 }
 
 impl Link {
-    /// A link to the server at an address like `http://127.0.0.1:8090`.
-    pub(crate) fn new(server: &str) -> Result<Self, tonic::transport::Error> {
-        let endpoint = Endpoint::from_shared(server.to_owned())?
+    /// A link to the server at an address like `http://127.0.0.1:8090`, or what
+    /// is wrong with the address.
+    pub(crate) fn new(server: &str) -> Result<Self, String> {
+        let endpoint = Endpoint::from_shared(server.to_owned()).map_err(|error| reason(&error))?;
+        if endpoint.uri().scheme_str() != Some("http") {
+            return Err("it does not begin with \"http://\"".to_owned());
+        }
+        let endpoint = endpoint
             .connect_timeout(CONNECT_WITHIN)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEP_ALIVE_EVERY)

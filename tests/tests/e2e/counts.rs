@@ -3,6 +3,7 @@
 
 use gauntlet_api::v1 as pb;
 use gauntlet_testkit::postgres::Cluster;
+use tempfile::TempDir;
 
 use crate::{
     plane::{Plane, Process, eventually},
@@ -44,7 +45,10 @@ struct Bench {
 impl Bench {
     /// Two workers, the second one behind a proxy, and a PostgreSQL target.
     async fn start() -> Self {
-        let (plane, cluster) = (Plane::start().await, Cluster::start());
+        Self::with(Plane::start().await, Cluster::start()).await
+    }
+
+    async fn with(plane: Plane, cluster: Cluster) -> Self {
         let proxy = Proxy::start(plane.address).await;
         let workers = [
             plane.worker("w1").await,
@@ -128,6 +132,25 @@ fn assert_whole(report: &pb::Report, inserted: u64) {
 async fn undisturbed() {
     let bench = Bench::start().await;
     let run = bench.plane.start_run("inserts").await;
+    assert_eq!(
+        bench.plane.until_over(&run).await.status(),
+        pb::RunStatus::Completed
+    );
+    assert_whole(&bench.plane.report(&run).await, bench.inserted());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_store_in_postgresql() {
+    let cluster = Cluster::start();
+    let store = cluster.create_database("store");
+    let mut bench = Bench::with(
+        Plane::start_on(TempDir::new().unwrap(), store).await,
+        cluster,
+    )
+    .await;
+    let run = bench.plane.start_run("inserts").await;
+    bench.after_points(&run, 2).await;
+    bench.plane.kill_and_start_again().await;
     assert_eq!(
         bench.plane.until_over(&run).await.status(),
         pb::RunStatus::Completed

@@ -6,4 +6,5 @@ mod api;
 mod counts;
 mod plane;
 mod proxy;
+mod readme;
 mod words;

@@ -69,30 +69,34 @@ impl Drop for Process {
 pub struct Plane {
     pub folder: TempDir,
     pub address: SocketAddr,
+    store: String,
     server: Process,
 }
 
 impl Plane {
     pub async fn start() -> Self {
         let folder = TempDir::new().unwrap();
+        let store = format!("sqlite:{}", folder.path().join("store.db").display());
+        Self::start_on(folder, store).await
+    }
+
+    /// A control plane over a store of its own in another place.
+    pub async fn start_on(folder: TempDir, store: String) -> Self {
         let address = free_address();
+        let server = Self::serve(folder.path(), &store, address);
         let plane = Self {
-            server: Self::serve(folder.path(), address),
             folder,
             address,
+            store,
+            server,
         };
         plane.ready().await;
         plane
     }
 
-    fn store(folder: &Path) -> String {
-        format!("sqlite:{}", folder.join("store.db").display())
-    }
-
-    fn serve(folder: &Path, address: SocketAddr) -> Process {
-        let store = Self::store(folder);
+    fn serve(folder: &Path, store: &str, address: SocketAddr) -> Process {
         let applied = gauntlet()
-            .args(["schema", "apply", "--store", &store])
+            .args(["schema", "apply", "--store", store])
             .output()
             .unwrap();
         assert!(applied.status.success(), "{}", text(&applied));
@@ -102,7 +106,7 @@ impl Plane {
             .open(folder.join("server.log"))
             .unwrap();
         let server = gauntlet()
-            .args(["serve", "--store", &store, "--listen", &address.to_string()])
+            .args(["serve", "--store", store, "--listen", &address.to_string()])
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -123,7 +127,7 @@ impl Plane {
     /// `kill -9`, and another one on the same store and port.
     pub async fn kill_and_start_again(&mut self) {
         self.server.kill();
-        self.server = Self::serve(self.folder.path(), self.address);
+        self.server = Self::serve(self.folder.path(), &self.store, self.address);
         self.ready().await;
     }
 

@@ -71,11 +71,12 @@ impl<T: BlockingTarget> Connection<'_, T> {
         let control = &self.seat.shared.control;
         loop {
             let (now, start, stop) = (self.now(), control.started(), control.stop());
+            // Also when this thread wakes after the stop: what was due in between is counted.
+            if start <= now && start < stop {
+                return true;
+            }
             if stop <= now {
                 return false;
-            }
-            if start <= now {
-                return true;
             }
             control.park_until(start.min(stop));
         }

@@ -134,7 +134,8 @@ pub fn stop_now(handle: &Handle) {
 
 /// An open loop from its start to an exact number of arrivals.
 pub fn run_open(handle: &Handle, rate_per_s: f64, arrivals: u32, drain: Duration) {
-    let origin = Instant::now() + Duration::from_millis(2);
+    // Far enough ahead that the command is not late on a busy machine, which would move the origin.
+    let origin = Instant::now() + Duration::from_millis(100);
     handle.start(origin, Epoch(1));
     // Half a gap after the last arrival, so rounding decides nothing.
     let length = Duration::from_secs_f64((f64::from(arrivals) - 0.5) / rate_per_s);

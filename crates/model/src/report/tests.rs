@@ -101,7 +101,7 @@ fn facts(spec: &Spec) -> Facts<'_> {
         reconciliations: vec![],
         unreconciled: None,
         lost_workers: vec![],
-        peak_cpu: 0.1,
+        peak_cpu: Some(0.1),
         start_skew: Duration::ZERO,
         clock_uncertainty: Duration::from_micros(80),
         command_lateness: Duration::ZERO,
@@ -198,7 +198,7 @@ fn what_cannot_be_trusted_says_why() {
         found,
     };
     let bad = Facts {
-        peak_cpu: 0.97,
+        peak_cpu: Some(0.97),
         clock_uncertainty: Duration::from_millis(30),
         lost_workers: vec!["shard 1: gone".to_owned()],
         reconciliations: vec![
@@ -222,6 +222,24 @@ fn what_cannot_be_trusted_says_why() {
             ReasonCode::NotReconciled,
         ]
     );
+}
+
+#[test]
+fn a_database_inside_the_worker_may_use_its_processors() {
+    let spec = spec(vec![], closed());
+    let mut tally = Tally::new(2);
+    tally
+        .add(&interval(
+            0,
+            1,
+            vec![part(0, Phase::Measurement, &[1_000], &[])],
+        ))
+        .unwrap();
+    let embedded = Facts {
+        peak_cpu: None,
+        ..facts(&spec)
+    };
+    assert_eq!(codes(&tally.report(embedded)), []);
 }
 
 fn slo(limit: Limit) -> Slo {

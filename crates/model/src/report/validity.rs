@@ -81,10 +81,10 @@ pub(super) fn reasons(facts: &Facts<'_>, total: &OperationReport, due: u64) -> V
         );
         add(ReasonCode::Dropped, message);
     }
-    if facts.peak_cpu > CPU_LIMIT {
+    if let Some(peak) = facts.peak_cpu.filter(|peak| *peak > CPU_LIMIT) {
         let message = format!(
             "a worker used {:.0} % of its processors: it may have measured itself; add workers or processors",
-            facts.peak_cpu * 100.0
+            peak * 100.0
         );
         add(ReasonCode::GeneratorCpu, message);
     }

@@ -1,6 +1,9 @@
 //! `gauntlet demo`: the main job with nothing to configure.
 
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use gauntlet_client::{Client, Code, Error, pb, yaml::TemplateFile};
@@ -8,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Context, DEFAULT_PROJECT,
+    Context, DEFAULT_PROJECT, DEFAULT_SERVER,
     exit::Exit,
     failure::Failure,
     interrupt::Interrupts,
@@ -87,7 +90,7 @@ impl Demo {
         // A run that a person ended means that the person wants to leave.
         let serves = !self.exit && !matches!(result, Ok(Exit::Cancelled) | Err(_));
         if serves {
-            print::aside(&goodbye(&url));
+            print::aside(&goodbye(&url, &program()));
             tokio::select! {
                 () = interrupts.next() => {}
                 () = stop.cancelled() => {}
@@ -252,14 +255,31 @@ async fn lets_in(client: &Client, context: &Context, known: &pb::Target) -> bool
     client.targets().test_target(request).await.is_ok()
 }
 
-fn goodbye(url: &str) -> String {
+/// The commands to try, as they work from here: `program` is what this one was
+/// started as.
+fn goodbye(url: &str, program: &str) -> String {
+    let call =
+        format!("-d '{{\"project\":\"{DEFAULT_PROJECT}\"}}' {url}/gauntlet.v1.RunService/ListRuns");
+    let server = if url == DEFAULT_SERVER {
+        String::new()
+    } else {
+        format!(" --server {url}")
+    };
     format!(
         "
 serving at {url} until Ctrl-C; try in another terminal:
-  buf curl --http2-prior-knowledge -d '{{\"project\":\"{DEFAULT_PROJECT}\"}}' {url}/gauntlet.v1.RunService/ListRuns
-  curl -H 'content-type: application/json' -d '{{\"project\":\"{DEFAULT_PROJECT}\"}}' {url}/gauntlet.v1.RunService/ListRuns
-  gauntlet watch --server {url}"
+  npx @bufbuild/buf curl {call}
+  curl -H 'content-type: application/json' {call}
+  {program} watch{server}"
     )
+}
+
+/// This program as a shell finds it.
+fn program() -> String {
+    env::args()
+        .next()
+        .filter(|name| name.contains('/'))
+        .unwrap_or_else(|| "gauntlet".to_owned())
 }
 
 #[cfg(test)]
@@ -289,6 +309,17 @@ mod tests {
             path: "/x.db".to_owned(),
         });
         assert!(!is_at(&known(5432), &file));
+    }
+
+    #[test]
+    fn the_commands_name_the_server_unless_it_is_the_usual_one() {
+        let usual = goodbye(DEFAULT_SERVER, "gauntlet");
+        assert!(usual.ends_with("\n  gauntlet watch"), "{usual}");
+        let other = goodbye("http://127.0.0.1:1", "target/debug/gauntlet");
+        assert!(
+            other.ends_with("\n  target/debug/gauntlet watch --server http://127.0.0.1:1"),
+            "{other}"
+        );
     }
 
     #[test]

@@ -50,6 +50,20 @@ impl Failure {
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
+
+    /// What the user reads: each fault of a file is an error of its own.
+    pub fn told(&self) -> String {
+        match self {
+            Self::File(yaml::Error::Faulty(faults)) => {
+                let lines: Vec<String> = faults
+                    .iter()
+                    .map(|fault| format!("error: {fault}"))
+                    .collect();
+                lines.join("\n")
+            }
+            other => format!("error: {other}"),
+        }
+    }
 }
 
 impl From<tonic::Status> for Failure {

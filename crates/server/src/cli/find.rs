@@ -98,7 +98,7 @@ pub async fn template(
         Err(status) if status.code() == Code::NotFound => {
             let request = pb::ListTemplatesRequest {
                 project: context.project(),
-                page: first_page(),
+                page: Some(first_page()),
             };
             let listed = client.templates().list_templates(request).await?;
             let templates = listed.into_inner().templates;
@@ -120,7 +120,7 @@ pub async fn target(client: &Client, context: &Context, name: &str) -> Result<pb
         Err(status) if status.code() == Code::NotFound => {
             let request = pb::ListTargetsRequest {
                 project: context.project(),
-                page: first_page(),
+                page: Some(first_page()),
             };
             let listed = client.targets().list_targets(request).await?;
             let targets = listed.into_inner().targets;
@@ -131,11 +131,11 @@ pub async fn target(client: &Client, context: &Context, name: &str) -> Result<pb
     }
 }
 
-fn first_page() -> Option<pb::PageRequest> {
-    Some(pb::PageRequest {
+fn first_page() -> pb::PageRequest {
+    pb::PageRequest {
         page_size: PAGE,
         page_token: String::new(),
-    })
+    }
 }
 
 /// The control plane's words and what may have been meant.

@@ -49,16 +49,24 @@ pub async fn to_the_end(
     let mut metrics_over = false;
     let mut presses = 0;
     let mut last = None;
+    let mut cut = false;
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             state = states.next() => match state? {
                 Some(Update::New(run)) => {
+                    if std::mem::take(&mut cut) {
+                        view.note("connected again");
+                    }
                     view.state(&run)?;
                     last = Some(run);
                 }
-                Some(Update::Interrupted(error)) => view.note(&format!("{error}; trying again")),
+                Some(Update::Interrupted(error)) => {
+                    if !std::mem::replace(&mut cut, true) {
+                        view.note(&format!("{error}; trying again"));
+                    }
+                }
                 None => break,
             },
             metric = metrics.next(), if !metrics_over => metrics_over = show(metric, view)?,

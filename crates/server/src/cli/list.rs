@@ -78,12 +78,23 @@ fn table(runs: &[pb::Run]) -> Table {
             run.name.clone(),
             format!("{} v{}", run.template, run.template_version),
             status(run),
-            duration((run.server_time_us - run.created_us) / 1_000_000 * 1_000_000),
+            age(run),
             run.run_id.clone(),
-            run.stop_message.replace('\n', " "),
+            // How a run ends as planned is no news.
+            match run.status() {
+                pb::RunStatus::Completed => String::new(),
+                _ => run.stop_message.replace('\n', " "),
+            },
         ]);
     }
     table
+}
+
+fn age(run: &pb::Run) -> String {
+    match (run.server_time_us - run.created_us) / 1_000_000 {
+        ..1 => "now".to_owned(),
+        seconds => duration(seconds * 1_000_000),
+    }
 }
 
 fn status(run: &pb::Run) -> String {

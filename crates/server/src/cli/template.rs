@@ -203,13 +203,12 @@ async fn list(context: &Context) -> Result<Exit, Failure> {
         print::aside("no templates; make one with: gauntlet template apply -f FILE.yaml");
         return Ok(Exit::Pass);
     }
-    use Align::{Left, Right};
     let mut table = Table::with_header([
-        ("name", Left),
-        ("version", Right),
-        ("target", Left),
-        ("load", Left),
-        ("description", Left),
+        ("name", Align::Left),
+        ("version", Align::Right),
+        ("target", Align::Left),
+        ("load", Align::Left),
+        ("description", Align::Left),
     ]);
     for template in response.templates {
         let spec = template.spec.unwrap_or_default();

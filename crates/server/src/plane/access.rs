@@ -205,3 +205,6 @@ fn outcome(error: TargetError) -> AccessError {
         | TargetError::Failed { .. } => AccessError::Refused(message),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,9 +164,12 @@ impl LocalWorkers {
     /// Says when a worker ends before its time; ends them all when `stop` fires.
     pub(super) async fn until(mut self, stop: &CancellationToken) {
         let watched = self.0.iter_mut().map(|worker| async {
-            let status = worker.child.wait().await;
+            let how = match worker.child.wait().await {
+                Ok(status) => status.to_string(),
+                Err(error) => error.to_string(),
+            };
             tracing::error!(
-                worker = name(worker.number), ?status, log = %worker.log.display(),
+                worker = name(worker.number), how, log = %worker.log.display(),
                 "a local worker ended; start the control plane again to have it back"
             );
         });
@@ -274,8 +277,6 @@ pub fn exit_with_parent(stop: CancellationToken) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use gauntlet_model::{id::WorkerId, time::Timestamp};
     use rustix::process::test_kill_process;
     use uuid::Uuid;
@@ -303,8 +304,17 @@ mod tests {
     fn program(script: &str) -> (tempfile::TempDir, PathBuf, Setup) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("program");
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        // Written by another process: a file that this one holds open for writing
+        // cannot be executed, and a fork of another test may hold it a little longer.
+        let written = std::process::Command::new("/bin/sh")
+            .args([
+                "-c",
+                r#"printf '#!/bin/sh\n%s\n' "$2" > "$1" && chmod 755 "$1""#,
+                "sh",
+            ])
+            .args([path.as_os_str(), script.as_ref()])
+            .status();
+        assert!(written.unwrap().success());
         let setup = Setup {
             count: 2,
             server: "http://127.0.0.1:1".to_owned(),

@@ -6,9 +6,9 @@ use gauntlet_store_sql::Location;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Error, Options, Plane,
+    Error, Options, Plane, listen,
     local_workers::{self, LocalWorkers},
-    make_folder, start, url,
+    make_folder, start_on, url,
 };
 
 /// What is to be set up.
@@ -27,6 +27,8 @@ pub struct UpOptions {
 /// Applies the schema to the store in the data folder, starts a control plane
 /// on it and local workers, and returns when they are attached.
 pub async fn up(options: UpOptions, stop: CancellationToken) -> Result<Plane, Error> {
+    // The port comes first: when it is taken, nothing has been made.
+    let listener = listen(options.listen, options.insecure).await?;
     make_folder(&options.data_dir)?;
     let store = Location::Sqlite(options.data_dir.join("store.db"));
     gauntlet_store_sql::apply_schema(&store).await?;
@@ -34,7 +36,7 @@ pub async fn up(options: UpOptions, stop: CancellationToken) -> Result<Plane, Er
         insecure: options.insecure,
         ..Options::new(options.listen, store)
     };
-    let mut plane = start(plane_options, stop.clone()).await?;
+    let mut plane = start_on(listener, plane_options, stop.clone()).await?;
     let setup = local_workers::Setup {
         count: options.workers,
         server: url(plane.address),

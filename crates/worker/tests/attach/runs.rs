@@ -324,15 +324,22 @@ async fn a_refusal_and_a_bad_address_end_the_worker() {
             control_plane.address
         )
     );
-    let config = Config {
-        server: "not a server".to_owned(),
-        name: None,
-        capacity: 1,
-        labels: BTreeMap::new(),
-        threads: None,
-    };
-    let error = run(config, CancellationToken::new()).await.unwrap_err();
-    assert!(matches!(error, Error::BadServer { .. }), "{error}");
+    for server in [
+        "not a server",
+        "",
+        "127.0.0.1:8090",
+        "https://127.0.0.1:8090",
+    ] {
+        let config = Config {
+            server: server.to_owned(),
+            name: None,
+            capacity: 1,
+            labels: BTreeMap::new(),
+            threads: None,
+        };
+        let error = run(config, CancellationToken::new()).await.unwrap_err();
+        assert!(matches!(error, Error::BadServer { .. }), "{error}");
+    }
 }
 
 #[tokio::test]

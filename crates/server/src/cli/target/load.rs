@@ -86,7 +86,7 @@ struct Progress {
 
 impl Progress {
     fn new(context: &Context, table: &str) -> Self {
-        let style = ProgressStyle::with_template("{prefix:<12}  [{bar:24}]  {wide_msg}")
+        let style = ProgressStyle::with_template("{prefix:<11} [{bar:10}] {wide_msg}")
             .expect("the template is a constant")
             .progress_chars("=> ");
         let bar = context

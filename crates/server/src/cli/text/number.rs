@@ -93,18 +93,18 @@ pub fn micros(duration: Option<&gauntlet_client::PbDuration>) -> i64 {
 /// A share between 0 and 1 in percent.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    let digits = match percent {
-        value if value == value.trunc() => 0,
-        value if value >= 1.0 => 2,
-        _ => 4,
-    };
-    format!("{percent:.digits$} %")
+    let digits = if percent < 1.0 { 4 } else { 2 };
+    format!("{} %", trimmed(&format!("{percent:.digits$}")))
 }
 
 /// A number without needless decimals.
 pub fn plain(value: f64) -> String {
-    let text = format!("{value:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    trimmed(&format!("{value:.4}")).to_owned()
+}
+
+/// Without the zeros at the end of a number that has decimals.
+fn trimmed(number: &str) -> &str {
+    number.trim_end_matches('0').trim_end_matches('.')
 }
 
 /// An instant in microseconds since the Unix epoch as `2025-11-20 10:44:07 UTC`.

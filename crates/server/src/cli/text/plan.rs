@@ -12,13 +12,17 @@ use super::{
 /// The lines that a person confirms. `target` is absent when it cannot be read.
 pub fn lines(template: &pb::Template, target: Option<&pb::Target>) -> String {
     let spec = template.spec.clone().unwrap_or_default();
-    let place = target.map(address::of).unwrap_or_default();
+    let place = target.map(|target| format!(" ({})", address::of(target)));
     let mut table = Table::plain([Align::Left, Align::Left]);
     let mut row = |name: &str, value: String| table.row([format!("  {name}"), value]);
-    row("target", format!("{} ({place})", spec.target));
+    row(
+        "target",
+        format!("{}{}", spec.target, place.unwrap_or_default()),
+    );
     row("load", load(&spec));
     row("duration", phases(&spec));
     row("operations", mix(&spec));
+    row("objectives", objectives(&spec));
     row("estimate", estimate(&spec));
     format!(
         "template {}, version {}\n{table}",
@@ -54,7 +58,7 @@ pub fn load(spec: &pb::TemplateSpec) -> String {
 }
 
 fn phases(spec: &pb::TemplateSpec) -> String {
-    let phases = spec.phases.clone().unwrap_or_default();
+    let phases = spec.phases.unwrap_or_default();
     let warmup = micros(phases.warmup.as_ref());
     let measurement = micros(phases.measurement.as_ref());
     if warmup == 0 {
@@ -84,12 +88,29 @@ fn mix(spec: &pb::TemplateSpec) -> String {
     parts.join(", ")
 }
 
+fn objectives(spec: &pb::TemplateSpec) -> String {
+    if spec.slos.is_empty() {
+        return "none".to_owned();
+    }
+    let name = |slo: &pb::Slo| objective(&slo.name, &slo.operation);
+    let names: Vec<String> = spec.slos.iter().map(name).collect();
+    names.join(", ")
+}
+
+/// What an objective is called.
+pub fn objective(name: &str, operation: &str) -> String {
+    if operation.is_empty() {
+        return name.to_owned();
+    }
+    format!("{name} ({operation})")
+}
+
 fn estimate(spec: &pb::TemplateSpec) -> String {
     let Some(pb::load::Mode::Rate(load)) = spec.load.as_ref().and_then(|load| load.mode.as_ref())
     else {
         return "as many operations as the target completes".to_owned();
     };
-    let phases = spec.phases.clone().unwrap_or_default();
+    let phases = spec.phases.unwrap_or_default();
     let length = micros(phases.warmup.as_ref()) + micros(phases.measurement.as_ref());
     let operations = load.per_second * (length as f64 / 1e6);
     format!("{} operations", number::count(operations.round() as u64))
@@ -119,6 +140,9 @@ workers: 2
 operations: [{kind: point_lookup, weight: 80}, {name: scan, kind: range_scan, weight: 20}]
 load: {rate: {per_second: 1000, connections: 8}}
 phases: {warmup: 5s, measurement: 1m}
+slos:
+  - {name: p99 <= 10ms, operation: scan, latency: {percentile: 99, max: 10ms}}
+  - {name: few errors, max_error_ratio: 0.1}
 ";
         let target = pb::Target {
             address: Some(pb::target::Address::Sqlite(pb::SqliteAddress {
@@ -134,6 +158,7 @@ template t, version 3
   load        open loop: 1000 operations/s over 8 connections and 2 workers
   duration    1 min 5 s (warmup 5 s, measurement 1 min)
   operations  point-lookup 80 %, scan 20 %
+  objectives  p99 <= 10ms (scan), few errors
   estimate    65,000 operations
 "
         );

@@ -250,7 +250,7 @@ fn objectives(run: &pb::Run, report: &pb::Report) -> String {
             slo.message.clone()
         };
         table.row([
-            slo.name.clone(),
+            plan::objective(&slo.name, &slo.operation),
             word::verdict(slo.verdict()).to_owned(),
             measure(limit, slo.measured),
             measure(limit, slo.limit),

@@ -1,6 +1,6 @@
 //! Aligned columns.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Which side of its column a text stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Table {
 
     /// Adds a row; one that is too short ends with empty cells.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.to_vec());
+        self.rows.push(cells.into());
     }
 }
 
@@ -51,11 +51,10 @@ impl fmt::Display for Table {
         for row in &self.rows {
             let mut line = String::new();
             for ((cell, align), width) in row.iter().zip(&self.columns).zip(&widths) {
-                line.push_str(if line.is_empty() { "" } else { "  " });
-                line.push_str(&match align {
-                    Align::Left => format!("{cell:<width$}"),
-                    Align::Right => format!("{cell:>width$}"),
-                });
+                match align {
+                    Align::Left => write!(line, "{cell:<width$}  ")?,
+                    Align::Right => write!(line, "{cell:>width$}  ")?,
+                }
             }
             writeln!(f, "{}", line.trim_end())?;
         }

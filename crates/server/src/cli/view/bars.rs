@@ -12,8 +12,9 @@ use crate::cli::{
     text::{number::duration, word},
 };
 
-const TIMED: &str = "{prefix:<12}  [{bar:24}]  {wide_msg}";
-const WAITING: &str = "{prefix:<12}  {spinner}  {wide_msg}";
+/// A line of metrics fits beside it on a terminal of 80 columns.
+const TIMED: &str = "{prefix:<11} [{bar:10}] {wide_msg}";
+const WAITING: &str = "{prefix:<11} {spinner} {wide_msg}";
 
 /// The view on a terminal.
 #[derive(Default)]
@@ -32,21 +33,25 @@ impl Bars {
         let newest = self.newest.as_deref().unwrap_or_default();
         if let Some((gone, whole)) = moment::progress(run, now_us) {
             bar.set_position(gone as u64);
-            bar.set_message(format!(
-                "{} of {}  {newest}",
-                duration(gone / 1_000_000 * 1_000_000),
-                duration(whole)
-            ));
+            let left = (whole - gone + 999_999) / 1_000_000 * 1_000_000;
+            bar.set_message(format!("{} left  {newest}", duration(left)));
         } else {
             bar.set_message(moment::waiting(run));
             bar.tick();
         }
     }
 
+    /// Leaves the phase's last line on the screen.
     fn close(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.abandon();
+        let (Some((run, _)), Some(bar)) = (&self.run, self.bar.take()) else {
+            return;
+        };
+        if let Some((_, whole)) = moment::progress(run, run.phase_ends_us) {
+            bar.set_position(whole as u64);
+            let newest = self.newest.as_deref().unwrap_or_default();
+            bar.set_message(format!("{}  {newest}", duration(whole)));
         }
+        bar.abandon();
     }
 }
 

@@ -36,7 +36,7 @@ impl View for Lines {
             _ => moment::length(run),
         };
         if !length.is_empty() {
-            print::aside(&format!("{:<12}  {length}", word::phase(phase)));
+            print::aside(&format!("{:<11}  {length}", word::phase(phase)));
         }
         Ok(())
     }
@@ -49,7 +49,7 @@ impl View for Lines {
         }
         self.last_printed_us = end_us;
         print::aside(&format!(
-            "{:<12}  {:>6}  {}",
+            "{:<11}  {:>6}  {}",
             word::phase(self.phase),
             duration((end_us - self.phase_started_us) / 1_000_000 * 1_000_000),
             moment::of_point(point)

@@ -20,7 +20,7 @@ pub fn of_point(point: &pb::MetricsPoint) -> String {
     let total = point.total.clone().unwrap_or_default();
     let response = total.response.unwrap_or_default();
     format!(
-        "{}  p50 {}  p99 {}  errors {}/s",
+        "{}  p50 {}  p99 {}  err {}/s",
         rate(total.succeeded as f64),
         latency(response.p50_us),
         latency(response.p99_us),
@@ -100,11 +100,11 @@ mod tests {
         };
         assert_eq!(
             of_point(&point),
-            "12,345/s  p50 81.2 µs  p99 1.23 ms  errors 2/s"
+            "12,345/s  p50 81.2 µs  p99 1.23 ms  err 2/s"
         );
         assert_eq!(
             of_point(&pb::MetricsPoint::default()),
-            "0.0/s  p50 0 µs  p99 0 µs  errors 0/s"
+            "0.0/s  p50 0 µs  p99 0 µs  err 0/s"
         );
     }
 }

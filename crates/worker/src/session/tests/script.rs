@@ -1,0 +1,211 @@
+//! A session with a scripted server and engine.
+
+use std::collections::BTreeMap;
+
+use gauntlet_engine::Outcome;
+use gauntlet_model::{
+    id::WorkerId,
+    interval::Interval,
+    lifecycle::{Action, Phase},
+    session::Command,
+};
+use uuid::Uuid;
+
+use super::super::*;
+use crate::{
+    measured::tests::{series, snapshot},
+    plan::tests::{assign, five_connections},
+};
+
+/// The server's clock is this much ahead of the worker's.
+pub const AHEAD_US: i64 = 5_000_000;
+pub const GENERATION: u64 = 7;
+
+/// A session with its clock, and what it was told to do.
+pub struct Script {
+    pub session: Session,
+    pub now: Timestamp,
+    pub generation: u64,
+}
+
+impl Script {
+    pub fn new() -> Self {
+        Self {
+            session: Session::new(Identity {
+                worker: WorkerId(Uuid::from_u128(1)),
+                name: "w".to_owned(),
+                capacity: 10,
+                labels: BTreeMap::new(),
+                processors: 2,
+            }),
+            now: Timestamp(1_000_000_000),
+            generation: GENERATION,
+        }
+    }
+
+    /// Attached, with its first heartbeat answered without any delay.
+    pub fn attached() -> Self {
+        let mut script = Self::new();
+        script.attach();
+        for _ in 0..QUICK_HEARTBEATS {
+            script.answer_heartbeat(script.now);
+        }
+        script
+    }
+
+    /// Attached and ready for commands.
+    pub fn prepared() -> Self {
+        let mut script = Self::attached();
+        script.control(ControlMessage::Assign(Box::new(an_assign())));
+        script.on(Event::Prepared {
+            target_version: "SQLite 3".to_owned(),
+        });
+        script
+    }
+
+    /// Under load, in the measurement.
+    pub fn measuring() -> Self {
+        let mut script = Self::prepared();
+        script.command(1, script.now, Action::Start(Phase::Measurement));
+        script
+    }
+
+    pub fn on(&mut self, event: Event) -> Vec<Do> {
+        self.session.on(event, self.now)
+    }
+
+    pub fn control(&mut self, message: ControlMessage) -> Vec<Do> {
+        self.on(Event::Control(self.generation, message))
+    }
+
+    pub fn attach(&mut self) -> Vec<Do> {
+        self.on(Event::Connected);
+        self.control(ControlMessage::Welcome(Welcome {
+            protocol: PROTOCOL,
+            generation: self.generation,
+            heartbeat_period: Duration::from_secs(1),
+            now: server(self.now),
+        }))
+    }
+
+    /// The stream breaks and a new one is opened.
+    pub fn reattach(&mut self) -> Vec<Do> {
+        self.on(Event::Disconnected);
+        self.generation += 1;
+        self.attach()
+    }
+
+    pub fn answer_heartbeat(&mut self, sent: Timestamp) -> Vec<Do> {
+        self.control(ControlMessage::HeartbeatReply {
+            sent,
+            received: server(self.now),
+            replied: server(self.now),
+        })
+    }
+
+    /// A command whose instant is given by the worker's clock.
+    pub fn command(&mut self, sequence: i64, at: Timestamp, action: Action) -> Vec<Do> {
+        self.control(ControlMessage::Command(Command {
+            attempt: an_attempt(),
+            sequence,
+            at: server(at),
+            action,
+        }))
+    }
+
+    /// One second passes in which so many operations ended.
+    pub fn measure(&mut self, operations: usize) -> Vec<Do> {
+        let start = self.now;
+        self.now = self.now + Duration::from_secs(1);
+        self.on(Event::Measured {
+            snapshot: Box::new(snapshot(vec![series(
+                0,
+                0,
+                Outcome::Ok,
+                &vec![1_000; operations],
+            )])),
+            start,
+            end: self.now,
+        })
+    }
+
+    pub fn acknowledge(&mut self, sequence: i64) -> Vec<Do> {
+        self.control(ControlMessage::IntervalsAck {
+            attempt: an_attempt(),
+            sequence,
+        })
+    }
+
+    pub fn pass(&mut self, time: Duration) -> Vec<Do> {
+        self.now = self.now + time;
+        self.on(Event::Tick)
+    }
+}
+
+pub fn server(local: Timestamp) -> Timestamp {
+    Timestamp(local.0 + AHEAD_US)
+}
+
+pub fn an_assign() -> Assign {
+    assign(0, 1, five_connections())
+}
+
+pub fn an_attempt() -> AttemptRef {
+    an_assign().attempt
+}
+
+/// What is sent, heartbeats aside.
+pub fn sent(todo: Vec<Do>) -> Vec<WorkerEvent> {
+    todo.into_iter()
+        .filter_map(|what| match what {
+            Do::Send(WorkerEvent::Heartbeat(_)) => None,
+            Do::Send(event) => Some(event),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What is done beside sending.
+pub fn done(todo: Vec<Do>) -> Vec<Do> {
+    todo.into_iter()
+        .filter(|what| !matches!(what, Do::Send(_)))
+        .collect()
+}
+
+pub fn intervals(todo: Vec<Do>) -> Vec<Interval> {
+    sent(todo)
+        .into_iter()
+        .filter_map(|event| match event {
+            WorkerEvent::Interval(interval) => Some(*interval),
+            _ => None,
+        })
+        .collect()
+}
+
+pub fn sequences(todo: Vec<Do>) -> Vec<i64> {
+    let intervals = intervals(todo);
+    intervals.iter().map(|interval| interval.sequence).collect()
+}
+
+pub fn ack(sequence: i64, late_us: u64) -> WorkerEvent {
+    WorkerEvent::Ack {
+        attempt: an_attempt(),
+        sequence,
+        late: Duration::from_micros(late_us),
+    }
+}
+
+pub fn ready() -> WorkerEvent {
+    WorkerEvent::Ready {
+        attempt: an_attempt(),
+        target_version: "SQLite 3".to_owned(),
+    }
+}
+
+pub fn entered(phase: Phase, at: Timestamp) -> WorkerEvent {
+    WorkerEvent::PhaseEntered {
+        attempt: an_attempt(),
+        phase,
+        at: server(at),
+    }
+}
