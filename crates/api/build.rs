@@ -18,7 +18,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed={}", protos.display());
 
     let descriptors = protox::compile(FILES, [&protos])?;
-    fs::write(out.join("gauntlet_descriptor.bin"), descriptors.encode_to_vec())?;
+    fs::write(
+        out.join("gauntlet_descriptor.bin"),
+        descriptors.encode_to_vec(),
+    )?;
     tonic_prost_build::configure().compile_fds(descriptors)?;
     Ok(())
 }

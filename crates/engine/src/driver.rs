@@ -167,10 +167,10 @@ impl<T: AsyncTarget> Seat<T> {
                 Load::Open { .. } => connections.spawn_local(open::run(connection)),
             };
         }
-        let mut helpers = JoinSet::new();
-        helpers.spawn_local(overseer::run(Rc::clone(&seat)));
+        let mut keepers = JoinSet::new();
+        keepers.spawn_local(overseer::run(Rc::clone(&seat)));
         if let Load::Open { rate_per_s, .. } = load {
-            helpers.spawn_local(open::pace(Rc::clone(&seat), sleeper, rate_per_s));
+            keepers.spawn_local(open::pace(Rc::clone(&seat), sleeper, rate_per_s));
         }
         loop {
             tokio::select! {
@@ -179,7 +179,7 @@ impl<T: AsyncTarget> Seat<T> {
                     Some(Ok(())) => {}
                     Some(Err(error)) => return Err(format!("a connection's task panicked: {error}")),
                 },
-                Some(Err(error)) = helpers.join_next(), if !helpers.is_empty() => {
+                Some(Err(error)) = keepers.join_next(), if !keepers.is_empty() => {
                     return Err(format!("a load thread's task panicked: {error}"));
                 }
             }

@@ -59,11 +59,23 @@ impl<D: Dialect> Sql<D> {
     pub(crate) async fn begin(&self) -> Result<Transaction<D>> {
         D::still_there(&self.witness)?;
         let deadline = Instant::now() + DEADLINE;
-        let begin = self.writer.begin_with(D::BEGIN);
         Ok(Transaction {
-            inner: within::<D, _>("", deadline, begin).await?,
+            inner: within::<D, _>("", deadline, Box::pin(self.begin_anew())).await?,
             deadline,
         })
+    }
+
+    /// SQLite ends a transaction by itself when its disk is full. sqlx goes on
+    /// counting it and refuses to begin the next one on that connection, for
+    /// good; a new connection knows nothing of it.
+    async fn begin_anew(&self) -> sqlx::Result<sqlx::Transaction<'static, D>> {
+        match self.writer.begin_with(D::BEGIN).await {
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.writer.acquire().await?.close().await?;
+                self.writer.begin_with(D::BEGIN).await
+            }
+            begun => begun,
+        }
     }
 }
 

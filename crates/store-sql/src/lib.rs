@@ -45,7 +45,7 @@ pub async fn apply_schema(location: &Location) -> Result<Applied> {
 pub async fn open(location: &Location) -> Result<Stores> {
     match location {
         Location::Sqlite(path) => checked(sqlite::open(path)?).await,
-        Location::Postgres(url) => checked(postgres::open(url).await?).await,
+        Location::Postgres(url) => Box::pin(checked(postgres::open(url).await?)).await,
     }
 }
 

@@ -23,6 +23,7 @@ mod outbox;
 mod plan;
 mod session;
 mod shard;
+mod statements;
 mod usage;
 
 use clock::WorkerClock;
@@ -30,6 +31,7 @@ use link::{Happened, Link};
 use plan::Work;
 use session::{Do, Event, Identity, Session};
 use shard::{Said, Shard};
+pub use statements::statements;
 use usage::Meter;
 
 /// How often the process's use of its machine is sampled.

@@ -8,7 +8,9 @@ use gauntlet_model::{
     target::Address,
     template::{self, Parameter, share, share_before},
 };
-use gauntlet_targets::{Class, Config, Secret, Statement, StatementKind};
+use gauntlet_targets::{Config, Secret, Statement};
+
+use crate::statements::statements;
 
 /// How often the engine hands out what it measured.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
@@ -31,7 +33,7 @@ impl Work {
         let first_connection = share_before(u64::from(total), shard, shards) as u32;
         Self {
             config: config(assign),
-            statements: spec.operations.iter().map(statement).collect(),
+            statements: statements(spec),
             plan: Plan {
                 seed: spec.seed,
                 operations: spec.operations.iter().map(operation).collect(),
@@ -73,57 +75,6 @@ fn config(assign: &Assign) -> Config {
                 .map(|password| Secret::new(password.expose())),
             application_name: format!("gauntlet {}", assign.run_name),
         },
-    }
-}
-
-fn statement(operation: &template::Operation) -> Statement {
-    let keyed = |kind, table: &str, key: &str, columns: &[String]| Statement {
-        name: operation.name.to_string(),
-        kind,
-        class: class(operation.statement.class()),
-        table: table.to_owned(),
-        key_column: key.to_owned(),
-        columns: columns.to_vec(),
-        sql: String::new(),
-    };
-    match &operation.statement {
-        template::Statement::PointLookup {
-            table,
-            key,
-            columns,
-        } => keyed(StatementKind::PointLookup, table, key, columns),
-        template::Statement::RangeScan {
-            table,
-            key,
-            columns,
-            limit,
-        } => keyed(
-            StatementKind::RangeScan { limit: *limit },
-            table,
-            key,
-            columns,
-        ),
-        template::Statement::Insert {
-            table,
-            key,
-            columns,
-        } => keyed(StatementKind::Insert, table, key, columns),
-        template::Statement::Update {
-            table,
-            key,
-            columns,
-        } => keyed(StatementKind::Update, table, key, columns),
-        template::Statement::Sql { text, .. } => Statement {
-            sql: text.clone(),
-            ..keyed(StatementKind::Sql, "", "", &[])
-        },
-    }
-}
-
-fn class(class: template::Class) -> Class {
-    match class {
-        template::Class::Read => Class::Read,
-        template::Class::Write => Class::Write,
     }
 }
 
@@ -311,7 +262,7 @@ pub(crate) mod tests {
                 Generator::Literal(Value::Text("x".into())),
             ]
         );
-        assert_eq!(work.statements[1].class, Class::Write);
+        assert_eq!(work.statements[1].class, gauntlet_targets::Class::Write);
         assert_eq!((work.plan.keys.first, work.plan.keys.len), (1_000, 500));
         assert_eq!(work.plan.seed, 42);
     }

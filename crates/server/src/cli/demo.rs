@@ -336,4 +336,21 @@ mod tests {
         assert!((weights - 100.0).abs() < 1e-9);
         assert!(TEMPLATE.contains(&format!("max: {ROWS}")));
     }
+
+    #[test]
+    fn every_example_is_a_template_that_the_control_plane_takes() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+        let mut examples = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let file = TemplateFile::read(&path).unwrap_or_else(|error| panic!("{error}"));
+            let request = pb::ValidateTemplateRequest {
+                spec: Some(file.spec),
+            };
+            let violations = gauntlet_wire::decode::validate_template(request);
+            assert_eq!(violations, Ok(Vec::new()), "{}", path.display());
+            examples += 1;
+        }
+        assert!(examples >= 3);
+    }
 }

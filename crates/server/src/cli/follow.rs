@@ -147,24 +147,28 @@ async fn end(client: &Client, run_id: &str, presses: u32) -> String {
     }
 }
 
-/// Prints the report of a run that is over and gives its exit code.
-pub async fn conclude(client: &Client, run: &pb::Run, json: Conclusion) -> Result<Exit, Failure> {
-    let request = pb::GetReportRequest {
-        run_id: run.run_id.clone(),
-    };
+/// Prints the report of a run that is over and gives its exit code. A run that
+/// has none says why it ended.
+pub async fn conclude(
+    client: &Client,
+    run: &pb::Run,
+    conclusion: Conclusion,
+) -> Result<Exit, Failure> {
     if run.processing() != pb::ProcessingStatus::Completed {
-        if json != Conclusion::Text {
-            let without = pb::GetReportResponse {
+        if conclusion != Conclusion::Text {
+            conclusion.print(&pb::GetReportResponse {
                 run: Some(run.clone()),
                 report: None,
-            };
-            json.print(&without)?;
+            })?;
         }
         print::aside(&text::report::ending(run));
         return Ok(Exit::of(run, None));
     }
+    let request = pb::GetReportRequest {
+        run_id: run.run_id.clone(),
+    };
     let response = client.runs().get_report(request).await?.into_inner();
-    json.print(&response)?;
+    conclusion.print(&response)?;
     let run = response.run.as_ref().unwrap_or(run);
     Ok(Exit::of(run, response.report.as_ref()))
 }

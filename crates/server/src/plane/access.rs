@@ -13,8 +13,6 @@ use gauntlet_orchestrator::access::{AccessError, Loaded, Login, TargetAccess, Ta
 use gauntlet_targets::{Config, Secret, TableDescription, TargetError};
 use tokio::sync::watch;
 
-mod statements;
-
 /// What the target shows for our sessions.
 const APPLICATION: &str = "gauntlet control plane";
 
@@ -47,7 +45,7 @@ impl TargetAccess for DirectAccess {
             })?;
             check_key(&config, table, key, inserts, &found)?;
         }
-        let statements = statements::of(spec);
+        let statements = gauntlet_worker::statements(spec);
         gauntlet_targets::check_statements(&config, &statements)
             .await
             .map_err(outcome)?;

@@ -74,6 +74,20 @@ async fn room_again_is_found_without_a_restart() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_sqlite_ended_by_itself_blocks_nothing() {
+    let folder = TempDir::new().unwrap();
+    let sql = empty(&folder).await;
+    let mut transaction = sql.begin().await.unwrap();
+    let ended = Statement::composed("ROLLBACK".to_owned(), vec![]);
+    transaction.fetch("", ended).await.unwrap();
+    drop(transaction);
+    let stores = stores(sql);
+    let one = run("acme", "r");
+    let made = stores.runs.insert(&one, &created(), None).await;
+    assert_eq!(made.map(|run| run.id), Ok(one.id));
+}
+
+#[tokio::test]
 async fn a_file_that_is_gone_takes_no_writes() {
     let folder = TempDir::new().unwrap();
     let sql = empty(&folder).await;

@@ -1,10 +1,12 @@
-//! A template's operations in the words of the target drivers.
+//! A template's operations in the words of the target drivers: for a shard that
+//! is about to run them, and for the check before a run starts.
 
 use gauntlet_model::template::{self, Spec};
 use gauntlet_targets::{Class, Statement, StatementKind};
 
 /// One statement per operation, in the template's order.
-pub(super) fn of(spec: &Spec) -> Vec<Statement> {
+#[must_use]
+pub fn statements(spec: &Spec) -> Vec<Statement> {
     spec.operations.iter().map(statement).collect()
 }
 
