@@ -13,6 +13,10 @@ for argument in "$@"; do
     --binary | --binary=*) built=yes ;;
     esac
 done
-[ -n "$built" ] || cargo build --release -p gauntlet-server --bin gauntlet
-cargo build --release -p gauntlet-tests --bin gauntlet-bench
+# One command for both, so that what they share is compiled once.
+if [ -n "$built" ]; then
+    cargo build --release -p gauntlet-tests --bin gauntlet-bench
+else
+    cargo build --release -p gauntlet-server -p gauntlet-tests --bin gauntlet --bin gauntlet-bench
+fi
 exec "$target/release/gauntlet-bench" "$@"

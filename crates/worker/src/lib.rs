@@ -17,21 +17,21 @@ use tracing::{debug, info, warn};
 
 mod backoff;
 mod clock;
+mod driver;
 mod link;
 mod measured;
 mod outbox;
 mod plan;
 mod session;
 mod shard;
-mod statements;
 mod usage;
 
 use clock::WorkerClock;
+pub use driver::{statements, target_config};
 use link::{Happened, Link};
 use plan::Work;
 use session::{Do, Event, Identity, Session};
 use shard::{Said, Shard};
-pub use statements::statements;
 use usage::Meter;
 
 /// How often the process's use of its machine is sampled.

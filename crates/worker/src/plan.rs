@@ -5,12 +5,11 @@ use std::time::Duration;
 use gauntlet_engine::{Generator, KeyBlock, Load, Operation, Plan, Share, Value};
 use gauntlet_model::{
     session::Assign,
-    target::Address,
     template::{self, Parameter, share, share_before},
 };
-use gauntlet_targets::{Config, Secret, Statement};
+use gauntlet_targets::{Config, Statement};
 
-use crate::statements::statements;
+use crate::driver::{statements, target_config};
 
 /// How often the engine hands out what it measured.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
@@ -57,25 +56,8 @@ impl Work {
 }
 
 fn config(assign: &Assign) -> Config {
-    match &assign.address {
-        Address::Sqlite { path } => Config::Sqlite { path: path.clone() },
-        Address::Postgres {
-            host,
-            port,
-            database,
-            user,
-        } => Config::Postgres {
-            host: host.clone(),
-            port: *port,
-            database: database.clone(),
-            user: user.clone(),
-            password: assign
-                .password
-                .as_ref()
-                .map(|password| Secret::new(password.expose())),
-            application_name: format!("gauntlet {}", assign.run_name),
-        },
-    }
+    let application = format!("gauntlet {}", assign.run_name);
+    target_config(&assign.address, assign.password.as_ref(), application)
 }
 
 fn operation(operation: &template::Operation) -> Operation {
@@ -131,6 +113,7 @@ pub(crate) mod tests {
     use gauntlet_model::{
         id::{Name, RunId},
         session::{AttemptRef, KeyRange},
+        target::Address,
         template::{Phases, Spec, WorkerLossPolicy},
     };
     use uuid::Uuid;
@@ -284,7 +267,7 @@ pub(crate) mod tests {
                 port: 5_432,
                 database: "d".into(),
                 user: "u".into(),
-                password: Some(Secret::new("pw")),
+                password: Some(gauntlet_targets::Secret::new("pw")),
                 application_name: "gauntlet run".into(),
             }
         );

@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, time::Instant};
 use async_trait::async_trait;
 use gauntlet_model::{
     session::KeyRange,
-    target::{Address, Dataset},
+    target::Dataset,
     template::{Spec, Statement},
     time::micros,
 };
 use gauntlet_orchestrator::access::{AccessError, Loaded, Login, TargetAccess, TargetVersion};
-use gauntlet_targets::{Config, Secret, TableDescription, TargetError};
+use gauntlet_targets::{Config, TableDescription, TargetError};
 use tokio::sync::watch;
 
 /// What the target shows for our sessions.
@@ -162,25 +162,8 @@ fn holds_64_bits(config: &Config, kind: &str) -> bool {
 }
 
 fn config(login: &Login) -> Config {
-    match &login.address {
-        Address::Sqlite { path } => Config::Sqlite { path: path.clone() },
-        Address::Postgres {
-            host,
-            port,
-            database,
-            user,
-        } => Config::Postgres {
-            host: host.clone(),
-            port: *port,
-            database: database.clone(),
-            user: user.clone(),
-            password: login
-                .password
-                .as_ref()
-                .map(|secret| Secret::new(secret.expose())),
-            application_name: APPLICATION.to_owned(),
-        },
-    }
+    let application = APPLICATION.to_owned();
+    gauntlet_worker::target_config(&login.address, login.password.as_ref(), application)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]

@@ -16,7 +16,7 @@ use super::*;
 
 fn login(path: &Path) -> Login {
     Login {
-        address: Address::Sqlite {
+        address: gauntlet_model::target::Address::Sqlite {
             path: path.to_owned(),
         },
         password: None,

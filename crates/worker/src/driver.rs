@@ -1,8 +1,32 @@
-//! A template's operations in the words of the target drivers: for a shard that
-//! is about to run them, and for the check before a run starts.
+//! A template and a target in the words of the target drivers: for a shard that
+//! is about to run, and for the control plane's questions before and after.
 
-use gauntlet_model::template::{self, Spec};
-use gauntlet_targets::{Class, Statement, StatementKind};
+use gauntlet_model::{
+    target::{Address, Secret},
+    template::{self, Spec},
+};
+use gauntlet_targets::{Class, Config, Statement, StatementKind};
+
+/// Where to log in; `application` is what the target shows for the sessions.
+#[must_use]
+pub fn target_config(address: &Address, password: Option<&Secret>, application: String) -> Config {
+    match address {
+        Address::Sqlite { path } => Config::Sqlite { path: path.clone() },
+        Address::Postgres {
+            host,
+            port,
+            database,
+            user,
+        } => Config::Postgres {
+            host: host.clone(),
+            port: *port,
+            database: database.clone(),
+            user: user.clone(),
+            password: password.map(|password| gauntlet_targets::Secret::new(password.expose())),
+            application_name: application,
+        },
+    }
+}
 
 /// One statement per operation, in the template's order.
 #[must_use]
