@@ -12,8 +12,8 @@ mod keys;
 mod orchestrator;
 pub mod registry;
 mod report;
+mod session;
 mod task;
 
-pub use orchestrator::{
-    ControlError, CreateRun, Metrics, Orchestrator, Services, Session, SessionError,
-};
+pub use orchestrator::{ControlError, CreateRun, Metrics, Orchestrator, Services};
+pub use session::{Session, SessionError};

@@ -11,8 +11,8 @@ use gauntlet_model::{
     id::{Name, Project, RunId, WorkerId},
     lifecycle::{Refused, RunState},
     point::{Point, Points},
-    run::{Run, RunEvent, RunEventKind, Worker, WorkerStatus},
-    session::{ControlMessage, Hello, Welcome, WorkerEvent},
+    run::{Run, RunEvent, RunEventKind, Worker},
+    session::{ControlMessage, Hello},
     time::Clock,
 };
 use gauntlet_store::{Idempotency, PageQuery, Stores};
@@ -24,6 +24,7 @@ use crate::{
     hub::{Channel, Hub},
     keys::KeyBlocks,
     registry::{AttachError, Registry},
+    session::Session,
     task::{self, Control, Upward},
 };
 
@@ -102,14 +103,14 @@ pub(crate) struct Shared {
     pub(crate) hub: Hub,
     pub(crate) keys: KeyBlocks,
     tasks: Mutex<HashMap<RunId, TaskHandle>>,
-    tracker: TaskTracker,
+    pub(crate) tracker: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
 
 #[derive(Clone)]
-struct TaskHandle {
+pub(crate) struct TaskHandle {
     control: mpsc::Sender<Control>,
-    up: mpsc::Sender<Upward>,
+    pub(crate) up: mpsc::Sender<Upward>,
 }
 
 /// Runs runs. Cheap to clone.
@@ -302,12 +303,7 @@ impl Orchestrator {
     ) -> Result<(Session, mpsc::Receiver<ControlMessage>), AttachError> {
         let now = self.shared.services.clock.now();
         let attached = self.shared.registry.attach(&hello, now)?;
-        let session = Session {
-            shared: self.shared.clone(),
-            worker: hello.worker,
-            welcome: attached.welcome,
-            left: false,
-        };
+        let session = Session::new(self.shared.clone(), hello.worker, attached.welcome);
         let run = match hello.resume {
             Some(point) => Some(point.attempt.run),
             None => self
@@ -405,7 +401,7 @@ impl Orchestrator {
 }
 
 impl Shared {
-    fn known_task(&self, run: RunId) -> Option<TaskHandle> {
+    pub(crate) fn known_task(&self, run: RunId) -> Option<TaskHandle> {
         self.tasks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -415,7 +411,7 @@ impl Shared {
 
     /// Stores a worker as it is now. A store that is away is no reason to turn
     /// a worker down: the registry is what counts, the rows are for reading.
-    async fn remember(&self, worker: WorkerId) {
+    pub(crate) async fn remember(&self, worker: WorkerId) {
         if let Some(worker) = self.registry.get(worker)
             && let Err(error) = self.services.stores.workers.put(&worker).await
         {
@@ -440,126 +436,6 @@ async fn sweep(shared: Arc<Shared>) {
         for worker in shared.registry.sweep(shared.services.clock.now()) {
             tracing::warn!(worker = %worker.id, name = worker.name, "worker lost: no sign of life");
             shared.remember(worker.id).await;
-        }
-    }
-}
-
-/// Why a session ends.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SessionError {
-    /// The worker opened a newer session.
-    #[error("the worker opened a newer session")]
-    Superseded,
-    /// A second hello.
-    #[error("hello comes once, as the first message")]
-    SecondHello,
-}
-
-/// A worker's session. Dropping it detaches the worker; a run that it serves
-/// waits for its return for as long as its deadlines allow.
-pub struct Session {
-    shared: Arc<Shared>,
-    worker: WorkerId,
-    welcome: Welcome,
-    left: bool,
-}
-
-impl Session {
-    /// What the worker is to be told first.
-    #[must_use]
-    pub fn welcome(&self) -> Welcome {
-        self.welcome
-    }
-
-    /// Takes one message of the worker. Waits while the run's queue is full:
-    /// then the stream is not read and the worker keeps what it has.
-    pub async fn receive(&mut self, event: WorkerEvent) -> Result<(), SessionError> {
-        let shared = &self.shared;
-        let now = shared.services.clock.now();
-        if !shared
-            .registry
-            .seen(self.worker, self.welcome.generation, now)
-        {
-            return Err(SessionError::Superseded);
-        }
-        let attempt = match &event {
-            WorkerEvent::Hello(_) => return Err(SessionError::SecondHello),
-            WorkerEvent::Heartbeat(heartbeat) => {
-                shared
-                    .registry
-                    .heartbeat(self.worker, self.welcome.generation, heartbeat);
-                let replied = shared.services.clock.now();
-                let reply = ControlMessage::HeartbeatReply {
-                    sent: heartbeat.sent,
-                    received: now,
-                    replied,
-                };
-                shared.registry.send(self.worker, reply);
-                return Ok(());
-            }
-            WorkerEvent::Goodbye { message } => {
-                self.left = true;
-                let run = shared
-                    .registry
-                    .get(self.worker)
-                    .and_then(|worker| worker.run);
-                shared
-                    .registry
-                    .detach(self.worker, self.welcome.generation, true);
-                if let Some(task) = run.and_then(|run| shared.known_task(run)) {
-                    let left = Upward::Left {
-                        worker: self.worker,
-                        message: message.clone(),
-                    };
-                    // An error means that the run has just ended.
-                    let _ = task.up.send(left).await;
-                }
-                return Ok(());
-            }
-            WorkerEvent::Interval(interval) => interval.attempt,
-            WorkerEvent::ShardFinished(totals) => totals.attempt,
-            WorkerEvent::Ready { attempt, .. }
-            | WorkerEvent::Ack { attempt, .. }
-            | WorkerEvent::PhaseEntered { attempt, .. }
-            | WorkerEvent::ShardFailed { attempt, .. } => *attempt,
-        };
-        let sent = match shared.known_task(attempt.run) {
-            Some(task) => task
-                .up
-                .send(Upward::Event {
-                    worker: self.worker,
-                    event,
-                })
-                .await
-                .is_ok(),
-            None => false,
-        };
-        if !sent {
-            // The run is over; the worker need not keep anything of it.
-            shared
-                .registry
-                .send(self.worker, ControlMessage::Release { attempt });
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if !self.left {
-            self.shared
-                .registry
-                .detach(self.worker, self.welcome.generation, false);
-        }
-        let still_newest =
-            self.shared.registry.get(self.worker).is_some_and(|worker| {
-                matches!(worker.status, WorkerStatus::Lost | WorkerStatus::Gone)
-            });
-        if still_newest && !self.shared.stop.is_cancelled() {
-            let (shared, worker) = (self.shared.clone(), self.worker);
-            self.shared
-                .tracker
-                .spawn(async move { shared.remember(worker).await });
         }
     }
 }

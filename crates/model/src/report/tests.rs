@@ -3,8 +3,10 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    interval::{Encoded, ErrorCount, OperationInterval},
-    template::{Class, Load, Operation, Phases, Statement, WorkerLossPolicy},
+    interval::{Encoded, ErrorCount, Interval, Latencies, OperationInterval, empty_histogram},
+    lifecycle::Phase,
+    session::AttemptRef,
+    template::{Class, Limit, Load, Operation, Phases, Slo, Statement, WorkerLossPolicy},
 };
 
 const RUN: RunId = RunId(Uuid::nil());
