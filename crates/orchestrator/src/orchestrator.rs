@@ -144,8 +144,11 @@ impl Orchestrator {
     /// Returns how many there are.
     pub async fn recover(&self) -> Result<usize, gauntlet_store::Error> {
         let active = self.shared.services.stores.runs.active().await?;
+        let now = self.shared.services.clock.now();
         for run in &active {
             self.task(run.id);
+            // What came in before the restart is read from the store by whoever asks.
+            self.channel(run.id).publish_points(Vec::new(), now);
         }
         Ok(active.len())
     }
@@ -385,7 +388,10 @@ impl Orchestrator {
         };
         tasks.insert(run, handle.clone());
         let shared = self.shared.clone();
+        // Held until the task holds it too.
+        let channel = self.channel(run);
         self.shared.tracker.spawn(async move {
+            let _channel = channel;
             task::run(shared.clone(), run, control_inbox, up_inbox).await;
             let mut tasks = shared.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             // Another task may have taken this one's place already.

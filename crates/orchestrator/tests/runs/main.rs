@@ -292,6 +292,22 @@ async fn a_restart_of_the_control_plane_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_live_view_survives_a_restart() {
+    let plane = Plane::new(spec()).await;
+    let (mut a, mut b) = two(&plane, Script::default()).await;
+    let id = plane.run(7).await;
+    plane.orchestrator.start(id).await.unwrap();
+    plane.until(id, measuring).await;
+    let (_channel, before) = plane.orchestrator.metrics(id).await.unwrap();
+    let plane = plane.restarted().await;
+    a.reattach(&plane).await;
+    b.reattach(&plane).await;
+    let (_channel, after) = plane.orchestrator.metrics(id).await.unwrap();
+    assert!(!before.history.is_empty());
+    assert!(after.history.len() >= before.history.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn workers_that_never_return_after_a_restart_end_the_run() {
     let plane = Plane::new(spec()).await;
     let (mut a, mut b) = two(&plane, Script::default()).await;
