@@ -127,12 +127,17 @@ impl Session {
             Link::Up(up) => Some(up.next_heartbeat.min(up.silent_at())),
         };
         let phase = self.held.as_ref().and_then(Held::next_phase);
-        [link, phase, self.leaves].into_iter().flatten().min()
+        let abandoned = self.held.as_ref().and_then(Held::abandoned_at);
+        [link, phase, abandoned, self.leaves]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Folds an event into the state and what must be done.
     pub(crate) fn on(&mut self, event: Event, now: Timestamp) -> Vec<Do> {
         let mut todo = self.fold(event, now);
+        todo.extend(self.held.as_mut().and_then(|held| held.give_up(now)));
         self.enter_phases(now, &mut todo);
         self.keep_alive(now, &mut todo);
         self.tell(&mut todo);
@@ -279,7 +284,7 @@ impl Session {
         match &mut self.held {
             None => {
                 info!(run = %attempt.run, shard = attempt.shard, "a shard was assigned");
-                self.held = Some(Held::new(attempt));
+                self.held = Some(Held::new(attempt, assign.spec.phases));
                 vec![Do::Prepare(assign)]
             }
             // The server is not sure that the first one arrived.

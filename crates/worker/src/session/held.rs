@@ -9,8 +9,10 @@ use gauntlet_engine::{Epoch, Snapshot};
 use gauntlet_model::{
     lifecycle::{Action, Phase},
     session::{AttemptRef, Command, ResumePoint, ShardTotals, WorkerEvent},
-    time::Timestamp,
+    template::Phases,
+    time::{Timestamp, micros},
 };
+use tracing::warn;
 
 use super::Do;
 use crate::{clock::ServerClock, measured::Measured, outbox::Outbox};
@@ -19,11 +21,19 @@ use crate::{clock::ServerClock, measured::Measured, outbox::Outbox};
 /// again when the worker resumes, so one more is passed over.
 const WAITING: usize = 64;
 
+/// How long beyond its plan a load may go on while nobody ends it. A control
+/// plane that comes back within this time loses nothing; one that does not
+/// must not leave a load behind that nobody can stop.
+pub(super) const ABANDONED_AFTER: Duration = Duration::from_mins(1);
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) attempt: AttemptRef,
+    plan: Phases,
     stage: Stage,
+    /// When the load is ended if nobody has ended it, by the worker's clock.
+    abandoned: Option<Timestamp>,
     /// The last command carried out.
     last_command: i64,
     /// Commands that came before their turn.
@@ -68,10 +78,12 @@ pub(super) enum End {
 }
 
 impl Held {
-    pub(super) fn new(attempt: AttemptRef) -> Self {
+    pub(super) fn new(attempt: AttemptRef, plan: Phases) -> Self {
         Self {
             attempt,
+            plan,
             stage: Stage::Preparing,
+            abandoned: None,
             last_command: 0,
             waiting: BTreeMap::new(),
             lateness: Vec::new(),
@@ -199,12 +211,15 @@ impl Held {
                 // that were set for later.
                 self.due.retain(|(due, _)| *due < begins);
                 self.due.push_back((begins, phase));
-                match action {
-                    Action::Start(_) => Do::Start { at, epoch },
-                    _ => Do::Enter { at, epoch },
+                if let Action::SetPhase(_) = action {
+                    return Do::Enter { at, epoch };
                 }
+                let planned = self.plan.warmup + self.plan.measurement;
+                self.abandoned = Some(begins + planned + ABANDONED_AFTER);
+                Do::Start { at, epoch }
             }
             Action::Stop { drain_us } => {
+                self.abandoned = None;
                 let cooling = self.measurement.1.is_some()
                     || self
                         .due
@@ -231,6 +246,19 @@ impl Held {
     /// When the next phase begins.
     pub(super) fn next_phase(&self) -> Option<Timestamp> {
         self.due.front().map(|(at, _)| *at)
+    }
+
+    /// When [`Self::give_up`] may have something to do.
+    pub(super) fn abandoned_at(&self) -> Option<Timestamp> {
+        self.abandoned.filter(|_| self.is_loaded())
+    }
+
+    /// Ends a load that nobody has ended in time.
+    pub(super) fn give_up(&mut self, now: Timestamp) -> Option<Do> {
+        self.abandoned_at().filter(|at| *at <= now)?;
+        warn!(run = %self.attempt.run, shard = self.attempt.shard, "nobody ended the load: it ends itself");
+        let drain_us = micros(self.plan.drain_timeout);
+        Some(self.carry_out(Action::Stop { drain_us }, now, now))
     }
 
     /// The phases that have begun by now.

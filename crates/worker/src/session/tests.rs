@@ -89,6 +89,27 @@ fn another_shard_is_refused_while_one_is_held() {
 }
 
 #[test]
+fn a_load_that_nobody_ends_ends_itself() {
+    let mut script = Script::prepared();
+    let phases = an_assign().spec.phases;
+    let planned = phases.warmup + phases.measurement;
+    script.command(1, script.now, Action::Start(Phase::Measurement));
+    script.on(Event::Disconnected);
+    // A control plane that is a little late is waited for.
+    assert_eq!(script.pass(planned + Duration::from_secs(59)), vec![]);
+    assert_eq!(
+        script.session.wake_at(),
+        Some(script.now + Duration::from_secs(1))
+    );
+    let stop = Do::Stop {
+        at: script.now + Duration::from_secs(1),
+        drain: phases.drain_timeout,
+    };
+    assert_eq!(script.pass(Duration::from_secs(1)), vec![stop]);
+    assert_eq!(script.pass(Duration::from_mins(60)), vec![]);
+}
+
+#[test]
 fn commands_are_carried_out_in_order_and_once() {
     let mut script = Script::prepared();
     let start = script.now + Duration::from_millis(200);
