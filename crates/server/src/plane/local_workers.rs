@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read as _},
+    num::NonZero,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -72,6 +73,20 @@ pub(super) struct Setup {
     pub(super) server: String,
     /// The folder of their logs.
     pub(super) logs: PathBuf,
+}
+
+impl Setup {
+    fn threads(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        threads_each(processors, self.count as usize)
+    }
+}
+
+/// Load threads of each worker: together no more than there are processors.
+/// Beyond that they wait for each other, and single operations take seconds
+/// that the database had no part in.
+fn threads_each(processors: usize, workers: usize) -> usize {
+    (processors / workers.max(1)).max(1)
 }
 
 /// The processes. They end with this value, however it ends: a worker that
@@ -208,6 +223,7 @@ impl LocalWorker {
         let mut child = Command::new(program)
             .args(["worker", "--server", &setup.server, "--name", &name(number)])
             .arg("--exit-with-parent")
+            .args(["--threads", &setup.threads().to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(File::create(&log)?)
@@ -321,6 +337,13 @@ mod tests {
             logs: folder.path().to_owned(),
         };
         (folder, path, setup)
+    }
+
+    #[test]
+    fn load_threads_are_not_more_than_processors() {
+        for (processors, workers, each) in [(2, 1, 2), (2, 2, 1), (8, 3, 2), (2, 5, 1), (1, 0, 1)] {
+            assert_eq!(threads_each(processors, workers), each);
+        }
     }
 
     #[tokio::test]
