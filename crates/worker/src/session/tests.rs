@@ -106,7 +106,7 @@ fn a_load_that_nobody_ends_ends_itself() {
         drain: phases.drain_timeout,
     };
     assert_eq!(script.pass(Duration::from_secs(1)), vec![stop]);
-    assert_eq!(script.pass(Duration::from_mins(60)), vec![]);
+    assert_eq!(script.pass(Duration::from_hours(1)), vec![]);
 }
 
 #[test]
