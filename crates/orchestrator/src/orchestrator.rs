@@ -15,7 +15,7 @@ use gauntlet_model::{
     session::{ControlMessage, Hello},
     time::Clock,
 };
-use gauntlet_store::{Idempotency, PageQuery, Stores};
+use gauntlet_store::{Idempotency, Stores};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -24,14 +24,13 @@ use crate::{
     hub::{Channel, Hub},
     keys::KeyBlocks,
     registry::{AttachError, Registry},
+    report::{ReportError, each_interval},
     session::Session,
     task::{self, Control, Upward},
 };
 
 /// How often silent workers are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Intervals read at a time.
-const PAGE: u32 = 500;
 
 /// What the orchestrator needs of the world.
 #[derive(Clone)]
@@ -264,27 +263,11 @@ impl Orchestrator {
         };
         let until = channel.published_until();
         let mut points = Points::new(origin, stored.spec.operations.len());
-        let mut after = None;
-        loop {
-            let page = stores
-                .intervals
-                .list(run, PageQuery { after, limit: PAGE })
-                .await?;
-            for interval in &page {
-                points
-                    .add(interval)
-                    .map_err(|error| gauntlet_store::Error::Corrupt(error.to_string()))?;
-            }
-            let Some(last) = page.last().filter(|_| page.len() == PAGE as usize) else {
-                break;
-            };
-            after = Some((
-                last.end,
-                last.attempt.shard,
-                last.attempt.attempt,
-                last.sequence,
-            ));
-        }
+        let read = each_interval(stores, run, |interval| points.add(interval)).await;
+        read.map_err(|error| match error {
+            ReportError::Store(error) => error,
+            ReportError::Interval(error) => gauntlet_store::Error::Corrupt(error.to_string()),
+        })?;
         let history = if over {
             points.take_all()
         } else {

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use gauntlet_model::{
-    interval::BadHistogram,
+    id::RunId,
+    interval::{BadHistogram, Interval},
     lifecycle::{ShardStage, Window},
     report::{Environment, Facts, Reconciliation, Report, Tally},
     run::{Attempt, Run},
@@ -86,24 +87,28 @@ pub(crate) async fn make(
 
 async fn tally(stores: &Stores, run: &Run) -> Result<Tally, ReportError> {
     let mut tally = Tally::new(run.spec.operations.len());
+    each_interval(stores, run.id, |interval| tally.add(interval)).await?;
+    Ok(tally)
+}
+
+/// Visits all stored intervals of a run, page by page.
+pub(crate) async fn each_interval(
+    stores: &Stores,
+    run: RunId,
+    mut visit: impl FnMut(&Interval) -> Result<(), BadHistogram>,
+) -> Result<(), ReportError> {
     let mut after = None;
     loop {
-        let page = stores
-            .intervals
-            .list(run.id, PageQuery { after, limit: PAGE })
-            .await?;
+        let page = PageQuery { after, limit: PAGE };
+        let page = stores.intervals.list(run, page).await?;
         for interval in &page {
-            tally.add(interval)?;
+            visit(interval)?;
         }
         let Some(last) = page.last().filter(|_| page.len() == PAGE as usize) else {
-            return Ok(tally);
+            return Ok(());
         };
-        after = Some((
-            last.end,
-            last.attempt.shard,
-            last.attempt.attempt,
-            last.sequence,
-        ));
+        let AttemptRef { shard, attempt, .. } = last.attempt;
+        after = Some((last.end, shard, attempt, last.sequence));
     }
 }
 
