@@ -1,5 +1,5 @@
 //! The generated messages and services of `gauntlet.v1`, and their descriptor
-//! set. Nothing here is written by hand; the protos in `proto/` are the source.
+//! sets. Nothing here is written by hand; the protos in `proto/` are the source.
 
 /// Package `gauntlet.v1`.
 pub mod v1 {
@@ -12,6 +12,11 @@ pub mod v1 {
     tonic::include_proto!("gauntlet.v1");
 }
 
-/// The encoded `FileDescriptorSet` of package `gauntlet.v1` and its imports.
+/// The encoded `FileDescriptorSet` of package `gauntlet.v1` and its imports,
+/// with the rules that stand in the protos, without the comments.
 pub const DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/gauntlet_descriptor.bin"));
+
+/// [`DESCRIPTOR_SET`] with the comments.
+pub const DOCUMENTED_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/gauntlet_documented.bin"));
