@@ -5,12 +5,19 @@
 //! from outside is decoded at a border (`wire`, `store-sql`) into these types,
 //! which cannot hold what makes no sense.
 
+pub mod compare;
+pub mod errors;
+pub mod history;
 pub mod id;
 pub mod interval;
 pub mod lifecycle;
+pub mod logs;
 pub mod point;
+pub mod pool;
+pub mod preflight;
 pub mod report;
 pub mod run;
+pub mod sample;
 pub mod session;
 pub mod target;
 pub mod template;

@@ -11,25 +11,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::WorkerId,
-    template::WorkerLossPolicy,
+    template::{Level, WorkerLossPolicy},
     time::{Timestamp, micros},
 };
 
+mod changes;
+mod event;
 mod step;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use event::{Adjustment, Change, Effect, Event, Refused};
 pub use words::{Phase, ProcessingStatus, ShardStage, Status, StopReason};
 
 /// How long before its instant a planned command is sent.
 pub const LEAD: Duration = Duration::from_millis(200);
 /// How long before its instant a stop asked for by a person is sent.
 pub const STOP_LEAD: Duration = Duration::from_millis(50);
+/// How long before its instant an adjustment asked for by a person is sent.
+pub const ADJUST_LEAD: Duration = Duration::from_millis(50);
+/// How often the load of one run can be adjusted.
+pub const MOST_ADJUSTMENTS: u32 = 1_000;
 /// How long, beyond the drain timeout, workers may take to deliver their last results.
 pub const DELIVERY: Duration = Duration::from_secs(10);
-/// How long the report may take.
+/// How long the report of a short run may take; that of a long one takes the
+/// longer, see [`RunState::deadline`].
 pub const PROCESSING: Duration = Duration::from_mins(2);
+/// The share of the time under load that the report may take beyond that.
+const PROCESSING_SHARE: u32 = 20;
 
 /// The durations and the policy that a run's life goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +67,22 @@ pub struct RunState {
     pub commands: i64,
     /// When the load began at the workers; `None` before the barrier.
     pub load_started: Option<Timestamp>,
+    /// The level that was asked for last; `None` while it is the template's.
+    #[serde(default)]
+    pub level: Option<Level>,
+    /// Whether nothing is due for now.
+    #[serde(default)]
+    pub paused: bool,
+    /// How often the load was adjusted. When and how is in the commands.
+    #[serde(default)]
+    pub adjustments: u32,
+    /// When the last adjustment takes effect.
+    #[serde(default)]
+    pub adjusted: Option<Timestamp>,
+    /// The latest that a command is known to have been carried out after its
+    /// instant, microseconds.
+    #[serde(default)]
+    pub command_lateness_us: i64,
 }
 
 /// The stages of a run.
@@ -156,92 +182,6 @@ pub struct ShardState {
     pub stage: ShardStage,
 }
 
-/// What can happen to a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The checks passed and these workers were chosen, one per shard.
-    Start {
-        /// By shard index.
-        workers: Vec<WorkerId>,
-    },
-    /// A check before the start failed, or the control plane could not go on.
-    SetupFailed {
-        /// One clear sentence.
-        message: String,
-    },
-    /// A shard is ready.
-    ShardReady {
-        /// Its index.
-        shard: u32,
-        /// Its attempt.
-        attempt: u32,
-    },
-    /// A shard ended and its results are stored.
-    ShardFinished {
-        /// Its index.
-        shard: u32,
-        /// Its attempt.
-        attempt: u32,
-    },
-    /// A shard could not go on.
-    ShardFailed {
-        /// Its index.
-        shard: u32,
-        /// Its attempt.
-        attempt: u32,
-        /// What happened and what to do.
-        message: String,
-    },
-    /// A shard's worker went away.
-    WorkerLost {
-        /// The shard's index.
-        shard: u32,
-        /// Its attempt.
-        attempt: u32,
-        /// How it was noticed.
-        message: String,
-    },
-    /// A person asked for a stop.
-    Stop {
-        /// Why.
-        message: String,
-    },
-    /// A person asked for an abort.
-    Abort {
-        /// Why.
-        message: String,
-    },
-    /// The state's deadline has come.
-    DeadlineReached,
-    /// The report is stored.
-    ReportStored,
-    /// The report could not be made.
-    ReportFailed {
-        /// Why.
-        message: String,
-    },
-}
-
-/// What must be done after a change was stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Every shard's worker has its assignment.
-    Assign,
-    /// Every live shard has this command.
-    Command {
-        /// Counts from 1, per run.
-        sequence: i64,
-        /// When it takes effect.
-        at: Timestamp,
-        /// What.
-        action: Action,
-    },
-    /// Every shard's worker is free again.
-    Release,
-    /// The report is made and stored, then [`Event::ReportStored`] comes.
-    MakeReport,
-}
-
 /// What a command makes a worker do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -250,6 +190,12 @@ pub enum Action {
     Start(Phase),
     /// Operations due from then on belong to this phase.
     SetPhase(Phase),
+    /// The load has this level from then on; while it is paused, once it goes on.
+    SetTarget(Level),
+    /// Nothing is due from then on.
+    Pause,
+    /// The load goes on.
+    Resume,
     /// End the load; what is in flight may take this many microseconds.
     Stop {
         /// Zero cuts at once.
@@ -267,27 +213,6 @@ impl Action {
     }
 }
 
-/// The next state and what follows from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The next state.
-    pub state: RunState,
-    /// In this order.
-    pub effects: Vec<Effect>,
-}
-
-/// An event that makes no sense in a state.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a run in status {} and phase {} cannot {event}", .status.as_str(), .phase.map_or("-", Phase::as_str))]
-pub struct Refused {
-    /// The run's status.
-    pub status: Status,
-    /// The run's phase.
-    pub phase: Option<Phase>,
-    /// What was asked, as a verb.
-    pub event: &'static str,
-}
-
 impl RunState {
     /// A new run's state.
     #[must_use]
@@ -297,6 +222,11 @@ impl RunState {
             shards: Vec::new(),
             commands: 0,
             load_started: None,
+            level: None,
+            paused: false,
+            adjustments: 0,
+            adjusted: None,
+            command_lateness_us: 0,
         }
     }
 
@@ -356,14 +286,18 @@ impl RunState {
     }
 
     /// When [`Event::DeadlineReached`] is to be sent; `None` where a run may
-    /// stay for ever. A phase's next command goes out [`LEAD`] ahead of its end.
+    /// stay for ever. A phase's next command goes out [`LEAD`] ahead of its end. A
+    /// report is made from every second under load, so it may take a twentieth of it.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         match &self.stage {
             Stage::Prepared | Stage::Done { .. } => None,
             Stage::Starting { deadline, .. } | Stage::Cooldown { deadline, .. } => Some(*deadline),
             Stage::Warmup { ends, .. } | Stage::Measurement { ends, .. } => Some(ends.before(LEAD)),
-            Stage::Processing { since, .. } => Some(*since + PROCESSING),
+            Stage::Processing { since, .. } => {
+                let began = self.load_started.unwrap_or(*since);
+                Some(*since + PROCESSING + since.since(began) / PROCESSING_SHARE)
+            }
         }
     }
 
@@ -396,26 +330,6 @@ impl RunState {
             Stage::Processing { .. } => ProcessingStatus::Running,
             Stage::Done { processing, .. } => *processing,
             _ => ProcessingStatus::Pending,
-        }
-    }
-}
-
-impl Event {
-    /// What the event asks of a run, as a verb.
-    #[must_use]
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Self::Start { .. } => "be started",
-            Self::SetupFailed { .. } => "fail its setup",
-            Self::ShardReady { .. } => "have a shard become ready",
-            Self::ShardFinished { .. } => "have a shard finish",
-            Self::ShardFailed { .. } => "have a shard fail",
-            Self::WorkerLost { .. } => "lose a worker",
-            Self::Stop { .. } => "be stopped",
-            Self::Abort { .. } => "be aborted",
-            Self::DeadlineReached => "reach a deadline",
-            Self::ReportStored => "have its report stored",
-            Self::ReportFailed { .. } => "have its report fail",
         }
     }
 }

@@ -13,9 +13,11 @@ use crate::{
     verdict::Verdict,
 };
 
+mod offered;
 mod tally;
 mod validity;
 
+pub use offered::Offered;
 pub use tally::{Inserted, Tally};
 pub use validity::{Reason, ReasonCode};
 
@@ -84,7 +86,8 @@ pub struct Report {
     pub start_skew_us: i64,
     /// The largest uncertainty of a worker's clock, microseconds.
     pub clock_uncertainty_us: i64,
-    /// The open loop's rate; `None` for a closed loop.
+    /// The rate that the open loop was asked for, on average over the
+    /// measurement when it was adjusted; `None` for a closed loop.
     pub offered_per_s: Option<f64>,
     /// What the run was made with.
     pub environment: Environment,
@@ -204,6 +207,9 @@ pub struct Facts<'a> {
     pub spec: &'a Spec,
     /// How long the measurement lasted.
     pub measured: Duration,
+    /// What the open loop was asked for in the measurement; `None` for a closed
+    /// loop or when nothing was measured.
+    pub offered: Option<Offered>,
     /// INSERTs against the rows found.
     pub reconciliations: Vec<Reconciliation>,
     /// INSERTs that could not be held against the target, and why.

@@ -8,7 +8,7 @@ use crate::{
     id::{Name, Project, RunId, WorkerId},
     lifecycle::{Action, Phase, RunState, ShardStage, Status, Timing},
     session::KeyRange,
-    template::Spec,
+    template::{Level, Load, Spec},
     time::Timestamp,
 };
 
@@ -33,6 +33,10 @@ pub struct Run {
     pub revision: i64,
     /// Free key-value pairs.
     pub labels: BTreeMap<String, String>,
+    /// What people want to remember of it.
+    pub notes: String,
+    /// The run whose snapshot it repeats.
+    pub rerun_of: Option<RunId>,
     /// When it was created.
     pub created: Timestamp,
     /// When it was started.
@@ -65,6 +69,56 @@ impl Run {
     pub fn planned(&self) -> Duration {
         self.spec.phases.warmup + self.spec.phases.measurement
     }
+
+    /// See [`etag`].
+    #[must_use]
+    pub fn etag(&self) -> String {
+        etag(&self.labels, &self.notes)
+    }
+
+    /// Whether the run's load can have such a level.
+    pub fn takes(&self, level: Level) -> Result<(), WrongLevel> {
+        match (&self.spec.load, level) {
+            (Load::Concurrency { .. }, Level::Concurrency { .. })
+            | (Load::Rate { .. }, Level::Rate { .. }) => Ok(()),
+            (Load::Concurrency { .. }, Level::Rate { .. }) => Err(WrongLevel::ClosedLoop),
+            (Load::Rate { .. }, Level::Concurrency { .. }) => Err(WrongLevel::OpenLoop),
+        }
+    }
+}
+
+/// Names the state of what people write on a run: labels and notes. Equal
+/// content has the same etag, and nothing else that happens to a run changes it.
+#[must_use]
+pub fn etag(labels: &BTreeMap<String, String>, notes: &str) -> String {
+    let texts = labels.iter().flat_map(|(key, value)| [key.as_str(), value]);
+    let digest = texts.chain([notes]).fold(FNV_OFFSET, |digest, text| {
+        // The length in front keeps ("ab", "c") and ("a", "bc") apart.
+        let length = (text.len() as u64).to_le_bytes();
+        fnv(fnv(digest, &length), text.as_bytes())
+    });
+    format!("{digest:016x}")
+}
+
+/// A level of the other kind of load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WrongLevel {
+    /// A rate for a closed loop.
+    #[error("the run's load is a closed loop, which has no rate; give connections")]
+    ClosedLoop,
+    /// Connections for an open loop.
+    #[error("the run's load is an open loop, whose connections are fixed; give a rate")]
+    OpenLoop,
+}
+
+/// Where the digest begins: 64-bit FNV-1a.
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The digest with more bytes.
+fn fnv(digest: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(digest, |digest, byte| {
+        (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// One worker's try at a shard.
@@ -94,6 +148,8 @@ pub struct Attempt {
     pub peak_cpu_permille: u32,
     /// How uncertain the worker's clock was at its end.
     pub clock_uncertainty: Option<Duration>,
+    /// The run's revision when it last changed; given by the store.
+    pub revision: i64,
 }
 
 /// Something that happened in a run; its sequence is given by the store.
@@ -212,6 +268,8 @@ pub enum WorkerStatus {
     Idle,
     /// Attached and serving a run.
     Busy,
+    /// Attached, takes no new run, and leaves when it holds none.
+    Draining,
     /// Its stream ended or its heartbeats stopped.
     Lost,
     /// It said goodbye.
@@ -225,6 +283,7 @@ impl WorkerStatus {
         match self {
             Self::Idle => "IDLE",
             Self::Busy => "BUSY",
+            Self::Draining => "DRAINING",
             Self::Lost => "LOST",
             Self::Gone => "GONE",
         }
@@ -233,8 +292,17 @@ impl WorkerStatus {
     /// The status of a stable word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Idle, Self::Busy, Self::Lost, Self::Gone]
-            .into_iter()
-            .find(|status| status.as_str() == word)
+        [
+            Self::Idle,
+            Self::Busy,
+            Self::Draining,
+            Self::Lost,
+            Self::Gone,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == word)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ use crate::{
     id::{Name, RunId, WorkerId},
     interval::Interval,
     lifecycle::{Action, Phase},
+    logs::LogLine,
+    sample::OperationSample,
     target::{Address, Secret},
     template::Spec,
     time::Timestamp,
@@ -70,6 +72,24 @@ pub enum WorkerEvent {
     },
     /// About one second of measurements.
     Interval(Box<Interval>),
+    /// Operations of the attempt so far that were kept as examples. They take
+    /// the place of those that were told before, of the same attempt,
+    /// operation and kind; those of one operation come in one message, ordered
+    /// by rank within their kind.
+    Samples {
+        /// Which attempt.
+        attempt: AttemptRef,
+        /// All that are kept of the operations in it.
+        samples: Vec<OperationSample>,
+    },
+    /// What the worker said while it held a shard of the run. The session
+    /// knows which worker, so the lines do not say it.
+    Logs {
+        /// Which run.
+        run: RunId,
+        /// In their order.
+        lines: Vec<LogLine>,
+    },
     /// The shard ended and all its intervals were sent.
     ShardFinished(ShardTotals),
     /// The shard could not go on.
@@ -173,6 +193,11 @@ pub enum ControlMessage {
         /// Which attempt.
         attempt: AttemptRef,
     },
+    /// Take no shard any more, and leave when none is held.
+    Drain {
+        /// Why.
+        message: String,
+    },
     /// The answer to a heartbeat.
     HeartbeatReply {
         /// The heartbeat's `sent`.
@@ -214,7 +239,13 @@ pub struct Assign {
     pub shards: u32,
     /// Keys for INSERT.
     pub keys: KeyRange,
+    /// The values of the pools that the operations draw from, by name; `None`
+    /// is SQL NULL.
+    pub pools: Vec<(Name, Vec<Option<String>>)>,
 }
+
+/// The most bytes of all values of an assignment's pools together.
+pub const MOST_POOL_BYTES: usize = 16 << 20;
 
 /// A command for a shard: in order, each exactly once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -22,6 +22,8 @@ pub struct Target {
     pub address: Address,
     /// When it was registered.
     pub created: Timestamp,
+    /// Counts from 1; grows by one with every change.
+    pub revision: i64,
 }
 
 /// Where a target is and who logs in.

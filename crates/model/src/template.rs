@@ -206,6 +206,28 @@ pub enum Parameter {
         /// How many.
         length: u32,
     },
+    /// A value of a value pool of the template's project.
+    Pool {
+        /// The pool's name.
+        pool: Name,
+        /// How values are drawn.
+        order: PoolOrder,
+    },
+}
+
+/// How values are drawn from a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolOrder {
+    /// All equally likely.
+    Uniform,
+    /// In their order, again from the first after the last.
+    Sequential,
+    /// By Zipf's law, the first the likeliest.
+    Zipf {
+        /// P(value i) is proportional to 1 / i^exponent, counted from 1.
+        exponent: f64,
+    },
 }
 
 /// How much load, over all workers.
@@ -245,6 +267,36 @@ impl Load {
         match self {
             Self::Concurrency { .. } => None,
             Self::Rate { per_second, .. } => Some(*per_second),
+        }
+    }
+}
+
+/// A new level of a running load: absolute, over all workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Of a closed loop.
+    Concurrency {
+        /// Connections that send; those above rest.
+        connections: u32,
+    },
+    /// Of an open loop.
+    Rate {
+        /// Operations due in 1,000 seconds.
+        milli_per_s: u64,
+    },
+}
+
+impl Level {
+    /// What the shard `index` of `count` gets: a part of the connections, by
+    /// [`share`]. A rate stays whole: every shard takes each `count`-th arrival.
+    #[must_use]
+    pub fn share(self, index: u32, count: u32) -> Self {
+        match self {
+            Self::Concurrency { connections } => Self::Concurrency {
+                connections: share(u64::from(connections), index, count) as u32,
+            },
+            Self::Rate { .. } => self,
         }
     }
 }

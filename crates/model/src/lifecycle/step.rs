@@ -1,10 +1,10 @@
 //! The transition function.
 
 use super::{
-    Action, Change, DELIVERY, Effect, End, Event, LEAD, Phase, ProcessingStatus, Refused, RunState,
-    STOP_LEAD, ShardStage, ShardState, Stage, StopReason, Timing, Window,
+    Event, ProcessingStatus, Refused, RunState, STOP_LEAD, ShardStage, Stage, StopReason, Timing,
+    event::Change,
 };
-use crate::{template::WorkerLossPolicy, time::Timestamp};
+use crate::time::Timestamp;
 
 impl RunState {
     /// Folds an event into the next state and the effects to perform.
@@ -26,6 +26,7 @@ impl RunState {
                 status: self.status(),
                 phase: self.phase(),
                 event: verb,
+                why: None,
             })
         };
         Ok(match (&self.stage, event) {
@@ -50,6 +51,11 @@ impl RunState {
             (
                 S::Starting { .. },
                 E::ShardFailed {
+                    shard,
+                    attempt,
+                    message,
+                }
+                | E::AbortShard {
                     shard,
                     attempt,
                     message,
@@ -115,6 +121,27 @@ impl RunState {
                     message,
                 },
             ) => self.shard_gone(timing, shard, attempt, ShardStage::Lost, message, now),
+            (
+                S::Warmup { .. } | S::Measurement { .. },
+                E::AbortShard {
+                    shard,
+                    attempt,
+                    message,
+                },
+            ) => self
+                .shard_gone(timing, shard, attempt, ShardStage::Failed, message, now)
+                .releasing(self, shard, attempt),
+            (
+                S::Warmup { since, .. } | S::Measurement { since, .. },
+                E::Adjust { adjustment, .. },
+            ) => match self.adjust(adjustment, *since, now) {
+                Some(change) => change,
+                None => return self.adjusted_too_often(verb),
+            },
+            (
+                S::Warmup { .. } | S::Measurement { .. } | S::Cooldown { .. },
+                E::CommandLate { late },
+            ) => self.late(late),
             // A shard that finishes before it was told to has run out of its own
             // accord; the work it owed is missing.
             (S::Warmup { .. } | S::Measurement { .. }, E::ShardFinished { shard, attempt }) => {
@@ -141,6 +168,16 @@ impl RunState {
                     message,
                 },
             ) => self.delivered(shard, attempt, ShardStage::Lost, Some(message), now),
+            (
+                S::Cooldown { .. },
+                E::AbortShard {
+                    shard,
+                    attempt,
+                    message,
+                },
+            ) => self
+                .delivered(shard, attempt, ShardStage::Failed, Some(message), now)
+                .releasing(self, shard, attempt),
             (S::Cooldown { .. }, E::Stop { message }) => {
                 self.ended_by(StopReason::UserStop, message).unchanged()
             }
@@ -154,6 +191,14 @@ impl RunState {
             (S::Processing { .. }, E::ReportFailed { .. } | E::DeadlineReached) => {
                 self.done(ProcessingStatus::Failed, now)
             }
+            // How it ended does not change, only what is known of it.
+            (
+                S::Done {
+                    processing: ProcessingStatus::Completed | ProcessingStatus::Failed,
+                    ..
+                },
+                E::ReportRemade,
+            ) => self.remade(),
             // The load is over: there is nothing left to stop.
             (S::Processing { .. }, E::Stop { .. } | E::Abort { .. }) => self.unchanged(),
             (S::Done { end, .. }, E::Stop { .. } | E::Abort { .. })
@@ -167,6 +212,8 @@ impl RunState {
                 E::ShardReady { .. }
                 | E::ShardFinished { .. }
                 | E::ShardFailed { .. }
+                | E::AbortShard { .. }
+                | E::CommandLate { .. }
                 | E::WorkerLost { .. },
             )
             | (
@@ -182,301 +229,49 @@ impl RunState {
                 | E::ShardFinished { .. }
                 | E::ShardFailed { .. }
                 | E::WorkerLost { .. }
+                | E::Adjust { .. }
+                | E::AbortShard { .. }
+                | E::CommandLate { .. }
                 | E::DeadlineReached
                 | E::ReportStored
+                | E::ReportRemade
                 | E::ReportFailed { .. },
             )
             | (
                 S::Starting { .. },
                 E::Start { .. }
                 | E::ShardFinished { .. }
+                | E::Adjust { .. }
+                | E::CommandLate { .. }
                 | E::ReportStored
+                | E::ReportRemade
                 | E::ReportFailed { .. },
             )
             | (
                 S::Warmup { .. } | S::Measurement { .. } | S::Cooldown { .. },
-                E::Start { .. } | E::SetupFailed { .. } | E::ReportStored | E::ReportFailed { .. },
+                E::Start { .. }
+                | E::SetupFailed { .. }
+                | E::ReportStored
+                | E::ReportRemade
+                | E::ReportFailed { .. },
             )
-            | (S::Processing { .. }, E::Start { .. } | E::SetupFailed { .. })
+            | (S::Cooldown { .. }, E::Adjust { .. })
+            | (
+                S::Processing { .. },
+                E::Start { .. } | E::SetupFailed { .. } | E::Adjust { .. } | E::ReportRemade,
+            )
             | (
                 S::Done { .. },
                 E::Start { .. }
                 | E::SetupFailed { .. }
                 | E::Stop { .. }
                 | E::Abort { .. }
+                | E::Adjust { .. }
                 | E::DeadlineReached
                 | E::ReportStored
+                | E::ReportRemade
                 | E::ReportFailed { .. },
             ) => return refused(),
         })
-    }
-
-    fn unchanged(&self) -> Change {
-        Change {
-            state: self.clone(),
-            effects: Vec::new(),
-        }
-    }
-
-    fn starting(&self, timing: &Timing, workers: &[crate::id::WorkerId], now: Timestamp) -> Change {
-        let shards = workers
-            .iter()
-            .map(|&worker| ShardState {
-                worker,
-                attempt: 1,
-                stage: ShardStage::Assigned,
-            })
-            .collect();
-        let stage = Stage::Starting {
-            since: now,
-            deadline: now + timing.start,
-        };
-        let state = Self {
-            stage,
-            shards,
-            ..self.clone()
-        };
-        Change {
-            state,
-            effects: vec![Effect::Assign],
-        }
-    }
-
-    /// Ends a run that never sent any load.
-    fn given_up(&self, reason: StopReason, message: String, now: Timestamp) -> Change {
-        let state = Self {
-            stage: Stage::Done {
-                at: now,
-                measured: None,
-                end: End { reason, message },
-                processing: ProcessingStatus::Skipped,
-            },
-            ..self.clone()
-        };
-        Change {
-            state,
-            effects: vec![Effect::Release],
-        }
-    }
-
-    /// The barrier is passed: only now the clock starts.
-    fn under_load(mut self, timing: &Timing, now: Timestamp) -> Change {
-        let since = now + LEAD;
-        let phase = if timing.warmup.is_zero() {
-            self.stage = Stage::Measurement {
-                since,
-                ends: since + timing.measurement,
-            };
-            Phase::Measurement
-        } else {
-            self.stage = Stage::Warmup {
-                since,
-                ends: since + timing.warmup,
-            };
-            Phase::Warmup
-        };
-        self.load_started = Some(since);
-        for shard in &mut self.shards {
-            shard.stage = ShardStage::Running;
-        }
-        self.command(since, Action::Start(phase))
-    }
-
-    fn measuring(&self, timing: &Timing, ends: Timestamp, now: Timestamp) -> Change {
-        // Late only when the control plane was away: then the warmup lasted longer.
-        let since = ends.max(now);
-        let mut next = self.clone();
-        next.stage = Stage::Measurement {
-            since,
-            ends: since + timing.measurement,
-        };
-        next.command(since, Action::SetPhase(Phase::Measurement))
-    }
-
-    fn cooling(
-        &self,
-        timing: &Timing,
-        reason: StopReason,
-        message: String,
-        at: Timestamp,
-        drain: std::time::Duration,
-    ) -> Change {
-        let measured = match self.stage {
-            Stage::Measurement { since, .. } if at > since => Some(Window {
-                from: since,
-                to: at,
-            }),
-            _ => None,
-        };
-        let mut next = self.clone();
-        next.stage = Stage::Cooldown {
-            since: at,
-            deadline: at + timing.drain.min(drain) + DELIVERY,
-            measured,
-            end: End { reason, message },
-        };
-        next.command(at, Action::stop(drain))
-    }
-
-    fn shard_gone(
-        &self,
-        timing: &Timing,
-        shard: u32,
-        attempt: u32,
-        stage: ShardStage,
-        message: String,
-        now: Timestamp,
-    ) -> Change {
-        let Some(next) = self.with_shard(shard, attempt, stage) else {
-            return self.unchanged();
-        };
-        let goes_on = timing.worker_loss == WorkerLossPolicy::Continue
-            && next.shards.iter().any(|shard| shard.stage.is_live());
-        if goes_on {
-            return next.unchanged();
-        }
-        let change = next.cooling(
-            timing,
-            StopReason::WorkerLost,
-            message,
-            now + STOP_LEAD,
-            timing.drain,
-        );
-        change.state.processing_if_delivered(now).unwrap_or(change)
-    }
-
-    /// Takes note that a shard is over; once all are, the report is made.
-    fn delivered(
-        &self,
-        shard: u32,
-        attempt: u32,
-        stage: ShardStage,
-        problem: Option<String>,
-        now: Timestamp,
-    ) -> Change {
-        let Some(mut next) = self.with_shard(shard, attempt, stage) else {
-            return self.unchanged();
-        };
-        if let Some(message) = problem {
-            next = next.ended_by(StopReason::WorkerLost, message);
-        }
-        next.processing_if_delivered(now)
-            .unwrap_or_else(|| next.unchanged())
-    }
-
-    fn undelivered(&self, now: Timestamp) -> Change {
-        let mut next = self.clone();
-        let mut late = Vec::new();
-        for (index, shard) in next.shards.iter_mut().enumerate() {
-            if shard.stage.is_live() {
-                shard.stage = ShardStage::Lost;
-                late.push(index.to_string());
-            }
-        }
-        let message = format!(
-            "shard {} did not deliver the last results in time; look at the worker's log",
-            late.join(", ")
-        );
-        let next = next.ended_by(StopReason::WorkerLost, message);
-        next.processing_if_delivered(now)
-            .unwrap_or_else(|| next.unchanged())
-    }
-
-    fn processing_if_delivered(&self, now: Timestamp) -> Option<Change> {
-        let Stage::Cooldown { measured, end, .. } = &self.stage else {
-            return None;
-        };
-        if self.shards.iter().any(|shard| shard.stage.is_live()) {
-            return None;
-        }
-        let mut state = self.clone();
-        state.stage = Stage::Processing {
-            since: now,
-            measured: *measured,
-            end: end.clone(),
-        };
-        Some(Change {
-            state,
-            effects: vec![Effect::Release, Effect::MakeReport],
-        })
-    }
-
-    fn cut_short(&self, message: String, now: Timestamp) -> Change {
-        let mut next = self.ended_by(StopReason::UserAbort, message);
-        if let Stage::Cooldown { deadline, .. } = &mut next.stage {
-            *deadline = (*deadline).min(now + DELIVERY);
-        }
-        next.command(now, Action::stop(std::time::Duration::ZERO))
-    }
-
-    fn done(&self, processing: ProcessingStatus, now: Timestamp) -> Change {
-        let mut state = self.clone();
-        if let Stage::Processing { measured, end, .. } = &self.stage {
-            state.stage = Stage::Done {
-                at: now,
-                measured: *measured,
-                end: end.clone(),
-                processing,
-            };
-        }
-        Change {
-            state,
-            effects: Vec::new(),
-        }
-    }
-
-    fn command(mut self, at: Timestamp, action: Action) -> Change {
-        self.commands += 1;
-        let effect = Effect::Command {
-            sequence: self.commands,
-            at,
-            action,
-        };
-        Change {
-            state: self,
-            effects: vec![effect],
-        }
-    }
-
-    /// The same state with a stronger reason; a weaker one changes nothing.
-    fn ended_by(&self, reason: StopReason, message: String) -> Self {
-        let mut next = self.clone();
-        if let Stage::Cooldown { end, .. } = &mut next.stage
-            && reason > end.reason
-        {
-            *end = End { reason, message };
-        }
-        next
-    }
-
-    /// The same state with a shard moved on; `None` when the event is of an
-    /// older attempt or the shard is already there or beyond.
-    fn with_shard(&self, shard: u32, attempt: u32, stage: ShardStage) -> Option<Self> {
-        let mut next = self.clone();
-        let entry = next.shards.get_mut(shard as usize)?;
-        if entry.attempt != attempt || !entry.stage.is_live() || entry.stage >= stage {
-            return None;
-        }
-        entry.stage = stage;
-        Some(next)
-    }
-
-    fn all(&self, stage: ShardStage) -> bool {
-        self.shards.iter().all(|shard| shard.stage == stage)
-    }
-
-    fn missing(&self, timing: &Timing) -> String {
-        let missing: Vec<String> = self
-            .shards
-            .iter()
-            .enumerate()
-            .filter(|(_, shard)| shard.stage == ShardStage::Assigned)
-            .map(|(index, shard)| format!("shard {index} on worker {}", shard.worker))
-            .collect();
-        format!(
-            "not ready within {} s: {}; look at the worker's log, or raise start_timeout",
-            timing.start.as_secs_f64(),
-            missing.join(", ")
-        )
     }
 }

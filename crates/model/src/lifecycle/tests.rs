@@ -1,9 +1,10 @@
-use std::{fmt::Write as _, fs, path::Path};
-
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+
+mod steering;
+mod table;
 
 const T0: Timestamp = Timestamp(1_000_000_000);
 
@@ -59,6 +60,36 @@ fn stop() -> Event {
 fn abort() -> Event {
     Event::Abort {
         message: "wrong target".to_owned(),
+    }
+}
+
+fn adjust(adjustment: Adjustment) -> Event {
+    let message = String::new();
+    Event::Adjust {
+        adjustment,
+        message,
+    }
+}
+
+fn pause() -> Event {
+    adjust(Adjustment::Paused(true))
+}
+
+fn connections(connections: u32) -> Event {
+    adjust(Adjustment::Level(Level::Concurrency { connections }))
+}
+
+fn give_up(shard: u32) -> Event {
+    Event::AbortShard {
+        shard,
+        attempt: 1,
+        message: "its disk is full".to_owned(),
+    }
+}
+
+fn late(millis: u64) -> Event {
+    Event::CommandLate {
+        late: Duration::from_millis(millis),
     }
 }
 
@@ -237,6 +268,25 @@ fn who_does_not_deliver_is_lost_and_the_run_still_ends() {
 }
 
 #[test]
+fn the_report_of_a_long_run_may_take_longer() {
+    for (measured, more) in [(20, 1), (72_000, 3_600)] {
+        let timing = Timing {
+            warmup: Duration::ZERO,
+            measurement: Duration::from_secs(measured),
+            ..timing()
+        };
+        let whole = [start(), ready(0), ready(1), Event::DeadlineReached];
+        let (mut state, ..) = fold(&timing, &whole);
+        let end = state.measured().unwrap().to;
+        for shard in 0..2 {
+            state = state.on(&timing, finished(shard), end).unwrap().state;
+        }
+        let expected = end + PROCESSING + Duration::from_secs(more);
+        assert_eq!(state.deadline(), Some(expected));
+    }
+}
+
+#[test]
 fn an_older_attempt_changes_nothing() {
     let (state, ..) = fold(&timing(), &to_measurement());
     for event in [
@@ -292,6 +342,22 @@ fn a_state_survives_storage() {
     assert_eq!(serde_json::from_str::<RunState>(&text).unwrap(), state);
 }
 
+#[test]
+fn a_state_of_the_first_version_is_read() {
+    let stored = r#"{"stage":{"measurement":{"since":5,"ends":9}},"shards":[],"commands":2,"load_started":1}"#;
+    let state: RunState = serde_json::from_str(stored).unwrap();
+    let expected = RunState {
+        stage: Stage::Measurement {
+            since: Timestamp(5),
+            ends: Timestamp(9),
+        },
+        commands: 2,
+        load_started: Some(Timestamp(1)),
+        ..RunState::prepared()
+    };
+    assert_eq!(state, expected);
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let shard = 0_u32..3;
     let attempt = 0_u32..3;
@@ -309,11 +375,20 @@ fn any_event() -> impl Strategy<Value = Event> {
             attempt,
             message: "x".to_owned()
         }),
-        (shard, attempt).prop_map(|(shard, attempt)| Event::WorkerLost {
+        (shard.clone(), attempt.clone()).prop_map(|(shard, attempt)| Event::WorkerLost {
             shard,
             attempt,
             message: "x".to_owned()
         }),
+        (shard, attempt).prop_map(|(shard, attempt)| Event::AbortShard {
+            shard,
+            attempt,
+            message: "x".to_owned()
+        }),
+        any::<bool>().prop_map(|paused| adjust(Adjustment::Paused(paused))),
+        (0_u32..5).prop_map(connections),
+        (0_u64..100).prop_map(late),
+        Just(Event::ReportRemade),
         Just(stop()),
         Just(abort()),
         Just(Event::DeadlineReached),
@@ -332,15 +407,21 @@ proptest! {
     ) {
         let timing = if continue_on_loss { lenient() } else { timing() };
         let (mut state, mut now, mut commands) = (RunState::prepared(), T0, 0);
+        // A stop may overtake what was to come before it; nothing else may.
+        let mut latest = T0;
         for event in events {
             now = now + Duration::from_millis(700);
             let before = state.clone();
             match state.on(&timing, event, now) {
                 Ok(change) => {
                     for effect in &change.effects {
-                        if let Effect::Command { sequence, .. } = effect {
+                        if let Effect::Command { sequence, at, action } = effect {
                             commands += 1;
                             prop_assert_eq!(*sequence, commands, "commands are numbered without a gap");
+                            if !matches!(action, Action::Stop { .. }) {
+                                prop_assert!(latest <= *at, "commands take effect in their order");
+                                latest = *at;
+                            }
                         }
                     }
                     state = change.state;
@@ -348,7 +429,10 @@ proptest! {
                 Err(refused) => prop_assert_eq!(refused.status, before.status()),
             }
             if before.status().is_terminal() {
-                prop_assert_eq!(&state, &before, "a terminal state never changes");
+                prop_assert_eq!(state.status(), before.status(), "a terminal status never changes");
+                prop_assert_eq!(state.end(), before.end());
+                prop_assert_eq!(state.measured(), before.measured());
+                prop_assert_eq!(&state.shards, &before.shards);
             }
             if let (Some(then), Some(later)) = (before.phase(), state.phase()) {
                 prop_assert!(then <= later, "phases never go back");
@@ -367,156 +451,4 @@ proptest! {
         }
         prop_assert!(!state.status().is_active(), "every run ends");
     }
-}
-
-/// What stands in a cell of the printed table.
-fn cell(state: &RunState, event: &Event) -> String {
-    match state.on(&timing(), event.clone(), state.deadline().unwrap_or(T0)) {
-        Err(_) => "refused".to_owned(),
-        Ok(change) if change.state == *state && change.effects.is_empty() => "·".to_owned(),
-        Ok(change) => {
-            let status = change.state.status().as_str();
-            let phase = change.state.phase().map_or("-", Phase::as_str);
-            let effects: Vec<&str> = change
-                .effects
-                .iter()
-                .map(|effect| match effect {
-                    Effect::Assign => "assign",
-                    Effect::Command {
-                        action: Action::Start(_),
-                        ..
-                    } => "START",
-                    Effect::Command {
-                        action: Action::SetPhase(_),
-                        ..
-                    } => "SET_PHASE",
-                    Effect::Command {
-                        action: Action::Stop { .. },
-                        ..
-                    } => "STOP",
-                    Effect::Release => "release",
-                    Effect::MakeReport => "report",
-                })
-                .collect();
-            if effects.is_empty() {
-                format!("{status} {phase}")
-            } else {
-                format!("{status} {phase}: {}", effects.join(", "))
-            }
-        }
-    }
-}
-
-fn table() -> String {
-    let states = [
-        ("PREPARED", vec![]),
-        (
-            "STARTING PREPARING, last shard missing",
-            vec![start(), ready(0)],
-        ),
-        ("RUNNING WARMUP", vec![start(), ready(0), ready(1)]),
-        ("RUNNING MEASUREMENT", to_measurement()),
-        (
-            "STOPPING COOLDOWN, last shard missing",
-            then(to_measurement(), &[Event::DeadlineReached, finished(0)]),
-        ),
-        (
-            "STOPPING PROCESSING",
-            then(
-                to_measurement(),
-                &[Event::DeadlineReached, finished(0), finished(1)],
-            ),
-        ),
-        (
-            "COMPLETED DONE",
-            then(
-                to_measurement(),
-                &[
-                    Event::DeadlineReached,
-                    finished(0),
-                    finished(1),
-                    Event::ReportStored,
-                ],
-            ),
-        ),
-        ("CANCELLED DONE", vec![stop()]),
-    ];
-    let failed = Event::ShardFailed {
-        shard: 1,
-        attempt: 1,
-        message: "x".to_owned(),
-    };
-    let events = [
-        ("start", start()),
-        (
-            "setup failed",
-            Event::SetupFailed {
-                message: "x".to_owned(),
-            },
-        ),
-        ("shard ready", ready(1)),
-        ("shard finished", finished(1)),
-        ("shard failed", failed),
-        ("worker lost", lost(1)),
-        ("stop", stop()),
-        ("abort", abort()),
-        ("deadline", Event::DeadlineReached),
-        ("report stored", Event::ReportStored),
-        (
-            "report failed",
-            Event::ReportFailed {
-                message: "x".to_owned(),
-            },
-        ),
-    ];
-    let mut text = String::from(
-        "# The states of a run\n\n\
-         Printed by the test `the_table_is_the_code` of `gauntlet-model`; \
-         `UPDATE_DOCS=1 cargo test -p gauntlet-model` prints it anew.\n\n\
-         Each row is a status and phase of a run with two shards and the policy FAIL, each column \
-         an event. A cell is the state that follows and, after the colon, what is done then. \
-         `·` changes nothing, `refused` is an error to the caller.\n\n",
-    );
-    let _ = writeln!(
-        text,
-        "| | {} |",
-        events
-            .iter()
-            .map(|(name, _)| *name)
-            .collect::<Vec<_>>()
-            .join(" | ")
-    );
-    let _ = writeln!(text, "|---|{}", "---|".repeat(events.len()));
-    for (name, path) in states {
-        let (state, ..) = fold(&timing(), &path);
-        let cells: Vec<String> = events
-            .iter()
-            .map(|(_, event)| cell(&state, event))
-            .collect();
-        let _ = writeln!(text, "| **{name}** | {} |", cells.join(" | "));
-    }
-    let _ = write!(
-        text,
-        "\nDeadlines: STARTING ends after start_timeout; a phase's next command is sent {} ms before \
-         its instant; COOLDOWN ends at the latest drain_timeout + {} s after the last operation was \
-         due; PROCESSING after {} s. So every run that was started ends.\n",
-        LEAD.as_millis(),
-        DELIVERY.as_secs(),
-        PROCESSING.as_secs()
-    );
-    text
-}
-
-#[test]
-fn the_table_is_the_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/run-states.md");
-    let table = table();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &table).unwrap();
-    }
-    let stored = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        stored == table,
-        "docs/run-states.md is not what the code does; print it anew: UPDATE_DOCS=1 cargo test -p gauntlet-model"
-    );
 }

@@ -143,7 +143,10 @@ impl Tally {
             warmup_operations: self.warmup_operations,
             start_skew_us: micros(facts.start_skew),
             clock_uncertainty_us: micros(facts.clock_uncertainty),
-            offered_per_s: facts.spec.load.offered_per_s(),
+            offered_per_s: match facts.offered {
+                Some(offered) => Some(offered.per_second),
+                None => facts.spec.load.offered_per_s(),
+            },
             environment: facts.environment,
             errors: self.error_groups(facts.spec),
             created: facts.now,

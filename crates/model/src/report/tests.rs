@@ -4,7 +4,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     interval::{Encoded, ErrorCount, Interval, Latencies, OperationInterval, empty_histogram},
-    lifecycle::Phase,
+    lifecycle::{Phase, Window},
     session::AttemptRef,
     template::{Class, Limit, Load, Operation, Phases, Slo, Statement, WorkerLossPolicy},
 };
@@ -96,10 +96,16 @@ fn interval(shard: u32, sequence: i64, operations: Vec<OperationInterval>) -> In
 }
 
 fn facts(spec: &Spec) -> Facts<'_> {
+    let window = Window {
+        from: Timestamp(0),
+        to: Timestamp(10_000_000),
+    };
+    let offered = spec.load.offered_per_s();
     Facts {
         run: RUN,
         spec,
-        measured: Duration::from_secs(10),
+        measured: window.length(),
+        offered: offered.map(|rate| Offered::of(rate, window, &[])),
         reconciliations: vec![],
         unreconciled: None,
         lost_workers: vec![],
@@ -224,6 +230,51 @@ fn what_cannot_be_trusted_says_why() {
             ReasonCode::NotReconciled,
         ]
     );
+}
+
+/// How the report names a missed rate, if it is missed.
+fn missed(offered: Offered, due: usize) -> Option<String> {
+    let rate = Load::Rate {
+        per_second: 100.0,
+        connections: 1,
+        max_backlog: 10,
+    };
+    let spec = spec(vec![], rate);
+    let mut tally = Tally::new(2);
+    let parts = vec![part(0, Phase::Measurement, &vec![1_000; due], &[])];
+    tally.add(&interval(0, 1, parts)).unwrap();
+    let report = tally.report(Facts {
+        offered: Some(offered),
+        ..facts(&spec)
+    });
+    assert_eq!(report.offered_per_s, Some(offered.per_second));
+    let mut reasons = report.reasons.into_iter();
+    let found = reasons.find(|reason| reason.code == ReasonCode::RateMissed);
+    found.map(|reason| reason.message)
+}
+
+#[test]
+fn an_adjusted_rate_is_missed_against_what_was_asked_for() {
+    let offered = Offered {
+        operations: 400.0,
+        per_second: 40.0,
+        changes: 2,
+    };
+    // 1 %, one arrival at each end, one at each change.
+    for due in [392, 400, 408] {
+        assert_eq!(missed(offered, due), None, "{due}");
+    }
+    assert_eq!(
+        missed(offered, 1_000).unwrap(),
+        "1000 operations were due in the measurement, 400 were asked for (40.0/s on average, 2 changes); add workers"
+    );
+    let nothing = Offered {
+        operations: 0.0,
+        per_second: 0.0,
+        changes: 0,
+    };
+    assert_eq!(missed(nothing, 2), None);
+    assert!(missed(nothing, 3).is_some());
 }
 
 #[test]

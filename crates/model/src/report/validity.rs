@@ -111,15 +111,21 @@ pub(super) fn reasons(facts: &Facts<'_>, total: &OperationReport, due: u64) -> V
 }
 
 fn missed_rate(facts: &Facts<'_>, due: u64) -> Option<String> {
-    let offered = facts.spec.load.offered_per_s()?;
-    let expected = offered * facts.measured.as_secs_f64();
-    // One arrival at each end may fall on either side of the boundary.
-    let off = (due as f64 - expected).abs() - 2.0;
-    (expected > 0.0 && off / expected > RATE_TOLERANCE).then(|| {
-        format!(
-            "{due} operations were due in the measurement, {expected:.0} were asked for ({offered}/s); add workers"
-        )
-    })
+    let offered = facts.offered?;
+    let expected = offered.operations;
+    // One arrival at each end, and at each change of the rate, may fall on
+    // either side of the boundary.
+    let off = (due as f64 - expected).abs() - 2.0 - f64::from(offered.changes);
+    if off <= 0.0 || off <= expected * RATE_TOLERANCE {
+        return None;
+    }
+    let rate = match offered.changes {
+        0 => format!("{}/s", offered.per_second),
+        changes => format!("{:.1}/s on average, {changes} changes", offered.per_second),
+    };
+    Some(format!(
+        "{due} operations were due in the measurement, {expected:.0} were asked for ({rate}); add workers"
+    ))
 }
 
 /// Rows are missing, or there are more than the uncertain ones explain.
