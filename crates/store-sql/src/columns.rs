@@ -2,32 +2,34 @@
 
 use std::{fmt::Display, str::FromStr, time::Duration};
 
-use gauntlet_model::time::Timestamp;
+use gauntlet_model::{history::Resolution, time::Timestamp};
 use gauntlet_store::{Error, Result};
 use serde::de::DeserializeOwned;
 
-use crate::dialect::Dialect;
+use crate::{script::Row, statement::Value};
 
 /// The columns of one row, read from left to right.
-pub(crate) struct Columns<'r, D: Dialect> {
+pub(crate) struct Columns {
     /// The table, for errors.
     of: &'static str,
-    row: &'r D::Row,
-    next: usize,
+    row: std::vec::IntoIter<Value>,
+    read: usize,
 }
 
-impl<'r, D: Dialect> Columns<'r, D> {
-    pub(crate) fn new(of: &'static str, row: &'r D::Row) -> Self {
-        Self { of, row, next: 0 }
+impl Columns {
+    pub(crate) fn new(of: &'static str, row: Row) -> Self {
+        let row = row.into_iter();
+        Self { of, row, read: 0 }
     }
 
     fn corrupt(&self, why: impl Display) -> Error {
-        Error::Corrupt(format!("column {} of {}: {why}", self.next, self.of))
+        Error::Corrupt(format!("column {} of {}: {why}", self.read, self.of))
     }
 
-    fn place(&mut self) -> usize {
-        self.next += 1;
-        self.next - 1
+    fn next(&mut self) -> Result<Value> {
+        self.read += 1;
+        let value = self.row.next();
+        value.ok_or_else(|| self.corrupt("not there"))
     }
 
     fn some<T>(&self, value: Option<T>) -> Result<T> {
@@ -35,14 +37,17 @@ impl<'r, D: Dialect> Columns<'r, D> {
     }
 
     /// Whether the next column is null.
-    pub(crate) fn is_null(&self) -> Result<bool> {
-        let value = D::read_integer(self.row, self.next);
-        Ok(value.map_err(|error| self.corrupt(error))?.is_none())
+    pub(crate) fn is_null(&self) -> bool {
+        let next = self.row.as_slice().first();
+        next.is_none_or(Value::is_null)
     }
 
     pub(crate) fn optional_integer(&mut self) -> Result<Option<i64>> {
-        let place = self.place();
-        D::read_integer(self.row, place).map_err(|error| self.corrupt(error))
+        match self.next()? {
+            Value::Integer(value) => Ok(value),
+            null if null.is_null() => Ok(None),
+            other => Err(self.corrupt(format!("{} is no integer", other.kind()))),
+        }
     }
 
     pub(crate) fn integer(&mut self) -> Result<i64> {
@@ -59,6 +64,12 @@ impl<'r, D: Dialect> Columns<'r, D> {
     pub(crate) fn optional_number<T: TryFrom<i64, Error: Display>>(&mut self) -> Result<Option<T>> {
         let value = self.optional_integer()?.map(T::try_from).transpose();
         value.map_err(|error| self.corrupt(error))
+    }
+
+    /// A length of buckets, microseconds.
+    pub(crate) fn resolution(&mut self) -> Result<Resolution> {
+        let us = self.integer()?;
+        Resolution::from_us(us).ok_or_else(|| self.corrupt(format!("no bucket is {us} µs long")))
     }
 
     /// A count of 64 bits without a sign.
@@ -80,8 +91,11 @@ impl<'r, D: Dialect> Columns<'r, D> {
     }
 
     pub(crate) fn optional_text(&mut self) -> Result<Option<String>> {
-        let place = self.place();
-        D::read_text(self.row, place).map_err(|error| self.corrupt(error))
+        match self.next()? {
+            Value::Text(value) => Ok(value),
+            null if null.is_null() => Ok(None),
+            other => Err(self.corrupt(format!("{} is no text", other.kind()))),
+        }
     }
 
     pub(crate) fn text(&mut self) -> Result<String> {
@@ -112,14 +126,27 @@ impl<'r, D: Dialect> Columns<'r, D> {
         parse(&text).ok_or_else(|| self.corrupt(format!("unknown word {text:?}")))
     }
 
+    pub(crate) fn optional_word<T>(
+        &mut self,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(text) = self.optional_text()? else {
+            return Ok(None);
+        };
+        let value = parse(&text);
+        let value = value.ok_or_else(|| self.corrupt(format!("unknown word {text:?}")));
+        value.map(Some)
+    }
+
     pub(crate) fn json<T: DeserializeOwned>(&mut self) -> Result<T> {
         let text = self.text()?;
         serde_json::from_str(&text).map_err(|error| self.corrupt(error))
     }
 
     pub(crate) fn bytes(&mut self) -> Result<Vec<u8>> {
-        let place = self.place();
-        let value = D::read_bytes(self.row, place).map_err(|error| self.corrupt(error))?;
-        self.some(value)
+        match self.next()? {
+            Value::Bytes(value) => self.some(value),
+            other => Err(self.corrupt(format!("{} is not bytes", other.kind()))),
+        }
     }
 }

@@ -1,14 +1,19 @@
-//! One open database: how statements are sent, and what their errors mean.
+//! One open database: how statements are sent, and how long that may take.
 
 use std::{future::Future, time::Duration};
 
-use gauntlet_store::{Error, Result};
-use sqlx::Pool;
+use gauntlet_model::{
+    id::{Project, RunId},
+    time::Timestamp,
+};
+use gauntlet_store::{ChangedRun, Error, Idempotency, Result};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
+    columns::Columns,
     dialect::Dialect,
-    statement::{Statement, Value},
+    script::{Done, Failed, Row, Script},
+    statement::{Statement, id, query},
 };
 
 /// How long a call waits for a connection.
@@ -17,152 +22,120 @@ pub(crate) const ACQUIRE: Duration = Duration::from_secs(5);
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// One open database.
-pub(crate) struct Sql<D: Dialect> {
-    reader: Pool<D>,
-    writer: Pool<D>,
-    witness: D::Witness,
+pub(crate) struct Sql {
+    pub(crate) dialect: Box<dyn Dialect>,
     /// Where it is, without its password.
     pub(crate) location: String,
 }
 
-impl<D: Dialect> Sql<D> {
-    pub(crate) fn new(
-        reader: Pool<D>,
-        writer: Pool<D>,
-        witness: D::Witness,
-        location: String,
-    ) -> Self {
-        Self {
-            reader,
-            writer,
-            witness,
-            location,
-        }
-    }
+/// What a repeatable create call did.
+pub(crate) enum Created {
+    /// What was asked for is stored.
+    New,
+    /// The same request stored this before.
+    Before(String),
+}
 
+impl Sql {
     /// The rows of a statement that changes nothing.
-    pub(crate) async fn fetch(&self, statement: Statement) -> Result<Vec<D::Row>> {
-        D::still_there(&self.witness)?;
-        let work = async {
-            let mut connection = self.reader.acquire().await?;
-            D::fetch(&mut connection, statement).await
-        };
-        within::<D, _>("", Instant::now() + DEADLINE, work).await
+    pub(crate) async fn fetch(&self, statement: Statement) -> Result<Vec<Row>> {
+        let deadline = Instant::now() + DEADLINE;
+        within(deadline, self.dialect.fetch(statement, deadline)).await?
     }
 
     /// The first row of a statement that changes nothing.
-    pub(crate) async fn fetch_optional(&self, statement: Statement) -> Result<Option<D::Row>> {
+    pub(crate) async fn fetch_optional(&self, statement: Statement) -> Result<Option<Row>> {
         Ok(self.fetch(statement).await?.into_iter().next())
     }
 
-    /// Begins a transaction: the way of every write.
-    pub(crate) async fn begin(&self) -> Result<Transaction<D>> {
-        D::still_there(&self.witness)?;
+    /// Does a script, all or nothing: the way of every write. Gives what each
+    /// statement did.
+    pub(crate) async fn write(&self, script: Script) -> std::result::Result<Vec<Done>, Failed> {
         let deadline = Instant::now() + DEADLINE;
-        Ok(Transaction {
-            inner: within::<D, _>("", deadline, Box::pin(self.begin_anew())).await?,
-            deadline,
-        })
+        let write = self.dialect.write(script, deadline);
+        within(deadline, write).await.map_err(Failed::from)?
     }
 
-    /// SQLite ends a transaction by itself when its disk is full. sqlx goes on
-    /// counting it and refuses to begin the next one on that connection, for
-    /// good; a new connection knows nothing of it.
-    async fn begin_anew(&self) -> sqlx::Result<sqlx::Transaction<'static, D>> {
-        match self.writer.begin_with(D::BEGIN).await {
-            Err(sqlx::Error::InvalidSavePointStatement) => {
-                self.writer.acquire().await?.close().await?;
-                self.writer.begin_with(D::BEGIN).await
-            }
-            begun => begun,
+    /// Does a script that creates something, once for each request. `made` is
+    /// its id.
+    ///
+    /// The request id is taken first, in the same transaction. A request that
+    /// comes twice at the same time waits there for the first one, is refused,
+    /// and then finds what the first one made.
+    pub(crate) async fn create(
+        &self,
+        request: Option<&Idempotency>,
+        made: &str,
+        at: Timestamp,
+        script: Script,
+    ) -> Result<Created> {
+        let Some(request) = request else {
+            self.write(script).await?;
+            return Ok(Created::New);
+        };
+        let row = [
+            request.key.as_str().into(),
+            request.fingerprint.as_str().into(),
+            made.into(),
+            at.into(),
+        ];
+        let claim = Statement::rows(query!("idempotency/insert"), [row]);
+        let mut claimed = Script::of(&request.subject(), claim);
+        claimed.steps.extend(script.steps);
+        claimed.only_inserts = script.only_inserts;
+        match self.write(claimed).await {
+            Ok(_) => Ok(Created::New),
+            Err(Failed {
+                at: Some(0),
+                error: Error::AlreadyExists(_),
+            }) => self.made_before(request).await.map(Created::Before),
+            Err(failed) => Err(failed.error),
+        }
+    }
+
+    /// The id of what the same request made before.
+    async fn made_before(&self, request: &Idempotency) -> Result<String> {
+        let get = Statement::new(query!("idempotency/get"), [request.key.as_str().into()]);
+        let row = self.fetch_optional(get).await?;
+        // It was forgotten in between.
+        let row = row.ok_or_else(|| Error::Conflict(format!("request {:?}", request.key)))?;
+        let mut columns = Columns::new("idempotency", row);
+        if columns.text()? != request.fingerprint {
+            return Err(Error::AlreadyExists(request.subject()));
+        }
+        columns.text()
+    }
+
+    /// Tells other control planes of a change that is stored.
+    pub(crate) fn announce(&self, run: RunId, project: &Project, revision: Option<i64>) {
+        self.dialect.announce(ChangedRun {
+            run,
+            project: project.clone(),
+            revision,
+        });
+    }
+
+    /// Whether a row with this id is there: why a write found none to change.
+    pub(crate) async fn missing_or_changed(&self, exists: Statement, subject: String) -> Error {
+        match self.fetch_optional(exists).await {
+            Ok(None) => Error::Missing(subject),
+            Ok(Some(_)) => Error::Conflict(subject),
+            Err(error) => error,
         }
     }
 }
 
-/// What is written together. Dropped without [`Transaction::commit`] it changes
-/// nothing.
-pub(crate) struct Transaction<D: Dialect> {
-    inner: sqlx::Transaction<'static, D>,
-    deadline: Instant,
+/// The row of a run, to see whether it is there.
+pub(crate) fn run_exists(run: RunId) -> Statement {
+    Statement::new(query!("runs/exists"), [id(run)])
 }
 
-impl<D: Dialect> Transaction<D> {
-    /// The rows of a statement. `subject` names what it is about: what exists
-    /// already, or what it needs and is not there.
-    pub(crate) async fn fetch(
-        &mut self,
-        subject: &str,
-        statement: Statement,
-    ) -> Result<Vec<D::Row>> {
-        let work = D::fetch(&mut self.inner, statement);
-        within::<D, _>(subject, self.deadline, work).await
-    }
-
-    /// How many rows a statement changed.
-    pub(crate) async fn execute(&mut self, subject: &str, statement: Statement) -> Result<u64> {
-        let work = D::execute(&mut self.inner, statement);
-        let result = within::<D, _>(subject, self.deadline, work).await?;
-        Ok(D::changed(&result))
-    }
-
-    /// Writes many rows in the place of a text's `{rows}`; none when there are none.
-    pub(crate) async fn insert_rows<const N: usize>(
-        &mut self,
-        subject: &str,
-        text: &'static str,
-        rows: Vec<[Value; N]>,
-    ) -> Result<()> {
-        for statement in Statement::multi_row(text, rows) {
-            self.execute(subject, statement).await?;
-        }
-        Ok(())
-    }
-
-    /// Runs DDL.
-    pub(crate) async fn define(&mut self, text: &'static str) -> Result<()> {
-        let work = D::execute_all(&mut self.inner, sqlx::SqlSafeStr::into_sql_str(text));
-        within::<D, _>("", self.deadline, work).await
-    }
-
-    /// Makes it last.
-    pub(crate) async fn commit(self) -> Result<()> {
-        within::<D, _>("", self.deadline, self.inner.commit()).await
-    }
+/// Waits for work until a deadline.
+pub(crate) async fn within<T>(deadline: Instant, work: impl Future<Output = T>) -> Result<T> {
+    timeout_at(deadline, work).await.map_err(|_| late())
 }
 
-async fn within<D: Dialect, T>(
-    subject: &str,
-    deadline: Instant,
-    work: impl Future<Output = sqlx::Result<T>>,
-) -> Result<T> {
-    match timeout_at(deadline, work).await {
-        Ok(result) => result.map_err(|error| outcome::<D>(subject, error)),
-        Err(_) => Err(Error::Unavailable(format!(
-            "no answer within {} s",
-            DEADLINE.as_secs()
-        ))),
-    }
-}
-
-/// What an error means to a caller.
-pub(crate) fn outcome<D: Dialect>(subject: &str, error: sqlx::Error) -> Error {
-    match error {
-        sqlx::Error::Database(error) if error.is_unique_violation() => {
-            Error::AlreadyExists(subject.to_owned())
-        }
-        sqlx::Error::Database(error) if error.is_foreign_key_violation() => {
-            Error::Missing(subject.to_owned())
-        }
-        sqlx::Error::Database(error) => D::outcome(error.as_ref()),
-        sqlx::Error::PoolTimedOut => {
-            Error::Unavailable(format!("no connection within {} s", ACQUIRE.as_secs()))
-        }
-        error @ (sqlx::Error::ColumnDecode { .. }
-        | sqlx::Error::ColumnIndexOutOfBounds { .. }
-        | sqlx::Error::ColumnNotFound(_)
-        | sqlx::Error::Decode(_)
-        | sqlx::Error::RowNotFound
-        | sqlx::Error::TypeNotFound { .. }) => Error::Corrupt(error.to_string()),
-        error => Error::Unavailable(error.to_string()),
-    }
+/// The sentence for work that was not done in time.
+pub(crate) fn late() -> Error {
+    Error::Unavailable(format!("no answer within {} s", DEADLINE.as_secs()))
 }

@@ -2,8 +2,10 @@
 //!
 //! The statements are files in `sql/queries`, the tables in `sql/schema`.
 //! Whatever differs between the two databases is in `dialect`; the rest of the
-//! crate does not know which one it speaks to. Every write goes through one
-//! place, `database::Sql::begin`.
+//! crate does not know which one it speaks to. Every write is a
+//! [`script`](script::Script) of statements and goes through one place,
+//! `database::Sql::write`: a script is data, so a dialect may put several into
+//! one transaction or send one in a single round trip.
 //!
 //! Nothing here runs DDL but [`apply_schema`].
 
@@ -14,19 +16,25 @@ use gauntlet_store::{Result, Stores};
 mod columns;
 mod database;
 mod dialect;
-mod idempotency;
 mod intervals;
 mod location;
+mod logs;
+mod plane;
+mod pools;
 mod reports;
+mod rollups;
 mod runs;
+mod samples;
 mod schema;
+mod script;
 mod statement;
 mod targets;
 mod templates;
-mod workers;
+#[cfg(test)]
+mod tests;
 
 use database::Sql;
-use dialect::{Dialect, postgres, sqlite};
+use dialect::{postgres, sqlite};
 pub use location::{BadLocation, Location};
 pub use schema::Applied;
 
@@ -35,34 +43,41 @@ pub use schema::Applied;
 /// binary is refused.
 pub async fn apply_schema(location: &Location) -> Result<Applied> {
     match location {
-        Location::Sqlite(path) => schema::apply(&sqlite::create(path).await?).await,
-        Location::Postgres(url) => schema::apply(&postgres::open(url).await?).await,
+        Location::Sqlite(path) => schema::apply(&sqlite::create(path)?).await,
+        Location::Postgres(url) => schema::apply(&postgres::open(url, false).await?).await,
     }
 }
 
 /// Opens a store whose schema is there and current; else
 /// [`Unavailable`](gauntlet_store::Error::Unavailable) says which command to run.
 pub async fn open(location: &Location) -> Result<Stores> {
-    match location {
-        Location::Sqlite(path) => checked(sqlite::open(path)?).await,
-        Location::Postgres(url) => Box::pin(checked(postgres::open(url).await?)).await,
-    }
-}
-
-async fn checked<D: Dialect>(sql: Sql<D>) -> Result<Stores> {
+    let sql = match location {
+        Location::Sqlite(path) => sqlite::open(path)?,
+        Location::Postgres(url) => {
+            schema::check(&postgres::open(url, false).await?).await?;
+            postgres::open(url, true).await?
+        }
+    };
     schema::check(&sql).await?;
     Ok(stores(sql))
 }
 
-fn stores<D: Dialect>(sql: Sql<D>) -> Stores {
+fn stores(sql: Sql) -> Stores {
     let sql = Arc::new(sql);
     Stores {
         targets: sql.clone(),
         templates: sql.clone(),
+        pools: sql.clone(),
         runs: sql.clone(),
         intervals: sql.clone(),
+        rollups: sql.clone(),
+        errors: sql.clone(),
+        samples: sql.clone(),
+        logs: sql.clone(),
         reports: sql.clone(),
         workers: sql.clone(),
-        health: sql,
+        health: sql.clone(),
+        maintenance: sql.clone(),
+        feed: sql,
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use sqlx::postgres::PgConnectOptions;
+use gauntlet_model::preflight::Place;
+use tokio_postgres::config::{Config, Host};
 
 /// Where a store is. It is printed without its password.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,11 +40,27 @@ impl Location {
                 Ok(Self::Sqlite(PathBuf::from(path)))
             }
             Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
-                PgConnectOptions::from_str(text)
-                    .map_err(|error| BadLocation::Url(error.to_string()))?;
+                Config::from_str(text).map_err(|error| BadLocation::Url(why(&error)))?;
                 Ok(Self::Postgres(text.to_owned()))
             }
             _ => Err(BadLocation::Kind),
+        }
+    }
+
+    /// The place, for those who hold it against a target's; `None` where it
+    /// cannot be told.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Sqlite(path) => std::path::absolute(path).ok().map(Place::File),
+            Self::Postgres(url) => {
+                let config = Config::from_str(url).ok()?;
+                Some(Place::Server {
+                    host: config.get_hosts().first().map(host)?,
+                    port: *config.get_ports().first().unwrap_or(&PORT),
+                    database: config.get_dbname().unwrap_or_default().to_owned(),
+                })
+            }
         }
     }
 }
@@ -61,18 +78,36 @@ impl fmt::Display for Location {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             // Put together from what is known to be no secret, so that a
             // password cannot slip through in a place that was not thought of.
-            Self::Postgres(url) => match PgConnectOptions::from_str(url) {
-                Ok(options) => write!(
+            Self::Postgres(url) => match Config::from_str(url) {
+                Ok(config) => write!(
                     f,
                     "postgres://{}@{}:{}/{}",
-                    options.get_username(),
-                    options.get_host(),
-                    options.get_port(),
-                    options.get_database().unwrap_or_default(),
+                    config.get_user().unwrap_or_default(),
+                    config.get_hosts().first().map(host).unwrap_or_default(),
+                    config.get_ports().first().unwrap_or(&PORT),
+                    config.get_dbname().unwrap_or_default(),
                 ),
                 Err(_) => f.write_str("postgres:"),
             },
         }
+    }
+}
+
+/// PostgreSQL's port where the URL names none.
+const PORT: u16 = 5432;
+
+fn host(host: &Host) -> String {
+    match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(folder) => folder.display().to_string(),
+    }
+}
+
+/// An error's sentence with what caused it.
+fn why(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }
 

@@ -1,12 +1,11 @@
 //! The version of the tables.
 
-use async_trait::async_trait;
-use gauntlet_store::{Error, Health, Result};
+use gauntlet_store::{Error, Result};
 
 use crate::{
     columns::Columns,
     database::Sql,
-    dialect::Dialect,
+    script::{Row, Script, Step, send},
     statement::{Statement, query},
 };
 
@@ -19,45 +18,70 @@ pub struct Applied {
     pub to: i32,
 }
 
-fn needed<D: Dialect>() -> i32 {
-    D::SCHEMA.len() as i32
-}
-
 /// Brings the tables to the version of this binary, all or nothing.
-pub(crate) async fn apply<D: Dialect>(sql: &Sql<D>) -> Result<Applied> {
-    let mut transaction = sql.begin().await?;
-    if let Some(lock) = D::SCHEMA_LOCK {
-        transaction.fetch("", Statement::new(lock, [])).await?;
+pub(crate) async fn apply(sql: &Sql) -> Result<Applied> {
+    let words = sql.dialect.words();
+    let to = words.schema.len() as i32;
+    let mut script = Script::default();
+    if let Some(lock) = words.schema_lock {
+        script = script.send("", Statement::new(lock, []));
     }
-    let exists = Statement::new(D::SCHEMA_EXISTS, []);
-    let from = if transaction.fetch("", exists).await?.is_empty() {
+    // The statement that reads the version, if there is one, comes after these.
+    let version_at = script.steps.len() + 1;
+    let location = sql.location.clone();
+    let script = script
+        .send("", Statement::new(words.schema_exists, []))
+        .then(move |exists| {
+            if exists.rows.is_empty() {
+                return Ok(definitions(words.schema, to));
+            }
+            let location = location.clone();
+            let upgrade = move |found: &crate::script::Done| match stored(&found.rows)? {
+                Some(newer) if newer > to => Err(newer_than_this(&location, newer, to)),
+                from => {
+                    let done = from.unwrap_or(0) as usize;
+                    Ok(definitions(&words.schema[done..], to))
+                }
+            };
+            Ok(vec![
+                send("", Statement::new(query!("schema/get"), [])),
+                Step::Then(Box::new(upgrade)),
+            ])
+        });
+    let exists_at = version_at - 1;
+    let done = sql.write(script).await?;
+    let from = if done[exists_at].rows.is_empty() {
         None
     } else {
-        let version = Statement::new(query!("schema/get"), []);
-        stored::<D>(&transaction.fetch("", version).await?)?
+        stored(&done[version_at].rows)?
     };
-    let to = needed::<D>();
-    if let Some(newer) = from.filter(|from| *from > to) {
-        return Err(newer_than_this(&sql.location, newer, to));
-    }
-    for text in &D::SCHEMA[from.unwrap_or(0) as usize..] {
-        transaction.define(text).await?;
-    }
-    let record = Statement::new(query!("schema/put"), [to.into()]);
-    transaction.execute("", record).await?;
-    transaction.commit().await?;
     Ok(Applied { from, to })
 }
 
+/// Makes some versions and records that it is `to` now.
+fn definitions(texts: &'static [&'static str], to: i32) -> Vec<Step> {
+    let mut steps: Vec<Step> = texts
+        .iter()
+        .map(|text| send("", Statement::definition(text)))
+        .collect();
+    // PostgreSQL prepares what is sent together before the first of it is done,
+    // and the table must be there by then.
+    steps.push(Step::Then(Box::new(|_| Ok(Vec::new()))));
+    let record = Statement::new(query!("schema/put"), [to.into()]);
+    steps.push(send("", record));
+    steps
+}
+
 /// [`Error::Unavailable`] unless the tables are of this binary's version.
-pub(crate) async fn check<D: Dialect>(sql: &Sql<D>) -> Result<()> {
-    let exists = Statement::new(D::SCHEMA_EXISTS, []);
+pub(crate) async fn check(sql: &Sql) -> Result<()> {
+    let words = sql.dialect.words();
+    let exists = Statement::new(words.schema_exists, []);
     if sql.fetch(exists).await?.is_empty() {
         return Err(missing(&sql.location));
     }
     let rows = sql.fetch(Statement::new(query!("schema/get"), [])).await?;
-    let (location, needed) = (&sql.location, needed::<D>());
-    match stored::<D>(&rows)? {
+    let (location, needed) = (&sql.location, words.schema.len() as i32);
+    match stored(&rows)? {
         None => Err(missing(location)),
         Some(version) if version == needed => Ok(()),
         Some(newer) if newer > needed => Err(newer_than_this(location, newer, needed)),
@@ -68,8 +92,8 @@ pub(crate) async fn check<D: Dialect>(sql: &Sql<D>) -> Result<()> {
     }
 }
 
-fn stored<D: Dialect>(rows: &[D::Row]) -> Result<Option<i32>> {
-    let version = |row| Columns::<D>::new("schema_version", row).number::<i32>();
+fn stored(rows: &[Row]) -> Result<Option<i32>> {
+    let version = |row: &Row| Columns::new("schema_version", row.clone()).number::<i32>();
     let version = rows.first().map(version).transpose()?;
     match version {
         Some(version) if version < 0 => Err(Error::Corrupt(format!("schema version {version}"))),
@@ -89,11 +113,4 @@ fn newer_than_this(location: &str, found: i32, needed: i32) -> Error {
         "{location} has schema version {found}, newer than version {needed} of this gauntlet; \
          use the newer gauntlet"
     ))
-}
-
-#[async_trait]
-impl<D: Dialect> Health for Sql<D> {
-    async fn check(&self) -> Result<()> {
-        check(self).await
-    }
 }

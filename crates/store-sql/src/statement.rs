@@ -1,9 +1,10 @@
 //! Statements and the values that go with them.
 
+use std::borrow::Cow;
+
 use gauntlet_model::time::Timestamp;
 use gauntlet_store::{Error, Result};
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 /// The text of `sql/queries/<path>.sql`.
 macro_rules! query {
@@ -18,68 +19,84 @@ macro_rules! query {
 }
 pub(crate) use query;
 
-/// The most values of a statement that writes many rows. SQLite looks for each
-/// placeholder among all before it, so the cost of a statement grows with the
-/// square of their number, and beyond some hundreds more rows at once are slower.
-const MOST_VALUES: usize = 500;
-
 /// A statement with its values, ready to be sent.
+#[derive(Clone, Debug)]
 pub(crate) struct Statement {
-    pub(crate) text: SqlStr,
-    pub(crate) values: Vec<Value>,
-    /// Whether the text comes again and again, so that it is worth keeping prepared.
-    pub(crate) kept: bool,
+    pub(crate) text: Cow<'static, str>,
+    pub(crate) values: Values,
+}
+
+/// What goes with a statement.
+#[derive(Clone, Debug)]
+pub(crate) enum Values {
+    /// The values of its placeholders `$1`, `$2`, …
+    One(Vec<Value>),
+    /// Rows, all of one width and of the same types by column, that are written
+    /// in the place of the text's `{rows}`. Each dialect has its fastest way.
+    Many(Vec<Vec<Value>>),
+    /// None: it is DDL of many statements.
+    Definition,
 }
 
 impl Statement {
     /// A statement whose text is a file.
     pub(crate) fn new<const N: usize>(text: &'static str, values: [Value; N]) -> Self {
         Self {
-            text: text.into_sql_str(),
-            values: values.into(),
-            kept: true,
+            text: text.into(),
+            values: Values::One(values.into()),
         }
     }
 
     /// A statement that was put together from texts of ours alone.
     pub(crate) fn composed(text: String, values: Vec<Value>) -> Self {
         Self {
-            text: AssertSqlSafe(text).into_sql_str(),
-            values,
-            kept: true,
+            text: text.into(),
+            values: Values::One(values),
         }
     }
 
-    /// Statements that write many rows in the place of `{rows}`, each with no
-    /// more than [`MOST_VALUES`].
-    pub(crate) fn multi_row<const N: usize>(
+    /// A statement that writes rows in the place of its `{rows}`.
+    pub(crate) fn rows<R: Into<Vec<Value>>>(
         text: &'static str,
-        rows: Vec<[Value; N]>,
-    ) -> Vec<Self> {
-        let mut rows = rows.into_iter().peekable();
-        let mut statements = Vec::new();
-        while rows.peek().is_some() {
-            let values: Vec<Value> = rows.by_ref().take(MOST_VALUES / N).flatten().collect();
-            let text = text.replace("{rows}", &row_places(values.len() / N, N));
-            statements.push(Self {
-                text: AssertSqlSafe(text).into_sql_str(),
-                values,
-                kept: false,
-            });
+        rows: impl IntoIterator<Item = R>,
+    ) -> Self {
+        Self {
+            text: text.into(),
+            values: Values::Many(rows.into_iter().map(R::into).collect()),
         }
-        statements
     }
-}
 
-/// `($1, $2), ($3, $4)` for two rows of two values.
-fn row_places(rows: usize, width: usize) -> String {
-    let row = |row: usize| {
-        let places: Vec<String> = (1..=width)
-            .map(|column| format!("${}", row * width + column))
-            .collect();
-        format!("({})", places.join(", "))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+    /// DDL.
+    pub(crate) fn definition(text: &'static str) -> Self {
+        Self {
+            text: text.into(),
+            values: Values::Definition,
+        }
+    }
+
+    /// Adds the value of one more placeholder.
+    pub(crate) fn push(&mut self, value: Value) {
+        if let Values::One(values) = &mut self.values {
+            values.push(value);
+        }
+    }
+
+    /// Adds rows.
+    pub(crate) fn extend(&mut self, more: &[Vec<Value>]) {
+        if let Values::Many(rows) = &mut self.values {
+            rows.extend_from_slice(more);
+        }
+    }
+
+    /// About how many bytes it carries.
+    pub(crate) fn size(&self) -> usize {
+        let values = match &self.values {
+            Values::One(values) => values.iter().map(Value::size).sum(),
+            Values::Many(rows) => rows.iter().flatten().map(Value::size).sum(),
+            Values::Definition => 0,
+        };
+        self.text.len() + values
+    }
 }
 
 /// A value in one of the three types that both databases store.
@@ -91,6 +108,34 @@ pub(crate) enum Value {
     Text(Option<String>),
     /// Any bytes.
     Bytes(Option<Vec<u8>>),
+}
+
+impl Value {
+    /// Whether there is nothing.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(
+            self,
+            Self::Integer(None) | Self::Text(None) | Self::Bytes(None)
+        )
+    }
+
+    /// The type, in a word.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Integer(_) => "an integer",
+            Self::Text(_) => "text",
+            Self::Bytes(_) => "bytes",
+        }
+    }
+
+    fn size(&self) -> usize {
+        let bytes = match self {
+            Self::Integer(_) | Self::Text(None) | Self::Bytes(None) => 0,
+            Self::Text(Some(text)) => text.len(),
+            Self::Bytes(Some(bytes)) => bytes.len(),
+        };
+        bytes + size_of::<Self>()
+    }
 }
 
 impl From<i64> for Value {
@@ -140,7 +185,12 @@ impl From<Option<Timestamp>> for Value {
 /// with one must not keep a run from ending.
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Self::Text(Some(value.replace('\0', "\u{fffd}")))
+        let clean = if value.contains('\0') {
+            value.replace('\0', "\u{fffd}")
+        } else {
+            value.to_owned()
+        };
+        Self::Text(Some(clean))
     }
 }
 
@@ -171,39 +221,5 @@ pub(crate) fn json<T: Serialize>(what: &str, value: &T) -> Result<Value> {
     match serde_json::to_string(value) {
         Ok(text) => Ok(Value::Text(Some(text))),
         Err(error) => Err(Error::Corrupt(format!("{what} cannot be written: {error}"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_numbered_through_and_split() {
-        let texts = |rows: i64| {
-            let rows: Vec<[Value; 200]> = (0..rows).map(row_of).collect();
-            let statements = Statement::multi_row("VALUES {rows};", rows);
-            statements
-                .into_iter()
-                .map(|one| (one.text.as_str().to_owned(), one.values))
-                .collect::<Vec<_>>()
-        };
-        let two: Vec<Value> = [row_of(0), row_of(1)].concat();
-        assert_eq!(texts(0), []);
-        assert_eq!(
-            texts(3),
-            [
-                (format!("VALUES {};", row_places(2, 200)), two),
-                (
-                    format!("VALUES {};", row_places(1, 200)),
-                    row_of(2).to_vec()
-                ),
-            ]
-        );
-        assert_eq!(row_places(2, 3), "($1, $2, $3), ($4, $5, $6)");
-    }
-
-    fn row_of(row: i64) -> [Value; 200] {
-        std::array::from_fn(|column| Value::from(row * 1_000 + column as i64))
     }
 }

@@ -9,15 +9,14 @@ use gauntlet_store::{Error, Idempotency, NameKey, PageQuery, Result, Templates};
 
 use crate::{
     columns::Columns,
-    database::Sql,
-    dialect::Dialect,
-    idempotency,
+    database::{Created, Sql},
+    script::{Row, Script},
     statement::{Statement, id, json, query},
     targets::page_values,
 };
 
 #[async_trait]
-impl<D: Dialect> Templates for Sql<D> {
+impl Templates for Sql {
     async fn insert(&self, template: &Template, request: Option<&Idempotency>) -> Result<Template> {
         let subject = subject(template);
         let first = Template {
@@ -33,21 +32,17 @@ impl<D: Dialect> Templates for Sql<D> {
                 first.created.into(),
             ],
         );
-        let insert_version = insert_version(&subject, &first)?;
-        let mut transaction = self.begin().await?;
-        let claimed =
-            idempotency::claim(&mut transaction, request, first.id.0, first.created).await?;
-        if let Some(earlier) = claimed {
-            let get = Statement::new(query!("templates/get_first_by_id"), [id(earlier)]);
-            let rows = transaction.fetch(&subject, get).await?;
-            let row = rows.first();
-            let row = row.ok_or_else(|| Error::Missing(format!("template {earlier}")))?;
-            return read::<D>(row);
+        let script = Script::of(&subject, insert).send(&subject, insert_version(&subject, &first)?);
+        let made = first.id.to_string();
+        match self.create(request, &made, first.created, script).await? {
+            Created::New => Ok(first),
+            Created::Before(earlier) => {
+                let values = [earlier.as_str().into()];
+                let get = Statement::new(query!("templates/get_first_by_id"), values);
+                let row = self.fetch_optional(get).await?;
+                read(row.ok_or_else(|| Error::Missing(format!("template {earlier}")))?)
+            }
         }
-        transaction.execute(&subject, insert).await?;
-        transaction.execute(&subject, insert_version).await?;
-        transaction.commit().await?;
-        Ok(first)
     }
 
     async fn append(&self, template: &Template) -> Result<()> {
@@ -60,19 +55,28 @@ impl<D: Dialect> Templates for Sql<D> {
                 (i64::from(template.version) - 1).into(),
             ],
         );
-        let insert_version = insert_version(&subject, template)?;
-        let mut transaction = self.begin().await?;
-        if transaction.execute(&subject, append).await? != 1 {
-            let exists = Statement::new(query!("templates/exists"), [id(template.id)]);
-            let there = !transaction.fetch(&subject, exists).await?.is_empty();
-            return Err(if there {
-                Error::Conflict(subject)
-            } else {
-                Error::Missing(subject)
-            });
+        let not_next = Error::Conflict(subject.clone());
+        let script = Script::of(&subject, append)
+            .expect_one(not_next)
+            .send(&subject, insert_version(&subject, template)?);
+        match self.write(script).await.map_err(Error::from) {
+            Ok(_) => Ok(()),
+            Err(Error::Conflict(subject)) => {
+                let exists = Statement::new(query!("templates/exists"), [id(template.id)]);
+                Err(self.missing_or_changed(exists, subject).await)
+            }
+            Err(error) => Err(error),
         }
-        transaction.execute(&subject, insert_version).await?;
-        transaction.commit().await
+    }
+
+    async fn delete(&self, project: &Project, name: &Name) -> Result<()> {
+        let subject = format!("template {project}/{name}");
+        let key = [project.as_str().into(), name.as_str().into()];
+        let delete = Statement::new(query!("templates/delete"), key);
+        let missing = Error::Missing(subject.clone());
+        self.write(Script::of(&subject, delete).expect_one(missing))
+            .await?;
+        Ok(())
     }
 
     async fn get(
@@ -89,16 +93,28 @@ impl<D: Dialect> Templates for Sql<D> {
                 Statement::new(query!("templates/get_version"), key)
             }
         };
-        self.fetch_optional(get)
-            .await?
-            .as_ref()
-            .map(read::<D>)
-            .transpose()
+        self.fetch_optional(get).await?.map(read).transpose()
     }
 
     async fn list(&self, project: &Project, page: PageQuery<NameKey>) -> Result<Vec<Template>> {
         let list = Statement::new(query!("templates/list"), page_values(project, page));
-        self.fetch(list).await?.iter().map(read::<D>).collect()
+        self.fetch(list).await?.into_iter().map(read).collect()
+    }
+
+    async fn versions(
+        &self,
+        project: &Project,
+        name: &Name,
+        page: PageQuery<i32>,
+    ) -> Result<Vec<Template>> {
+        let values = [
+            project.as_str().into(),
+            name.as_str().into(),
+            page.after.map_or(i64::MAX, i64::from).into(),
+            page.limit.into(),
+        ];
+        let list = Statement::new(query!("templates/list_versions"), values);
+        self.fetch(list).await?.into_iter().map(read).collect()
     }
 }
 
@@ -116,8 +132,8 @@ fn insert_version(subject: &str, template: &Template) -> Result<Statement> {
     Ok(Statement::new(query!("templates/insert_version"), values))
 }
 
-fn read<D: Dialect>(row: &D::Row) -> Result<Template> {
-    let mut columns = Columns::<D>::new("templates", row);
+fn read(row: Row) -> Result<Template> {
+    let mut columns = Columns::new("templates", row);
     Ok(Template {
         id: columns.id()?,
         project: columns.named()?,

@@ -3,7 +3,7 @@
 use std::{fs, net::TcpListener};
 
 use gauntlet_store::{
-    Error,
+    Error, RunOrder,
     battery::samples::{all, created, request, run, runs_of, stored},
 };
 use gauntlet_store_sql::{Location, apply_schema, open};
@@ -38,7 +38,11 @@ async fn a_server_that_stops_is_away_and_comes_back() {
     assert_eq!(stores.health.check().await, Ok(()));
     assert_eq!(insert().await, Ok(again.clone()));
     assert_eq!(insert().await, Ok(again));
-    let listed = stores.runs.list(&runs_of("acme"), all()).await.unwrap();
+    let listed = stores
+        .runs
+        .list(&runs_of("acme"), RunOrder::NEWEST_FIRST, all())
+        .await
+        .unwrap();
     assert_eq!(listed.len(), 2);
 }
 

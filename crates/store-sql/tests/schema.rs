@@ -8,8 +8,10 @@ use gauntlet_store::{
 };
 use gauntlet_store_sql::{Applied, Location, apply_schema, open};
 use gauntlet_testkit::postgres::Cluster;
-use sqlx::{AssertSqlSafe, ConnectOptions, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
+
+/// The version of this gauntlet.
+const NOW: i32 = 2;
 
 /// A place for a store.
 enum Place {
@@ -37,13 +39,12 @@ impl Place {
     }
 
     /// Runs a statement past the store.
-    async fn meddle(&self, statement: &str) {
+    fn meddle(&self, statement: &str) {
         match (self, self.location()) {
             (Self::File(_), Location::Sqlite(path)) => {
-                let options = SqliteConnectOptions::new().filename(path);
-                let mut connection = options.connect().await.expect("the file opens");
-                let sent = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection);
-                sent.await.expect("the statement is right");
+                let connection = rusqlite::Connection::open(path).expect("the file opens");
+                let sent = connection.execute_batch(statement);
+                sent.expect("the statement is right");
             }
             (Self::Database { name, .. }, _) => {
                 let sent = Cluster::shared().psql_in(name, statement);
@@ -104,13 +105,19 @@ cases!(
 async fn applied_again(place: Place) {
     let location = place.location();
     let first = apply_schema(&location).await;
-    assert_eq!(first, Ok(Applied { from: None, to: 1 }));
+    assert_eq!(
+        first,
+        Ok(Applied {
+            from: None,
+            to: NOW
+        })
+    );
     let stores = open(&location).await.expect("the store opens");
     let one = stored(&stores, &run("acme", "nightly")).await;
     let again = apply_schema(&location).await;
     let unchanged = Applied {
-        from: Some(1),
-        to: 1,
+        from: Some(NOW),
+        to: NOW,
     };
     assert_eq!(again, Ok(unchanged));
     assert_eq!(stores.health.check().await, Ok(()));
@@ -124,7 +131,13 @@ async fn applied_by_many_at_once(place: Place) {
         appliers.spawn(async move { apply_schema(&location).await });
     }
     let results = appliers.join_all().await;
-    let fresh = |result: &&_| **result == Ok(Applied { from: None, to: 1 });
+    let fresh = |result: &&_| {
+        **result
+            == Ok(Applied {
+                from: None,
+                to: NOW,
+            })
+    };
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     assert_eq!(results.iter().filter(fresh).count(), 1, "{results:?}");
     assert!(open(&place.location()).await.is_ok());
@@ -146,7 +159,7 @@ async fn not_applied(place: Place) {
 
 async fn half_applied(place: Place) {
     let place = place.applied().await;
-    place.meddle("DELETE FROM schema_version").await;
+    place.meddle("DELETE FROM schema_version");
     assert!(
         place
             .refusal()
@@ -154,24 +167,30 @@ async fn half_applied(place: Place) {
             .contains("has no schema; run: gauntlet schema apply")
     );
     let applied = apply_schema(&place.location()).await;
-    assert_eq!(applied, Ok(Applied { from: None, to: 1 }));
+    assert_eq!(
+        applied,
+        Ok(Applied {
+            from: None,
+            to: NOW
+        })
+    );
     assert!(open(&place.location()).await.is_ok());
 }
 
 async fn older(place: Place) {
     let place = place.applied().await;
-    place.meddle("UPDATE schema_version SET version = 0").await;
+    place.meddle("UPDATE schema_version SET version = 0");
     let location = place.location();
     assert_eq!(
         place.refusal().await,
         format!(
-            "the store is not available: {location} has schema version 0, this gauntlet needs 1; \
+            "the store is not available: {location} has schema version 0, this gauntlet needs 2; \
              run: gauntlet schema apply --store {location}"
         )
     );
     let applied = Applied {
         from: Some(0),
-        to: 1,
+        to: NOW,
     };
     assert_eq!(apply_schema(&location).await, Ok(applied));
     assert!(open(&location).await.is_ok());
@@ -179,12 +198,10 @@ async fn older(place: Place) {
 
 async fn newer(place: Place) {
     let place = place.applied().await;
-    place
-        .meddle("UPDATE schema_version SET version = 1000")
-        .await;
+    place.meddle("UPDATE schema_version SET version = 1000");
     let location = place.location();
     let refusal = format!(
-        "{location} has schema version 1000, newer than version 1 of this gauntlet; \
+        "{location} has schema version 1000, newer than version 2 of this gauntlet; \
          use the newer gauntlet"
     );
     assert_eq!(
@@ -199,7 +216,7 @@ async fn changed_while_open(place: Place) {
     let place = place.applied().await;
     let stores = open(&place.location()).await.expect("the store opens");
     assert_eq!(stores.health.check().await, Ok(()));
-    place.meddle("UPDATE schema_version SET version = 2").await;
+    place.meddle("UPDATE schema_version SET version = 1000");
     let check = stores.health.check().await;
     assert!(matches!(check, Err(Error::Unavailable(_))), "{check:?}");
 }

@@ -7,57 +7,83 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use async_trait::async_trait;
 use gauntlet_model::{
     id::{RunId, WorkerId},
+    pool::ValuePool,
     run::Worker,
     target::{Sealed, Target},
     template::Template,
+    time::Timestamp,
 };
-use uuid::Uuid;
 
-use crate::{Error, Health, Idempotency, NameKey, PageQuery, Result, Stores};
+use crate::{Error, FeedSender, Idempotency, NameKey, PageQuery, Result, Stores, feed};
 
 mod intervals;
+mod logs;
+mod plane;
+mod pools;
 mod reports;
+mod rollups;
 mod runs;
+mod samples;
 mod targets;
 mod templates;
-mod workers;
 
 /// A new, empty store.
 #[must_use]
 pub fn stores() -> Stores {
-    let memory = Memory::default();
+    let memory = Memory {
+        state: Arc::default(),
+        feed: feed(),
+    };
     Stores {
         targets: Arc::new(memory.clone()),
         templates: Arc::new(memory.clone()),
+        pools: Arc::new(memory.clone()),
         runs: Arc::new(memory.clone()),
         intervals: Arc::new(memory.clone()),
+        rollups: Arc::new(memory.clone()),
+        errors: Arc::new(memory.clone()),
+        samples: Arc::new(memory.clone()),
+        logs: Arc::new(memory.clone()),
         reports: Arc::new(memory.clone()),
         workers: Arc::new(memory.clone()),
-        health: Arc::new(memory),
+        health: Arc::new(memory.clone()),
+        maintenance: Arc::new(memory.clone()),
+        feed: Arc::new(memory),
     }
 }
 
 /// A handle on the state.
-#[derive(Clone, Default)]
-struct Memory(Arc<Mutex<State>>);
+#[derive(Clone)]
+struct Memory {
+    state: Arc<Mutex<State>>,
+    /// Silent: nobody else writes.
+    feed: FeedSender,
+}
 
 #[derive(Default)]
 struct State {
     targets: BTreeMap<NameKey, (Target, Option<Sealed>)>,
     /// All versions, oldest first; never empty.
     templates: BTreeMap<NameKey, Vec<Template>>,
+    pools: BTreeMap<NameKey, ValuePool>,
     runs: BTreeMap<RunId, runs::RunRecord>,
     workers: BTreeMap<WorkerId, Worker>,
-    /// By key: the fingerprint and the id of what was made.
-    idempotency: HashMap<String, (String, Uuid)>,
+    requests: HashMap<String, Request>,
+}
+
+/// A create request that was carried out.
+struct Request {
+    fingerprint: String,
+    /// What was made.
+    id: String,
+    at: Timestamp,
 }
 
 impl Memory {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0
+        self.state
             .lock()
             .expect("nothing that holds the lock can panic")
     }
@@ -65,21 +91,26 @@ impl Memory {
 
 impl State {
     /// The id of what the same request made before.
-    fn repeated(&self, idempotency: Option<&Idempotency>) -> Result<Option<Uuid>> {
+    fn repeated(&self, idempotency: Option<&Idempotency>) -> Result<Option<String>> {
         let Some(wanted) = idempotency else {
             return Ok(None);
         };
-        match self.idempotency.get(&wanted.key) {
+        match self.requests.get(&wanted.key) {
             None => Ok(None),
-            Some((fingerprint, id)) if *fingerprint == wanted.fingerprint => Ok(Some(*id)),
+            Some(first) if first.fingerprint == wanted.fingerprint => Ok(Some(first.id.clone())),
             Some(_) => Err(Error::AlreadyExists(wanted.subject())),
         }
     }
 
-    fn remember(&mut self, idempotency: Option<&Idempotency>, id: Uuid) {
+    fn remember(&mut self, idempotency: Option<&Idempotency>, id: String, at: Timestamp) {
         if let Some(Idempotency { key, fingerprint }) = idempotency {
-            self.idempotency
-                .insert(key.clone(), (fingerprint.clone(), id));
+            let fingerprint = fingerprint.clone();
+            let request = Request {
+                fingerprint,
+                id,
+                at,
+            };
+            self.requests.insert(key.clone(), request);
         }
     }
 }
@@ -95,11 +126,4 @@ fn page<K: PartialOrd, T>(
         .map(|(_, entry)| entry)
         .take(query.limit as usize)
         .collect()
-}
-
-#[async_trait]
-impl Health for Memory {
-    async fn check(&self) -> Result<()> {
-        Ok(())
-    }
 }

@@ -1,7 +1,7 @@
 INSERT INTO attempts (
     run_id, shard, attempt, worker_id, worker_text, stage, message, key_first, key_length,
-    assigned_us, ended_us, first_operation_us, peak_cpu_permille, clock_uncertainty_ns
-) VALUES {rows}
+    assigned_us, ended_us, first_operation_us, peak_cpu_permille, clock_uncertainty_ns, revision
+) {rows}
 ON CONFLICT (run_id, shard, attempt) DO UPDATE SET
     worker_id = excluded.worker_id,
     worker_text = excluded.worker_text,
@@ -13,4 +13,5 @@ ON CONFLICT (run_id, shard, attempt) DO UPDATE SET
     ended_us = excluded.ended_us,
     first_operation_us = excluded.first_operation_us,
     peak_cpu_permille = excluded.peak_cpu_permille,
-    clock_uncertainty_ns = excluded.clock_uncertainty_ns
+    clock_uncertainty_ns = excluded.clock_uncertainty_ns,
+    revision = excluded.revision

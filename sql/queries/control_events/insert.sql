@@ -1,1 +1,1 @@
-INSERT INTO control_events (run_id, sequence, at_us, action) VALUES {rows}
+INSERT INTO control_events (run_id, sequence, at_us, action) {rows}

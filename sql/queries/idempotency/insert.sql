@@ -1,3 +1,2 @@
--- Waits for a transaction that inserts the same key; then there is nothing to do.
-INSERT INTO idempotency (key, fingerprint, id, created_us) VALUES ($1, $2, $3, $4)
-ON CONFLICT (key) DO NOTHING
+-- Waits for a transaction that inserts the same key, and then is refused.
+INSERT INTO idempotency (key, fingerprint, id, created_us) {rows}

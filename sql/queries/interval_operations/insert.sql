@@ -3,4 +3,4 @@ INSERT INTO interval_operations (
     succeeded_response, succeeded_service, succeeded_lag, succeeded_rows,
     failed_response, failed_service, failed_lag, failed_rows,
     cut, dropped
-) VALUES {rows}
+) {rows}

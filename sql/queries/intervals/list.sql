@@ -7,7 +7,7 @@ SELECT i.run_id, i.shard, i.attempt, i.sequence, i.start_us, i.end_us,
     o.cut, o.dropped
 FROM (
     SELECT * FROM intervals
-    WHERE run_id = $1 AND (end_us, shard, attempt, sequence) > ($2, $3, $4, $5)
+    WHERE run_id = $1 AND (end_us, shard, attempt, sequence) > ($2, $3, $4, $5){bound}
     ORDER BY end_us, shard, attempt, sequence
     LIMIT $6
 ) AS i

@@ -1,1 +1,1 @@
-INSERT INTO phase_transitions (run_id, place, phase, at_us) VALUES {rows}
+INSERT INTO phase_transitions (run_id, place, phase, at_us) {rows}

@@ -1,7 +1,8 @@
--- The runs of a project and below it, or those of one status.
-SELECT run_id, project, name, template, template_version, spec, state, revision, labels,
-    created_us, started_us, ended_us
-FROM runs
-WHERE {scope} = $1 AND (created_us, run_id) < ($2, $3){filters}
-ORDER BY created_us DESC, run_id DESC
-LIMIT $4
+-- One walk over an index, no longer than a page.
+SELECT r.run_id, r.project, r.name, r.template, r.template_version, r.load, r.workers, r.state,
+    r.revision, r.labels, r.notes, r.rerun_of, r.created_us, r.started_us, r.ended_us,
+    r.verdict, r.validity
+FROM {from}
+WHERE {conditions}
+ORDER BY {order}
+LIMIT {limit}

@@ -1,3 +1,3 @@
--- One of several lists, limited before they are merged: it reads no more than a page.
-SELECT * FROM (
-{list}) AS one_status
+-- One of several walks, each limited before they are merged: it reads no more than a page.
+SELECT *, {part} AS part FROM (
+{list}) AS branch_{part}

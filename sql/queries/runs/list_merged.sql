@@ -1,4 +1,4 @@
 SELECT * FROM (
-{branches}) AS statuses
-ORDER BY created_us DESC, run_id DESC
-LIMIT $4
+{branches}) AS branches
+ORDER BY {order}
+LIMIT {limit}

@@ -1,2 +1,2 @@
-SELECT target_id, project, name, address, created_us FROM targets
+SELECT target_id, project, name, address, created_us, revision FROM targets
 WHERE project = $1 AND name = $2

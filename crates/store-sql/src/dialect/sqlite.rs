@@ -1,73 +1,130 @@
 //! SQLite: one writer and a few readers on a file in WAL mode.
+//!
+//! A commit survives the end of this process, however it ends. With
+//! `synchronous = NORMAL` a loss of power may take back the last commits, never
+//! a part of one: WAL is synced at checkpoints.
 
 use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use gauntlet_store::{Error, Result};
-use sqlx::{
-    Sqlite,
-    error::DatabaseError,
-    sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteQueryResult,
-        SqliteSynchronous,
-    },
-};
+use async_trait::async_trait;
+use gauntlet_store::{ChangedRun, Error, FeedReceiver, FeedSender, MaintenanceError, Result, feed};
+use rusqlite::Connection;
+use tokio::time::Instant;
 
-use super::Dialect;
+use super::{Dialect, Words};
 use crate::{
-    database::{ACQUIRE, Sql},
+    database::Sql,
     location::Location,
     schema,
-    statement::query,
+    script::{Done, Failed, Row, Script},
+    statement::{Statement, query},
 };
 
+mod connection;
+mod reader;
 #[cfg(test)]
 mod tests;
+mod writer;
 
-/// How long to wait for another process that writes to the file.
-const BUSY: Duration = Duration::from_secs(5);
-/// Readers do not wait for the writer, nor for each other.
-const READERS: u32 = 4;
+use reader::Readers;
+use writer::Writer;
 
+const WORDS: Words = Words {
+    schema: &[
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../sql/schema/sqlite/001_first.sql"
+        )),
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../sql/schema/sqlite/002_api.sql"
+        )),
+    ],
+    schema_exists: query!("schema/exists_sqlite"),
+    schema_lock: None,
+};
+
+/// An open file.
+pub(crate) struct Sqlite {
+    file: File,
+    readers: Readers,
+    writer: Writer,
+    /// Silent: nobody else writes.
+    feed: FeedSender,
+}
+
+#[async_trait]
 impl Dialect for Sqlite {
-    const SCHEMA: &'static [&'static str] = &[include_str!(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../sql/schema/sqlite/001_first.sql"
-    ))];
-    const SCHEMA_EXISTS: &'static str = query!("schema/exists_sqlite");
-    const SCHEMA_LOCK: Option<&'static str> = None;
-    // A transaction that began by reading could not go on to write after
-    // another process had written.
-    const BEGIN: &'static str = "BEGIN IMMEDIATE";
-    type Witness = File;
-
-    fn still_there(file: &File) -> Result<()> {
-        file.still_there()
+    fn words(&self) -> &'static Words {
+        &WORDS
     }
 
-    fn outcome(error: &dyn DatabaseError) -> Error {
-        let code: Option<i32> = error.code().and_then(|code| code.parse().ok());
-        let message = error.message().to_owned();
-        // The low byte is the kind: https://www.sqlite.org/rescode.html
-        match code.map(|code| code & 0xff) {
-            Some(SQLITE_FULL) => Error::Full(message),
-            Some(SQLITE_CORRUPT | SQLITE_NOTADB) => Error::Corrupt(message),
-            _ => Error::Unavailable(message),
-        }
+    async fn fetch(&self, statement: Statement, deadline: Instant) -> Result<Vec<Row>> {
+        self.file.still_there()?;
+        self.readers.fetch(statement, deadline).await
     }
 
-    fn changed(result: &SqliteQueryResult) -> u64 {
-        result.rows_affected()
+    async fn write(
+        &self,
+        script: Script,
+        deadline: Instant,
+    ) -> std::result::Result<Vec<Done>, Failed> {
+        self.file.still_there()?;
+        self.writer.write(script, deadline).await
+    }
+
+    fn announce(&self, _: ChangedRun) {}
+
+    fn subscribe(&self) -> FeedReceiver {
+        self.feed.subscribe()
+    }
+
+    async fn hears(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn vacuum(&self) -> std::result::Result<(), MaintenanceError> {
+        self.file.still_there()?;
+        Ok(self.writer.vacuum().await?)
+    }
+
+    async fn backup(&self, path: &Path) -> std::result::Result<(), MaintenanceError> {
+        self.file.still_there()?;
+        let (from, to) = (self.file.path.clone(), path.to_owned());
+        let copied = tokio::task::spawn_blocking(move || copy(&from, &to)).await;
+        let copied = copied.map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(copied?)
     }
 }
 
-const SQLITE_CORRUPT: i32 = 11;
-const SQLITE_FULL: i32 = 13;
-const SQLITE_NOTADB: i32 = 26;
+/// Copies a store as it is at one instant; others read and write meanwhile.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let shown = to.display();
+    if to.exists() {
+        return Err(Error::AlreadyExists(format!("the file {shown}")));
+    }
+    // Half a copy must not look like a whole one.
+    let mut part = to.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let cannot = |error: std::io::Error| {
+        Error::Unavailable(format!("the file {shown} cannot be written: {error}"))
+    };
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
+        _ => {}
+    }
+    let connection = connection::open(from, connection::Use::Write)?;
+    let copied = connection.execute("VACUUM INTO ?1", [part.to_string_lossy()]);
+    copied.map_err(|error| connection::outcome("", &error))?;
+    let file = fs::File::open(&part).map_err(cannot)?;
+    file.sync_all().map_err(cannot)?;
+    fs::rename(&part, to).map_err(cannot)
+}
 
 /// The file that was opened. SQLite goes on writing to a file that was removed,
 /// and nobody would ever read that again.
@@ -102,7 +159,7 @@ impl File {
 }
 
 /// Opens a file, made if it is not there, with its folder.
-pub(crate) async fn create(path: &Path) -> Result<Sql<Sqlite>> {
+pub(crate) fn create(path: &Path) -> Result<Sql> {
     let cannot = |error: &dyn std::fmt::Display| {
         let path = path.display();
         Error::Unavailable(format!("the file {path} cannot be made: {error}"))
@@ -110,41 +167,26 @@ pub(crate) async fn create(path: &Path) -> Result<Sql<Sqlite>> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|error| cannot(&error))?;
     }
-    let options = options(path).create_if_missing(true);
-    let connection = sqlx::ConnectOptions::connect(&options).await;
-    let connection = connection.map_err(|error| crate::database::outcome::<Sqlite>("", error))?;
-    sqlx::Connection::close(connection)
-        .await
-        .map_err(|error| cannot(&error))?;
+    let made: Connection = connection::open(path, connection::Use::Create)?;
+    made.close().map_err(|(_, error)| cannot(&error))?;
     open(path)
 }
 
 /// Opens a file that is there.
-pub(crate) fn open(path: &Path) -> Result<Sql<Sqlite>> {
+pub(crate) fn open(path: &Path) -> Result<Sql> {
     let location = Location::Sqlite(path.to_owned()).to_string();
     let file = File::of(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => schema::missing(&location),
         _ => Error::Unavailable(format!("{location} cannot be opened: {error}")),
     })?;
-    let pool = |most| {
-        SqlitePoolOptions::new()
-            .max_connections(most)
-            .acquire_timeout(ACQUIRE)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
+    let dialect = Sqlite {
+        file,
+        readers: Readers::new(path),
+        writer: Writer::start(path)?,
+        feed: feed(),
     };
-    // One writer: two would only wait for each other, and could time out.
-    let writer = pool(1).connect_lazy_with(options(path));
-    let reader = pool(READERS).connect_lazy_with(options(path).pragma("query_only", "ON"));
-    Ok(Sql::new(reader, writer, file, location))
-}
-
-fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        .foreign_keys(true)
-        .busy_timeout(BUSY)
+    Ok(Sql {
+        dialect: Box::new(dialect),
+        location,
+    })
 }

@@ -1,17 +1,21 @@
 //! Runs and what belongs to them, as rows and back.
 
+use std::collections::BTreeMap;
+
 use gauntlet_model::{
-    id::RunId,
+    id::{Project, RunId},
     lifecycle::{Phase, ShardStage},
     run::{Attempt, ControlEvent, PhaseTransition, Run, RunEvent, RunEventKind},
     session::KeyRange,
+    time::Timestamp,
 };
-use gauntlet_store::Result;
+use gauntlet_store::{LoadMode, Result, RunSummary, Validity};
 
 use super::list::scopes;
 use crate::{
     columns::Columns,
-    dialect::Dialect,
+    reports::verdict_of,
+    script::Row,
     statement::{Statement, Value, id, json, nanos, query},
 };
 
@@ -31,16 +35,24 @@ pub(super) fn insert(subject: &str, run: &Run) -> Result<Statement> {
         run.status().as_str().into(),
         phase.into(),
         json(subject, &run.state)?,
+        1_i64.into(),
         json(subject, &run.labels)?,
+        run.notes.as_str().into(),
+        run.rerun_of.map(|run| run.to_string()).into(),
+        LoadMode::of(&run.spec.load).as_str().into(),
+        run.spec.workers.into(),
         run.created.into(),
         run.started.into(),
         run.ended.into(),
+        // The event that it comes with, and no phase.
+        1_i64.into(),
+        0_i64.into(),
     ];
-    Ok(Statement::new(query!("runs/insert"), values))
+    Ok(Statement::rows(query!("runs/insert"), [values]))
 }
 
-pub(super) fn read<D: Dialect>(row: &D::Row) -> Result<Run> {
-    let mut columns = Columns::<D>::new("runs", row);
+pub(super) fn read(row: Row) -> Result<Run> {
+    let mut columns = Columns::new("runs", row);
     Ok(Run {
         id: columns.id()?,
         project: columns.named()?,
@@ -51,13 +63,60 @@ pub(super) fn read<D: Dialect>(row: &D::Row) -> Result<Run> {
         state: columns.json()?,
         revision: columns.integer()?,
         labels: columns.json()?,
+        notes: columns.text()?,
+        rerun_of: columns.optional_id()?,
         created: columns.time()?,
         started: columns.optional_time()?,
         ended: columns.optional_time()?,
     })
 }
 
-pub(super) fn attempt_row(run: RunId, attempt: &Attempt) -> [Value; 14] {
+pub(super) fn read_summary(row: Row) -> Result<RunSummary> {
+    let mut columns = Columns::new("runs", row);
+    Ok(RunSummary {
+        id: columns.id()?,
+        project: columns.named()?,
+        name: columns.named()?,
+        template: columns.named()?,
+        template_version: columns.number()?,
+        load: columns.word(LoadMode::parse)?,
+        workers: columns.number()?,
+        state: columns.json()?,
+        revision: columns.integer()?,
+        labels: columns.json()?,
+        notes: columns.text()?,
+        rerun_of: columns.optional_id()?,
+        created: columns.time()?,
+        started: columns.optional_time()?,
+        ended: columns.optional_time()?,
+        verdict: columns.optional_word(verdict_of)?,
+        validity: columns.optional_word(Validity::parse)?,
+    })
+}
+
+/// A row for each label and each project that a list of the run is in.
+pub(super) fn label_rows(
+    run: RunId,
+    project: &Project,
+    created: Timestamp,
+    labels: &BTreeMap<String, String>,
+) -> Vec<Vec<Value>> {
+    let mut rows = Vec::new();
+    for scope in scopes(project).into_iter().flatten() {
+        for (key, value) in labels {
+            rows.push(vec![
+                id(run),
+                key.as_str().into(),
+                scope.as_str().into(),
+                value.as_str().into(),
+                created.into(),
+            ]);
+        }
+    }
+    rows
+}
+
+pub(super) fn attempt_row(run: RunId, revision: i64, attempt: &Attempt) -> [Value; 15] {
     [
         id(run),
         attempt.shard.into(),
@@ -73,11 +132,12 @@ pub(super) fn attempt_row(run: RunId, attempt: &Attempt) -> [Value; 14] {
         attempt.first_operation.into(),
         attempt.peak_cpu_permille.into(),
         nanos(attempt.clock_uncertainty),
+        revision.into(),
     ]
 }
 
-pub(super) fn read_attempt<D: Dialect>(row: &D::Row) -> Result<Attempt> {
-    let mut columns = Columns::<D>::new("attempts", row);
+pub(super) fn read_attempt(row: Row) -> Result<Attempt> {
+    let mut columns = Columns::new("attempts", row);
     Ok(Attempt {
         shard: columns.number()?,
         number: columns.number()?,
@@ -94,6 +154,7 @@ pub(super) fn read_attempt<D: Dialect>(row: &D::Row) -> Result<Attempt> {
         first_operation: columns.optional_time()?,
         peak_cpu_permille: columns.number()?,
         clock_uncertainty: columns.optional_nanos()?,
+        revision: columns.integer()?,
     })
 }
 
@@ -119,8 +180,8 @@ pub(super) fn control_rows(run: RunId, controls: &[ControlEvent]) -> Result<Vec<
     controls.iter().map(row).collect()
 }
 
-pub(super) fn read_control<D: Dialect>(row: &D::Row) -> Result<ControlEvent> {
-    let mut columns = Columns::<D>::new("control_events", row);
+pub(super) fn read_control(row: Row) -> Result<ControlEvent> {
+    let mut columns = Columns::new("control_events", row);
     Ok(ControlEvent {
         sequence: columns.integer()?,
         at: columns.time()?,
@@ -128,9 +189,9 @@ pub(super) fn read_control<D: Dialect>(row: &D::Row) -> Result<ControlEvent> {
     })
 }
 
-pub(super) fn phase_rows(run: RunId, first: i64, phases: &[PhaseTransition]) -> Vec<[Value; 4]> {
+pub(super) fn phase_rows(run: RunId, first: i64, phases: &[PhaseTransition]) -> Vec<Vec<Value>> {
     let row = |(place, entered): (i64, &PhaseTransition)| {
-        [
+        vec![
             id(run),
             place.into(),
             entered.phase.as_str().into(),
@@ -140,30 +201,39 @@ pub(super) fn phase_rows(run: RunId, first: i64, phases: &[PhaseTransition]) -> 
     (first..).zip(phases).map(row).collect()
 }
 
-pub(super) fn read_phase<D: Dialect>(row: &D::Row) -> Result<PhaseTransition> {
-    let mut columns = Columns::<D>::new("phase_transitions", row);
+pub(super) fn read_phase(row: Row) -> Result<PhaseTransition> {
+    let mut columns = Columns::new("phase_transitions", row);
     Ok(PhaseTransition {
         phase: columns.word(Phase::parse)?,
         at: columns.time()?,
     })
 }
 
-pub(super) fn event_rows(run: RunId, first: i64, events: &[RunEvent]) -> Vec<[Value; 6]> {
-    let row = |(sequence, event): (i64, &RunEvent)| {
-        [
+/// Events with their numbers, the first of which is given.
+pub(super) fn numbered(first: i64, events: &[RunEvent]) -> Vec<RunEvent> {
+    let numbered = |(sequence, event): (i64, &RunEvent)| RunEvent {
+        sequence,
+        ..event.clone()
+    };
+    (first..).zip(events).map(numbered).collect()
+}
+
+pub(super) fn event_rows(run: RunId, events: &[RunEvent]) -> Vec<Vec<Value>> {
+    let row = |event: &RunEvent| {
+        vec![
             id(run),
-            sequence.into(),
+            event.sequence.into(),
             event.time.into(),
             event.kind.as_str().into(),
             event.message.as_str().into(),
             event.shard.into(),
         ]
     };
-    (first..).zip(events).map(row).collect()
+    events.iter().map(row).collect()
 }
 
-pub(super) fn read_event<D: Dialect>(row: &D::Row) -> Result<RunEvent> {
-    let mut columns = Columns::<D>::new("run_events", row);
+pub(super) fn read_event(row: Row) -> Result<RunEvent> {
+    let mut columns = Columns::new("run_events", row);
     Ok(RunEvent {
         sequence: columns.integer()?,
         time: columns.time()?,

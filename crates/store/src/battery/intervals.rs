@@ -11,9 +11,15 @@ use uuid::Uuid;
 
 use super::{
     paging::walk,
-    samples::{after, all, error, interval, interval_of, operation, run, stored},
+    reports::report,
+    samples::{after, all, ended, error, interval, interval_of, operation, run, stored},
 };
-use crate::{Error, IntervalKey, Stores};
+use crate::{Error, IntervalKey, Stores, TimeRange};
+
+const EVER: TimeRange = TimeRange {
+    from: None,
+    to: None,
+};
 
 async fn a_run(stores: &Stores) -> RunId {
     stored(stores, &run("acme", "nightly")).await.id
@@ -25,7 +31,11 @@ async fn append(stores: &Stores, intervals: &[Interval]) -> Vec<bool> {
 }
 
 async fn listed(stores: &Stores, run: RunId) -> Vec<Interval> {
-    stores.intervals.list(run, all()).await.expect("a list")
+    stores
+        .intervals
+        .list(run, EVER, all())
+        .await
+        .expect("a list")
 }
 
 fn key(interval: &Interval) -> IntervalKey {
@@ -178,10 +188,10 @@ pub async fn by_page(stores: Stores) {
     }
     append(&stores, &before).await;
     for limit in [1, 3, 10, 11] {
-        let list = |page| stores.intervals.list(run, page);
+        let list = |page| stores.intervals.list(run, EVER, page);
         assert_eq!(walk(limit, key, list, async |_| ()).await, before);
     }
-    let list = |page| stores.intervals.list(run, page);
+    let list = |page| stores.intervals.list(run, EVER, page);
     let mut found = walk(3, key, list, async |round| {
         let late = interval_of(run, 2 + round as u32, 1, 3);
         append(&stores, &[late]).await;
@@ -189,7 +199,10 @@ pub async fn by_page(stores: Stores) {
     .await;
     found.retain(|one| one.attempt.shard < 2);
     assert_eq!(found, before);
-    let one = stores.intervals.list(run, after(key(&before[8]), 1)).await;
+    let one = stores
+        .intervals
+        .list(run, EVER, after(key(&before[8]), 1))
+        .await;
     assert_eq!(one, Ok(vec![before[9].clone()]));
 }
 
@@ -203,7 +216,7 @@ pub async fn many_at_once(stores: Stores) {
     assert_eq!(append(&stores, &many[..2]).await, [false, false]);
     let contiguous = stores.intervals.contiguous(many[0].attempt).await;
     assert_eq!(contiguous, Ok(3_000));
-    let list = |page| stores.intervals.list(run, page);
+    let list = |page| stores.intervals.list(run, EVER, page);
     assert_eq!(walk(1_000, key, list, async |_| ()).await, many);
 }
 
@@ -229,4 +242,58 @@ pub async fn of_many_writers(stores: Stores) {
     assert_eq!(new, 20);
     let expected: Vec<Interval> = (1..=20).map(|sequence| interval(run, sequence)).collect();
     assert_eq!(listed(&stores, run).await, expected);
+}
+
+/// Only those whose end is in a range, over pages too.
+pub async fn by_time(stores: Stores) {
+    let run = a_run(&stores).await;
+    let second = |second: i64| Timestamp(second * 1_000_000);
+    let stored: Vec<Interval> = (1..=9).map(|sequence| interval(run, sequence)).collect();
+    append(&stores, &stored).await;
+    for (from, to) in [
+        (None, None),
+        (Some(3), None),
+        (None, Some(7)),
+        (Some(3), Some(7)),
+        (Some(7), Some(3)),
+        (Some(10), None),
+    ] {
+        let range = TimeRange {
+            from: from.map(second),
+            to: to.map(second),
+        };
+        let expected: Vec<Interval> = stored
+            .iter()
+            .filter(|one| range.contains(one.end))
+            .cloned()
+            .collect();
+        for limit in [1, 2, 10] {
+            let list = |page| stores.intervals.list(run, range, page);
+            let found = walk(limit, key, list, async |_| ()).await;
+            assert_eq!(found, expected, "{range:?}");
+        }
+    }
+}
+
+/// Of a run that is over for long and has a report the detail goes, and what it
+/// came to stays.
+pub async fn pruned(stores: Stores) {
+    let one = ended(&stores, "nightly", 100).await;
+    let many: Vec<Interval> = (1..=50).map(|sequence| interval(one, sequence)).collect();
+    append(&stores, &many).await;
+    let groups = stores.errors.list(one).await;
+    let prune = async |before_us| stores.intervals.prune(one, Timestamp(before_us)).await;
+    assert_eq!(prune(101).await, Ok(0), "there is no report yet");
+    let reported = stores.reports.put(&report(one)).await;
+    reported.expect("a report is stored");
+    assert_eq!(prune(100).await, Ok(0), "it did not end before its end");
+    assert_eq!(prune(101).await, Ok(50));
+    assert_eq!(prune(101).await, Ok(0));
+    assert_eq!(listed(&stores, one).await, []);
+    assert_eq!(stores.errors.list(one).await, groups);
+    assert!(matches!(stores.reports.get(one).await, Ok(Some(_))));
+    let fresh = stored(&stores, &run("acme", "fresh")).await.id;
+    append(&stores, &[interval(fresh, 1)]).await;
+    let still_there = stores.intervals.prune(fresh, Timestamp(i64::MAX)).await;
+    assert_eq!(still_there, Ok(0));
 }

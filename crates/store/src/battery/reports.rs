@@ -16,7 +16,7 @@ use super::samples::{name, run, stored};
 use crate::{Error, Stores};
 
 /// A report with something in every field and every variant.
-fn report(run: RunId) -> Report {
+pub(super) fn report(run: RunId) -> Report {
     Report {
         run,
         measured_us: 60_000_001,

@@ -1,7 +1,9 @@
 //! How every store lists runs.
 
+use std::cmp::Reverse;
+
 use gauntlet_model::{
-    id::Name,
+    id::{Name, RunId},
     lifecycle::{End, ProcessingStatus, Stage, Status, StopReason},
     run::Run,
     time::Timestamp,
@@ -9,12 +11,26 @@ use gauntlet_model::{
 
 use super::{
     paging::walk,
+    runs::advanced_by,
     samples::{all, moved, name, run, runs_of, starting, stored},
 };
-use crate::{RunFilter, RunKey, Stores};
+use crate::{RunCursor, RunFilter, RunOrder, RunSummary, RunTerm, Stores};
 
-fn key(run: &Run) -> RunKey {
-    (run.created, run.id)
+const NEWEST: RunOrder = RunOrder::NEWEST_FIRST;
+
+fn key(run: &RunSummary) -> RunCursor {
+    run.cursor(NEWEST)
+}
+
+fn summaries(runs: &[Run]) -> Vec<RunSummary> {
+    runs.iter().map(|run| RunSummary::of(run, None)).collect()
+}
+
+fn with(project: &str, terms: impl IntoIterator<Item = RunTerm>) -> RunFilter {
+    RunFilter {
+        terms: terms.into_iter().collect(),
+        ..runs_of(project)
+    }
 }
 
 /// A stored run with this instant of creation.
@@ -28,9 +44,13 @@ async fn made(stores: &Stores, of: &str, called: &str, created_us: i64) -> Run {
 
 /// The names of the runs that a filter finds, in the order of the list, whatever the page's size.
 async fn names(stores: &Stores, filter: &RunFilter) -> Vec<String> {
-    let whole = stores.runs.list(filter, all()).await.expect("a list");
+    let whole = stores
+        .runs
+        .list(filter, NEWEST, all())
+        .await
+        .expect("a list");
     for limit in [1, 2] {
-        let list = |page| stores.runs.list(filter, page);
+        let list = |page| stores.runs.list(filter, NEWEST, page);
         assert_eq!(walk(limit, key, list, async |_| ()).await, whole);
     }
     whole.iter().map(|run| run.name.to_string()).collect()
@@ -51,11 +71,11 @@ pub async fn equal_timestamps(stores: Stores) {
     for index in 0..12 {
         expected.push(made(&stores, "acme", &format!("r{index}"), 1 + index / 5).await);
     }
-    expected.sort_by_key(key);
-    expected.reverse();
+    expected.sort_by_key(|run| Reverse((run.created, run.id)));
+    let expected = summaries(&expected);
     for limit in [1, 3, 5, 12, 13] {
         let filter = runs_of("acme");
-        let list = |page| stores.runs.list(&filter, page);
+        let list = |page| stores.runs.list(&filter, NEWEST, page);
         assert_eq!(walk(limit, key, list, async |_| ()).await, expected);
     }
 }
@@ -69,7 +89,7 @@ pub async fn listed_while_others_insert(stores: Stores) {
     }
     before.reverse();
     let filter = runs_of("acme");
-    let list = |page| stores.runs.list(&filter, page);
+    let list = |page| stores.runs.list(&filter, NEWEST, page);
     let mut found = walk(3, key, list, async |round| {
         let mut writers = tokio::task::JoinSet::new();
         for created_us in [99, 100, 101] {
@@ -80,13 +100,13 @@ pub async fn listed_while_others_insert(stores: Stores) {
         writers.join_all().await;
     })
     .await;
-    let keys: Vec<RunKey> = found.iter().map(key).collect();
+    let keys: Vec<(Timestamp, RunId)> = found.iter().map(|run| (run.created, run.id)).collect();
     assert!(
         keys.is_sorted_by(|one, next| one > next),
         "in order, none twice: {keys:?}"
     );
     found.retain(|run| run.name.as_str().starts_with("old"));
-    assert_eq!(found, before);
+    assert_eq!(found, summaries(&before));
 }
 
 /// A project's list holds what is below it, and nothing that is merely named like it.
@@ -136,7 +156,7 @@ fn done(reason: StopReason) -> Stage {
 }
 
 /// A stage of every status that a run can have today.
-fn stages() -> Vec<Stage> {
+pub(super) fn stages() -> Vec<Stage> {
     let (since, ends) = (Timestamp(1), Timestamp(2));
     let cooldown = |reason| Stage::Cooldown {
         since,
@@ -172,7 +192,7 @@ async fn in_every_stage(stores: &Stores, of_template: impl Fn(usize) -> Name) ->
         };
         let mut change = moved(&stored(stores, &one).await, stage);
         if change.run.status() != Status::Prepared {
-            change.run.revision = stores.runs.advance(&change).await.expect("a change");
+            change.run.revision = advanced_by(stores, &change).await;
         }
         runs.push(change.run);
     }
@@ -180,7 +200,7 @@ async fn in_every_stage(stores: &Stores, of_template: impl Fn(usize) -> Name) ->
     runs
 }
 
-/// A filter by statuses finds those and no others; no status means all.
+/// A filter by statuses finds those and no others; no status, no run.
 pub async fn by_status(stores: Stores) {
     let runs = in_every_stage(&stores, |_| name("mixed")).await;
     let mut sets: Vec<Vec<Status>> = Status::ALL.iter().map(|status| vec![*status]).collect();
@@ -190,13 +210,10 @@ pub async fn by_status(stores: Stores) {
     for statuses in sets {
         let expected: Vec<&str> = runs
             .iter()
-            .filter(|run| statuses.is_empty() || statuses.contains(&run.status()))
+            .filter(|run| statuses.contains(&run.status()))
             .map(|run| run.name.as_str())
             .collect();
-        let filter = RunFilter {
-            statuses,
-            ..runs_of("acme")
-        };
+        let filter = with("acme", [RunTerm::Status(statuses)]);
         assert_eq!(names(&stores, &filter).await, expected, "{filter:?}");
     }
 }
@@ -212,10 +229,7 @@ pub async fn by_template(stores: Stores) {
         stored(&stores, &one).await;
     }
     for (template, expected) in [("a", &["r3", "r1"][..]), ("a-b", &["r2"]), ("b", &[])] {
-        let filter = RunFilter {
-            template: Some(name(template)),
-            ..runs_of("acme")
-        };
+        let filter = with("acme", [RunTerm::Template(name(template))]);
         assert_eq!(names(&stores, &filter).await, expected, "{template}");
     }
 }
@@ -231,31 +245,22 @@ pub async fn by_everything(stores: Stores) {
     };
     let runs = in_every_stage(&stores, of_template).await;
     made(&stores, "acme-x", "beside", 1).await;
+    let templates = [None, Some(name("even")), Some(name("odd"))];
+    let statuses = [
+        None,
+        Some(vec![Status::Running]),
+        Some(vec![Status::Prepared, Status::Failed, Status::Running]),
+    ];
     for project in ["acme", "acme/web", "acme/other"] {
-        for template in [None, Some(name("even")), Some(name("odd"))] {
-            for statuses in [
-                vec![],
-                vec![Status::Running],
-                vec![Status::Prepared, Status::Failed, Status::Running],
-            ] {
-                let filter = RunFilter {
-                    statuses,
-                    template: template.clone(),
-                    ..runs_of(project)
-                };
-                let expected: Vec<&str> = runs
+        for template in &templates {
+            for any in &statuses {
+                let template = template.clone().map(RunTerm::Template);
+                let any = any.clone().map(RunTerm::Status);
+                let filter = with(project, template.into_iter().chain(any));
+                let expected: Vec<String> = summaries(&runs)
                     .iter()
-                    .filter(|run| filter.project.covers(&run.project))
-                    .filter(|run| {
-                        filter
-                            .template
-                            .as_ref()
-                            .is_none_or(|name| *name == run.template)
-                    })
-                    .filter(|run| {
-                        filter.statuses.is_empty() || filter.statuses.contains(&run.status())
-                    })
-                    .map(|run| run.name.as_str())
+                    .filter(|run| filter.matches(run))
+                    .map(|run| run.name.to_string())
                     .collect();
                 assert_eq!(names(&stores, &filter).await, expected, "{filter:?}");
             }
@@ -266,18 +271,18 @@ pub async fn by_everything(stores: Stores) {
 /// A run is found by the status that it has now.
 pub async fn changes_move_between_filters(stores: Stores) {
     let one = made(&stores, "acme", "nightly", 1).await;
-    let with = |status| RunFilter {
-        statuses: vec![status],
-        ..runs_of("acme")
-    };
-    assert_eq!(names(&stores, &with(Status::Prepared)).await, ["nightly"]);
+    let in_status = |status| with("acme", [RunTerm::Status(vec![status])]);
+    let found = names(&stores, &in_status(Status::Prepared)).await;
+    assert_eq!(found, ["nightly"]);
     stores
         .runs
         .advance(&moved(&one, starting()))
         .await
         .expect("a change");
-    assert_eq!(names(&stores, &with(Status::Prepared)).await, [""; 0]);
-    assert_eq!(names(&stores, &with(Status::Starting)).await, ["nightly"]);
+    let found = names(&stores, &in_status(Status::Prepared)).await;
+    assert_eq!(found, [""; 0]);
+    let found = names(&stores, &in_status(Status::Starting)).await;
+    assert_eq!(found, ["nightly"]);
 }
 
 /// Runs that have a task, oldest first, of all projects; never others.
@@ -285,7 +290,7 @@ pub async fn only_active(stores: Stores) {
     let mut runs = in_every_stage(&stores, |_| name("mixed")).await;
     let elsewhere = made(&stores, "other", "elsewhere", 0).await;
     let mut change = moved(&elsewhere, starting());
-    change.run.revision = stores.runs.advance(&change).await.expect("a change");
+    change.run.revision = advanced_by(&stores, &change).await;
     runs.push(change.run);
     runs.reverse();
     runs.retain(|run| run.status().is_active());

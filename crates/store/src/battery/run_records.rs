@@ -6,13 +6,14 @@ use gauntlet_model::{
         Window,
     },
     run::{Attempt, ControlEvent, PhaseTransition, RunEvent, RunEventKind},
+    template::Level,
     time::Timestamp,
 };
 
 use super::{
     paging::walk,
     runs::{advanced_by, conflict, control, numbered},
-    samples::{after, all, attempt, event, moved, run, starting, stored},
+    samples::{after, all, attempt, attempts_at, event, moved, run, starting, stored},
 };
 use crate::Stores;
 
@@ -70,6 +71,7 @@ pub async fn every_stage(stores: Stores) {
         shards: shards.to_vec(),
         commands: 5,
         load_started: Some(since),
+        ..RunState::prepared()
     };
     every_state_comes_back(&stores, stages.into_iter().map(in_stage).collect()).await;
 }
@@ -125,7 +127,8 @@ pub async fn every_attempt_stage(stores: Stores) {
         })
         .collect();
     advanced_by(&stores, &change).await;
-    assert_eq!(stores.runs.attempts(one.id).await, Ok(change.attempts));
+    let attempts = attempts_at(2, &change.attempts);
+    assert_eq!(stores.runs.attempts(one.id).await, Ok(attempts));
 }
 
 /// An attempt is replaced by what came later, and all stay in their order.
@@ -140,7 +143,12 @@ pub async fn newest_attempt_counts(stores: Stores) {
     let second_of_ten = change.attempts[0].clone();
     advanced_by(&stores, &change).await;
     let attempts = stores.runs.attempts(one.id).await;
-    assert_eq!(attempts, Ok(vec![replaced, first_of_ten, second_of_ten]));
+    let expected = [
+        attempts_at(3, &[replaced]),
+        attempts_at(2, &[first_of_ten]),
+        attempts_at(3, &[second_of_ten]),
+    ];
+    assert_eq!(attempts, Ok(expected.concat()));
 }
 
 /// Every command comes back.
@@ -149,6 +157,10 @@ pub async fn every_action(stores: Stores) {
     let mut actions: Vec<Action> = Phase::ALL.map(Action::Start).to_vec();
     actions.extend(Phase::ALL.map(Action::SetPhase));
     actions.extend([
+        Action::SetTarget(Level::Concurrency { connections: 7 }),
+        Action::SetTarget(Level::Rate { milli_per_s: 1 }),
+        Action::Pause,
+        Action::Resume,
         Action::Stop { drain_us: 0 },
         Action::Stop { drain_us: i64::MAX },
     ]);
@@ -245,7 +257,8 @@ pub async fn events_of_many_writers(stores: Stores) {
         writers.spawn(async move { stores.runs.append_events(run, &pair).await });
     }
     for result in writers.join_all().await {
-        assert_eq!(result, Ok(()));
+        let pair = result.expect("events");
+        assert_eq!(pair[0].sequence + 1, pair[1].sequence);
     }
     let events = stores.runs.events(one.id, all()).await.expect("events");
     let sequences: Vec<i64> = events.iter().map(|event| event.sequence).collect();
@@ -318,11 +331,8 @@ pub async fn every_event_kind(stores: Stores) {
 pub async fn strange_texts(stores: Stores) {
     let one = stored(&stores, &run("acme", "nightly")).await;
     for (sequence, text) in (2..).zip(["it's \"$1\"; -- 50%_\\", "é 漢 🦀\n\t\r", " ", ""]) {
-        stores
-            .runs
-            .append_events(one.id, &[event(text)])
-            .await
-            .expect("an event");
+        let stored = stores.runs.append_events(one.id, &[event(text)]).await;
+        assert_eq!(stored, Ok(numbered(sequence, &[text])));
         let read = stores.runs.events(one.id, after(sequence - 1, 1)).await;
         assert_eq!(read, Ok(numbered(sequence, &[text])));
     }
@@ -330,7 +340,7 @@ pub async fn strange_texts(stores: Stores) {
         .runs
         .append_events(one.id, &[event("before\0after")])
         .await;
-    assert_eq!(stored, Ok(()));
+    assert_eq!(stored.map(|events| events.len()), Ok(1));
     let read = stores
         .runs
         .events(one.id, after(5, 1))

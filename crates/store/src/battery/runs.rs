@@ -10,9 +10,9 @@ use gauntlet_model::{
 use uuid::Uuid;
 
 use super::samples::{
-    all, attempt, created, event, moved, name, project, request, run, starting, stored,
+    all, attempt, attempts_at, created, event, moved, name, project, request, run, starting, stored,
 };
-use crate::{Error, RunChange, Stores};
+use crate::{Advanced, Error, RunChange, Stores};
 
 pub(super) fn conflict<T>(run: &Run) -> Result<T, Error> {
     Err(Error::Conflict(format!("run {}", run.id)))
@@ -41,11 +41,8 @@ pub(super) fn control(sequence: i64) -> ControlEvent {
 }
 
 pub(super) async fn advanced_by(stores: &Stores, change: &RunChange) -> i64 {
-    stores
-        .runs
-        .advance(change)
-        .await
-        .expect("a change is stored")
+    let advanced = stores.runs.advance(change).await;
+    advanced.expect("a change is stored").revision
 }
 
 /// What is read is what was stored, with revision 1 and the first event.
@@ -133,19 +130,26 @@ pub async fn absent(stores: Stores) {
 pub async fn advanced(stores: Stores) {
     let one = stored(&stores, &run("acme", "nightly")).await;
     let mut change = full_change(&one);
-    assert_eq!(stores.runs.advance(&change).await, Ok(2));
+    let second = Advanced {
+        revision: 2,
+        events: numbered(2, &["started", "warm"]),
+    };
+    assert_eq!(stores.runs.advance(&change).await, Ok(second));
     change.run.revision = 2;
     assert_eq!(stores.runs.get(one.id).await, Ok(Some(change.run.clone())));
-    assert_eq!(stores.runs.attempts(one.id).await, Ok(change.attempts));
+    let attempts = attempts_at(2, &change.attempts);
+    assert_eq!(stores.runs.attempts(one.id).await, Ok(attempts));
     assert_eq!(stores.runs.controls(one.id, 0).await, Ok(change.controls));
     assert_eq!(stores.runs.phases(one.id).await, Ok(change.phases));
     let events = stores.runs.events(one.id, all()).await;
     assert_eq!(events, Ok(numbered(1, &["created", "started", "warm"])));
     // A change of the run alone leaves the rest as it is.
-    assert_eq!(
-        stores.runs.advance(&moved(&change.run, starting())).await,
-        Ok(3)
-    );
+    let third = Advanced {
+        revision: 3,
+        events: vec![],
+    };
+    let alone = moved(&change.run, starting());
+    assert_eq!(stores.runs.advance(&alone).await, Ok(third));
     assert_eq!(stores.runs.phases(one.id).await.map(|all| all.len()), Ok(2));
 }
 
@@ -154,6 +158,7 @@ fn full_change(run: &Run) -> RunChange {
     change.run.state.commands = i64::MAX;
     change.run.state.load_started = Some(Timestamp(33));
     change.run.labels.remove("team");
+    change.run.notes.push_str(" — better");
     change.run.started = Some(Timestamp(30));
     change.run.ended = Some(Timestamp(31));
     change.attempts = vec![attempt(0, 1), attempt(1, 1), attempt(1, 2)];
@@ -177,6 +182,7 @@ pub async fn what_a_run_is_made_from_stays(stores: Stores) {
     change.run.name = name("other");
     change.run.template = name("other");
     change.run.template_version += 1;
+    change.run.rerun_of = None;
     change.run.spec.seed = 1;
     change.run.created = Timestamp(1);
     advanced_by(&stores, &change).await;
@@ -249,7 +255,10 @@ pub async fn one_of_many_wins(stores: Stores) {
     let mut winners = Vec::new();
     for (racer, result) in racers.join_all().await {
         match result {
-            Ok(2) => winners.push(format!("racer {racer}")),
+            Ok(advanced) => {
+                assert_eq!(advanced.revision, 2);
+                winners.push(format!("racer {racer}"));
+            }
             other => assert_eq!(other, conflict(&one)),
         }
     }

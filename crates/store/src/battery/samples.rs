@@ -7,7 +7,7 @@ use gauntlet_model::{
     interval::{
         Encoded, ErrorClass, ErrorCount, Interval, Latencies, OperationInterval, empty_histogram,
     },
-    lifecycle::{Phase, RunState, ShardStage, Stage},
+    lifecycle::{End, Phase, ProcessingStatus, RunState, ShardStage, Stage, StopReason},
     run::{Attempt, Run, RunEvent, RunEventKind, Worker, WorkerStatus},
     session::{AttemptRef, KeyRange},
     target::{Address, Target},
@@ -18,8 +18,10 @@ use uuid::Uuid;
 
 use crate::{Idempotency, PageQuery, RunChange, RunFilter, Stores};
 
+mod full;
 mod spec;
 
+pub use full::full;
 pub use spec::spec;
 
 /// A name.
@@ -82,6 +84,7 @@ pub fn target(of: &str, called: &str) -> Target {
             user: "o\"neil".to_owned(),
         },
         created: Timestamp(1_700_000_000_000_001),
+        revision: 1,
     }
 }
 
@@ -123,6 +126,8 @@ pub fn run(of: &str, called: &str) -> Run {
         state: RunState::prepared(),
         revision: 1,
         labels: labels(),
+        notes: "look at \"p99\" — 50 % worse?\nö".to_owned(),
+        rerun_of: Some(RunId(Uuid::from_u128(7))),
         created: Timestamp(1_700_000_000_000_003),
         started: None,
         ended: None,
@@ -151,6 +156,26 @@ pub fn event(message: &str) -> RunEvent {
 pub async fn stored(stores: &Stores, run: &Run) -> Run {
     let made = stores.runs.insert(run, &created(), None).await;
     made.expect("a new run is stored")
+}
+
+/// A run that is over since an instant.
+pub async fn ended(stores: &Stores, called: &str, ended_us: i64) -> RunId {
+    let one = stored(stores, &run("acme", called)).await;
+    let at = Timestamp(ended_us);
+    let done = Stage::Done {
+        at,
+        measured: None,
+        end: End {
+            reason: StopReason::DurationElapsed,
+            message: String::new(),
+        },
+        processing: ProcessingStatus::Completed,
+    };
+    let mut change = moved(&one, done);
+    change.run.ended = Some(at);
+    let advanced = stores.runs.advance(&change).await;
+    advanced.expect("a change is stored");
+    one.id
 }
 
 /// A change that moves a run to a stage and nothing else.
@@ -184,11 +209,7 @@ pub fn starting() -> Stage {
 /// All runs of a project and below.
 #[must_use]
 pub fn runs_of(of: &str) -> RunFilter {
-    RunFilter {
-        project: project(of),
-        statuses: Vec::new(),
-        template: None,
-    }
+    RunFilter::all(project(of))
 }
 
 /// An attempt with something in every field.
@@ -210,7 +231,18 @@ pub fn attempt(shard: u32, number: u32) -> Attempt {
         first_operation: Some(Timestamp(8)),
         peak_cpu_permille: u32::MAX,
         clock_uncertainty: Some(Duration::from_nanos(123_456_789)),
+        revision: 0,
     }
+}
+
+/// Attempts as they are stored by a change that makes this revision.
+#[must_use]
+pub fn attempts_at(revision: i64, attempts: &[Attempt]) -> Vec<Attempt> {
+    let at = |attempt: &Attempt| Attempt {
+        revision,
+        ..attempt.clone()
+    };
+    attempts.iter().map(at).collect()
 }
 
 /// A histogram.

@@ -3,13 +3,14 @@
 use gauntlet_model::{
     id::{Name, Project},
     target::{Sealed, Target},
+    time::Timestamp,
 };
 
 use super::{
     paging::walk,
     samples::{all, file_target, name, project, request, target},
 };
-use crate::{Error, Stores};
+use crate::{Error, PasswordChange, Stores};
 
 fn key(target: &Target) -> (Project, Name) {
     (target.project.clone(), target.name.clone())
@@ -189,4 +190,82 @@ pub async fn listed_while_others_insert(stores: Stores) {
     );
     found.retain(|one| one.name.as_str().ends_with("-old"));
     assert_eq!(found, before);
+}
+
+/// An update changes address and password, and nothing else.
+pub async fn updated(stores: Stores) {
+    let sealed = |byte| Sealed(vec![byte]);
+    let first = target("acme", "main");
+    let password = sealed(1);
+    let insert = stores.targets.insert(&first, Some(&password), None);
+    insert.await.expect("a new target");
+    let mut now = first.clone();
+    let changes = [
+        (PasswordChange::Keep, Some(sealed(1))),
+        (PasswordChange::Set(sealed(2)), Some(sealed(2))),
+        (PasswordChange::Remove, None),
+        (PasswordChange::Set(sealed(3)), Some(sealed(3))),
+    ];
+    for (revision, (change, password)) in (2..).zip(changes) {
+        let wanted = Target {
+            address: file_target("acme", "main").address,
+            created: Timestamp(1),
+            ..now.clone()
+        };
+        let expected = Target {
+            created: first.created,
+            revision,
+            ..wanted.clone()
+        };
+        let stored = stores.targets.update(&wanted, change).await;
+        assert_eq!(stored, Ok(expected.clone()));
+        let read = stores.targets.get(&first.project, &first.name).await;
+        assert_eq!(read, Ok(Some(expected.clone())));
+        let read = stores.targets.password(&first.project, &first.name).await;
+        assert_eq!(read, Ok(password));
+        now = expected;
+    }
+}
+
+/// An update or a removal that rests on an older revision changes nothing.
+pub async fn lost_race(stores: Stores) {
+    let conflict = Error::Conflict("target acme/main".to_owned());
+    let first = target("acme", "main");
+    let insert = stores.targets.insert(&first, None, None).await;
+    insert.expect("a new target");
+    let keep = PasswordChange::Keep;
+    let second = stores.targets.update(&first, keep.clone()).await;
+    let second = second.expect("the first revision is the newest");
+    let again = stores.targets.update(&first, keep.clone()).await;
+    assert_eq!(again, Err(conflict.clone()));
+    let stale = stores.targets.delete(&first.project, &first.name, Some(1));
+    assert_eq!(stale.await, Err(conflict));
+    let read = stores.targets.get(&first.project, &first.name).await;
+    assert_eq!(read, Ok(Some(second)));
+    let unknown = stores.targets.update(&target("acme", "main"), keep).await;
+    let missing = Error::Missing("target acme/main".to_owned());
+    assert_eq!(unknown, Err(missing));
+}
+
+/// A target that is removed is gone with its password, and its name is free.
+pub async fn removed(stores: Stores) {
+    let first = target("acme", "main");
+    let delete = async |revision| {
+        let targets = &stores.targets;
+        targets.delete(&first.project, &first.name, revision).await
+    };
+    let missing = Err(Error::Missing("target acme/main".to_owned()));
+    assert_eq!(delete(None).await, missing);
+    for revision in [None, Some(1)] {
+        let one = target("acme", "main");
+        let password = Sealed(vec![1]);
+        let insert = stores.targets.insert(&one, Some(&password), None);
+        insert.await.expect("a new target");
+        assert_eq!(delete(revision).await, Ok(()));
+        let read = stores.targets.get(&one.project, &one.name).await;
+        assert_eq!(read, Ok(None));
+        let read = stores.targets.password(&one.project, &one.name).await;
+        assert_eq!(read, Ok(None));
+        assert_eq!(delete(revision).await, missing);
+    }
 }

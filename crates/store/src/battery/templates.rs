@@ -190,3 +190,51 @@ pub async fn listed_by_project_and_name(stores: Stores) {
         assert_eq!(walk(limit, key, list, async |_| ()).await, sorted);
     }
 }
+
+/// All versions of one template, newest first, page by page.
+pub async fn listed_versions(stores: Stores) {
+    let mut newest = template("acme", "mixed");
+    inserted(&stores, &newest).await;
+    inserted(&stores, &template("acme", "mixed-2")).await;
+    let mut versions = vec![newest.clone()];
+    for _ in 0..6 {
+        newest = next(&newest);
+        let stored = stores.templates.append(&newest).await;
+        stored.expect("the next version");
+        versions.insert(0, newest.clone());
+    }
+    let key = |one: &Template| one.version;
+    for limit in [1, 3, 7, 8] {
+        let list = |page| {
+            stores
+                .templates
+                .versions(&newest.project, &newest.name, page)
+        };
+        assert_eq!(walk(limit, key, list, async |_| ()).await, versions);
+    }
+    let no = name("no");
+    let unknown = stores.templates.versions(&newest.project, &no, all());
+    assert_eq!(unknown.await, Ok(vec![]));
+}
+
+/// A template that is removed is gone with all versions, and its name is free.
+pub async fn removed(stores: Stores) {
+    let first = template("acme", "mixed");
+    let delete = async || stores.templates.delete(&first.project, &first.name).await;
+    let missing = Err(Error::Missing("template acme/mixed".to_owned()));
+    assert_eq!(delete().await, missing);
+    inserted(&stores, &first).await;
+    let second = stores.templates.append(&next(&first)).await;
+    second.expect("the next version");
+    assert_eq!(delete().await, Ok(()));
+    for version in [None, Some(1), Some(2)] {
+        let read = stores.templates.get(&first.project, &first.name, version);
+        assert_eq!(read.await, Ok(None));
+    }
+    assert_eq!(delete().await, missing);
+    inserted(&stores, &template("acme", "mixed")).await;
+    let versions = stores
+        .templates
+        .versions(&first.project, &first.name, all());
+    assert_eq!(versions.await.map(|all| all.len()), Ok(1));
+}

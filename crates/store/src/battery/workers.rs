@@ -111,3 +111,12 @@ pub async fn only_those_seen(stores: Stores) {
     let names: Vec<&str> = seen.iter().map(|worker| worker.name.as_str()).collect();
     assert_eq!(names, ["b", "c"]);
 }
+
+/// One worker by its id.
+pub async fn one(stores: Stores) {
+    let (first, second) = (worker("same"), worker("same"));
+    put(&stores, &first).await;
+    assert_eq!(stores.workers.get(second.id).await, Ok(None));
+    put(&stores, &second).await;
+    assert_eq!(stores.workers.get(first.id).await, Ok(Some(first)));
+}

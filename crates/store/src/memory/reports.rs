@@ -15,9 +15,7 @@ impl Reports for Memory {
 
     async fn get(&self, run: RunId) -> Result<Option<Report>> {
         let state = self.state();
-        Ok(state
-            .runs
-            .get(&run)
-            .and_then(|record| record.report.clone()))
+        let record = state.runs.get(&run);
+        Ok(record.and_then(|record| record.report.clone()))
     }
 }

@@ -1,21 +1,32 @@
 //! Runs in memory.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use gauntlet_model::{
-    id::RunId,
+    errors::ErrorSummary,
+    history::{Resolution, Rollup},
+    id::{Project, RunId},
     interval::Interval,
+    lifecycle::Status,
     report::Report,
     run::{Attempt, ControlEvent, PhaseTransition, Run, RunEvent},
+    sample::OperationSample,
+    time::Timestamp,
 };
 
-use super::{Memory, State, page};
-use crate::{Error, Idempotency, PageQuery, Result, RunChange, RunFilter, RunKey, Runs};
+use super::{Memory, State, logs::Lines, page};
+use crate::{
+    Advanced, Error, Idempotency, PageQuery, Result, RunChange, RunCursor, RunFilter, RunKey,
+    RunOrder, RunSummary, Runs, SampleKey, Validity,
+};
+
+/// What samples are listed by: see [`SampleKey::order`].
+type SampleOrder = (u32, &'static str, u32, u32, u32);
 
 /// A run and all that belongs to it.
 pub(super) struct RunRecord {
-    run: Run,
+    pub(super) run: Run,
     /// By shard and number.
     attempts: BTreeMap<(u32, u32), Attempt>,
     /// By sequence.
@@ -24,6 +35,12 @@ pub(super) struct RunRecord {
     events: Vec<RunEvent>,
     /// By shard, attempt and sequence.
     pub(super) intervals: BTreeMap<(u32, u32, i64), Interval>,
+    /// By resolution, then as they are listed.
+    pub(super) rollups: BTreeMap<(Resolution, (Timestamp, u32, &'static str)), Rollup>,
+    pub(super) errors: ErrorSummary,
+    /// As they are listed.
+    pub(super) samples: BTreeMap<SampleOrder, (SampleKey, OperationSample)>,
+    pub(super) logs: Lines,
     pub(super) report: Option<Report>,
 }
 
@@ -36,42 +53,69 @@ impl RunRecord {
             phases: Vec::new(),
             events: Vec::new(),
             intervals: BTreeMap::new(),
+            rollups: BTreeMap::new(),
+            errors: ErrorSummary::default(),
+            samples: BTreeMap::new(),
+            logs: Lines::default(),
             report: None,
         };
         record.append_events(std::slice::from_ref(event));
         record
     }
 
-    fn append_events(&mut self, events: &[RunEvent]) {
-        for event in events {
-            let sequence = self.events.len() as i64 + 1;
-            self.events.push(RunEvent {
+    fn append_events(&mut self, events: &[RunEvent]) -> Vec<RunEvent> {
+        let first = self.events.len() as i64 + 1;
+        let numbered: Vec<RunEvent> = (first..)
+            .zip(events)
+            .map(|(sequence, event)| RunEvent {
                 sequence,
                 ..event.clone()
-            });
-        }
+            })
+            .collect();
+        self.events.extend(numbered.iter().cloned());
+        numbered
     }
 
     /// Stores a change that was found good.
-    fn advance(&mut self, change: &RunChange) -> i64 {
+    fn advance(&mut self, change: &RunChange) -> Advanced {
+        let revision = self.run.revision + 1;
         self.run = Run {
             state: change.run.state.clone(),
             labels: change.run.labels.clone(),
+            notes: change.run.notes.clone(),
             started: change.run.started,
             ended: change.run.ended,
-            revision: self.run.revision + 1,
+            revision,
             ..self.run.clone()
         };
         for attempt in &change.attempts {
+            let stored = Attempt {
+                revision,
+                ..attempt.clone()
+            };
             self.attempts
-                .insert((attempt.shard, attempt.number), attempt.clone());
+                .insert((attempt.shard, attempt.number), stored);
         }
         for control in &change.controls {
             self.controls.insert(control.sequence, control.clone());
         }
         self.phases.extend(&change.phases);
-        self.append_events(&change.events);
-        self.run.revision
+        let events = self.append_events(&change.events);
+        Advanced { revision, events }
+    }
+
+    fn summary(&self) -> RunSummary {
+        let judged = self
+            .report
+            .as_ref()
+            .map(|report| (report.verdict, Validity::of(report)));
+        RunSummary::of(&self.run, judged)
+    }
+
+    /// Whether nobody works on the run.
+    fn is_at_rest(&self) -> bool {
+        let status = self.run.status();
+        status == Status::Prepared || status.is_terminal()
     }
 }
 
@@ -98,7 +142,11 @@ impl Runs for Memory {
     ) -> Result<Run> {
         let mut state = self.state();
         if let Some(id) = state.repeated(idempotency)? {
-            return Ok(state.record(RunId(id))?.run.clone());
+            let mut all = state.runs.values();
+            let first = all.find(|record| record.run.id.to_string() == id);
+            return first
+                .map(|record| record.run.clone())
+                .ok_or_else(|| Error::Missing(format!("run {id}")));
         }
         let taken = |other: &RunRecord| {
             other.run.id == run.id
@@ -117,11 +165,11 @@ impl Runs for Memory {
         state
             .runs
             .insert(run.id, RunRecord::new(first.clone(), event));
-        state.remember(idempotency, run.id.0);
+        state.remember(idempotency, run.id.to_string(), run.created);
         Ok(first)
     }
 
-    async fn advance(&self, change: &RunChange) -> Result<i64> {
+    async fn advance(&self, change: &RunChange) -> Result<Advanced> {
         let mut state = self.state();
         let id = change.run.id;
         let record = state.record(id)?;
@@ -140,28 +188,46 @@ impl Runs for Memory {
         Ok(record.advance(change))
     }
 
-    async fn append_events(&self, run: RunId, events: &[RunEvent]) -> Result<()> {
-        self.state().record(run)?.append_events(events);
-        Ok(())
+    async fn append_events(&self, run: RunId, events: &[RunEvent]) -> Result<Vec<RunEvent>> {
+        Ok(self.state().record(run)?.append_events(events))
     }
 
     async fn get(&self, id: RunId) -> Result<Option<Run>> {
         Ok(self.state().runs.get(&id).map(|record| record.run.clone()))
     }
 
-    async fn list(&self, filter: &RunFilter, query: PageQuery<RunKey>) -> Result<Vec<Run>> {
+    async fn list(
+        &self,
+        filter: &RunFilter,
+        order: RunOrder,
+        query: PageQuery<RunCursor>,
+    ) -> Result<Vec<RunSummary>> {
+        let foreign = query
+            .after
+            .as_ref()
+            .is_some_and(|after| !order.is_of(after));
+        if foreign {
+            return Err(Error::Conflict("the order of the list".to_owned()));
+        }
         let state = self.state();
-        let mut found: Vec<&Run> = state
+        let mut found: Vec<(RunCursor, RunSummary)> = state
             .runs
             .values()
-            .map(|record| &record.run)
-            .filter(|run| matches(filter, run))
+            .map(RunRecord::summary)
+            .filter(|run| filter.matches(run))
+            .map(|run| (run.cursor(order), run))
             .collect();
-        found.sort_by_key(|run| Reverse((run.created, run.id)));
-        let keyed = found
-            .into_iter()
-            .map(|run| ((run.created, run.id), run.clone()));
-        Ok(page(keyed, &query, |key, last| key < last))
+        let compare = |one: &RunCursor, other: &RunCursor| {
+            let ordering = order.compare(one, other);
+            ordering.expect("all cursors are of this order")
+        };
+        found.sort_by(|one, other| compare(&one.0, &other.0));
+        found.retain(|(cursor, _)| {
+            let after = query.after.as_ref();
+            after.is_none_or(|after| compare(cursor, after).is_gt())
+        });
+        found.truncate(query.limit as usize);
+        Ok(found.into_iter().map(|(_, run)| run).collect())
     }
 
     async fn active(&self) -> Result<Vec<Run>> {
@@ -206,13 +272,43 @@ impl Runs for Memory {
             page(keyed, &query, |key, last| key > last)
         }))
     }
-}
 
-fn matches(filter: &RunFilter, run: &Run) -> bool {
-    filter.project.covers(&run.project)
-        && (filter.statuses.is_empty() || filter.statuses.contains(&run.status()))
-        && filter
-            .template
-            .as_ref()
-            .is_none_or(|name| *name == run.template)
+    async fn delete(&self, run: RunId) -> Result<()> {
+        let mut state = self.state();
+        if !state.record(run)?.is_at_rest() {
+            return Err(Error::Conflict(format!("run {run}")));
+        }
+        state.runs.remove(&run);
+        Ok(())
+    }
+
+    async fn ended(
+        &self,
+        ended_before: Timestamp,
+        page: PageQuery<RunKey>,
+    ) -> Result<Vec<(Timestamp, RunId, Project)>> {
+        let state = self.state();
+        let mut old: Vec<_> = state
+            .runs
+            .values()
+            .filter(|record| record.run.status().is_terminal())
+            .filter_map(|record| Some((record.run.ended?, &record.run)))
+            .filter(|(ended, _)| *ended < ended_before)
+            .map(|(ended, run)| (ended, run.id, run.project.clone()))
+            .filter(|(ended, run, _)| page.after.is_none_or(|after| (*ended, *run) > after))
+            .collect();
+        old.sort_unstable();
+        old.truncate(page.limit as usize);
+        Ok(old)
+    }
+
+    async fn prune(&self, ended_before: Timestamp, limit: u32) -> Result<Vec<RunId>> {
+        let first = PageQuery { after: None, limit };
+        let old = self.ended(ended_before, first).await?;
+        let mut state = self.state();
+        for (_, run, _) in &old {
+            state.runs.remove(run);
+        }
+        Ok(old.into_iter().map(|(_, run, _)| run).collect())
+    }
 }

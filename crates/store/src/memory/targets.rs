@@ -7,7 +7,7 @@ use gauntlet_model::{
 };
 
 use super::{Memory, page};
-use crate::{Error, Idempotency, NameKey, PageQuery, Result, Targets};
+use crate::{Error, Idempotency, NameKey, PageQuery, PasswordChange, Result, Targets};
 
 #[async_trait]
 impl Targets for Memory {
@@ -19,7 +19,8 @@ impl Targets for Memory {
     ) -> Result<Target> {
         let mut state = self.state();
         if let Some(id) = state.repeated(idempotency)? {
-            let first = state.targets.values().find(|(first, _)| first.id.0 == id);
+            let mut all = state.targets.values();
+            let first = all.find(|(first, _)| first.id.to_string() == id);
             return first
                 .map(|(first, _)| first.clone())
                 .ok_or_else(|| Error::Missing(format!("target {id}")));
@@ -34,11 +35,51 @@ impl Targets for Memory {
             let (project, name) = key;
             return Err(Error::AlreadyExists(format!("target {project}/{name}")));
         }
+        let first = Target {
+            revision: 1,
+            ..target.clone()
+        };
         state
             .targets
-            .insert(key, (target.clone(), password.cloned()));
-        state.remember(idempotency, target.id.0);
-        Ok(target.clone())
+            .insert(key, (first.clone(), password.cloned()));
+        state.remember(idempotency, target.id.to_string(), target.created);
+        Ok(first)
+    }
+
+    async fn update(&self, target: &Target, password: PasswordChange) -> Result<Target> {
+        let what = format!("target {}/{}", target.project, target.name);
+        let mut state = self.state();
+        let mut all = state.targets.values_mut();
+        let Some((stored, sealed)) = all.find(|(stored, _)| stored.id == target.id) else {
+            return Err(Error::Missing(what));
+        };
+        if stored.revision != target.revision {
+            return Err(Error::Conflict(what));
+        }
+        stored.address = target.address.clone();
+        stored.revision += 1;
+        match password {
+            PasswordChange::Keep => {}
+            PasswordChange::Set(new) => *sealed = Some(new),
+            PasswordChange::Remove => *sealed = None,
+        }
+        Ok(stored.clone())
+    }
+
+    async fn delete(&self, project: &Project, name: &Name, revision: Option<i64>) -> Result<()> {
+        let key = (project.clone(), name.clone());
+        let what = format!("target {project}/{name}");
+        let mut state = self.state();
+        match state.targets.get(&key) {
+            None => Err(Error::Missing(what)),
+            Some((stored, _)) if revision.is_some_and(|wanted| wanted != stored.revision) => {
+                Err(Error::Conflict(what))
+            }
+            Some(_) => {
+                state.targets.remove(&key);
+                Ok(())
+            }
+        }
     }
 
     async fn get(&self, project: &Project, name: &Name) -> Result<Option<Target>> {

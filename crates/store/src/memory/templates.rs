@@ -18,7 +18,8 @@ impl Templates for Memory {
     ) -> Result<Template> {
         let mut state = self.state();
         if let Some(id) = state.repeated(idempotency)? {
-            let first = state.templates.values().find(|all| all[0].id.0 == id);
+            let mut all = state.templates.values();
+            let first = all.find(|all| all[0].id.to_string() == id);
             return first
                 .map(|all| all[0].clone())
                 .ok_or_else(|| Error::Missing(format!("template {id}")));
@@ -35,7 +36,7 @@ impl Templates for Memory {
             ..template.clone()
         };
         state.templates.insert(key, vec![first.clone()]);
-        state.remember(idempotency, template.id.0);
+        state.remember(idempotency, template.id.to_string(), template.created);
         Ok(first)
     }
 
@@ -58,6 +59,14 @@ impl Templates for Memory {
         };
         all.push(next);
         Ok(())
+    }
+
+    async fn delete(&self, project: &Project, name: &Name) -> Result<()> {
+        let key = (project.clone(), name.clone());
+        let removed = self.state().templates.remove(&key);
+        removed
+            .map(drop)
+            .ok_or_else(|| Error::Missing(format!("template {project}/{name}")))
     }
 
     async fn get(
@@ -85,5 +94,18 @@ impl Templates for Memory {
             .filter(|((of, _), _)| project.covers(of))
             .filter_map(|(key, all)| Some((key.clone(), all.last()?.clone())));
         Ok(page(newest, &query, |key, last| key > last))
+    }
+
+    async fn versions(
+        &self,
+        project: &Project,
+        name: &Name,
+        query: PageQuery<i32>,
+    ) -> Result<Vec<Template>> {
+        let key = (project.clone(), name.clone());
+        let state = self.state();
+        let all = state.templates.get(&key).map_or(&[][..], Vec::as_slice);
+        let newest_first = all.iter().rev().map(|one| (one.version, one.clone()));
+        Ok(page(newest_first, &query, |key, last| key < last))
     }
 }

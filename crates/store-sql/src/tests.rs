@@ -1,0 +1,3 @@
+//! What looks at statements from inside.
+
+mod plans;

@@ -1,0 +1,1 @@
+DELETE FROM run_labels WHERE run_id = $1

@@ -1,0 +1,1 @@
+INSERT INTO run_labels (run_id, key, scope, value, created_us) {rows}

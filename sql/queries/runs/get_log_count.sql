@@ -1,0 +1,1 @@
+SELECT log_count FROM runs WHERE run_id = $1

@@ -1,0 +1,1 @@
+DELETE FROM templates WHERE project = $1 AND name = $2

@@ -1,0 +1,1 @@
+DELETE FROM value_pools WHERE project = $1 AND name = $2
