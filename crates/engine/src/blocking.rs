@@ -4,9 +4,11 @@
 //! connections are busy.
 
 mod connection;
+mod growth;
 mod overseer;
 mod station;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Builder;
 
@@ -16,7 +18,7 @@ use crate::control::{Control, Lane, ThreadWitness};
 use crate::handle::Handle;
 use crate::pacer;
 use crate::plan::{Load, Plan, PlanError};
-use crate::schedule::{Arrival, ArrivalQueue, Arrivals, Lot};
+use crate::schedule::{Arrival, ArrivalQueue, Lot, Schedule};
 use crate::target::BlockingTarget;
 use crate::work::Work;
 use station::{Seat, Station};
@@ -24,49 +26,46 @@ use station::{Seat, Station};
 /// Opens the plan's connections, each on a thread of its own, and waits for the start.
 pub fn start_blocking<T: BlockingTarget>(plan: Plan, target: T) -> Result<Handle, PlanError> {
     plan.validate()?;
-    let connections = plan.load.connections() as usize;
+    let connections = plan.load.connections();
     let work = Work::new(&plan);
-    let open = matches!(plan.load, Load::Open { .. });
-    // The overseer is a thread with a lane of its own.
-    let control = Arc::new(Control::new(
-        connections + 1,
-        connections + 1,
-        work.operations(),
-        open,
-    ));
+    // The overseer is a thread with a lane of its own, the last one.
+    let control = Arc::new(Control::new(&plan, connections as usize + 1));
     let outbox = Arc::new(Outbox::default());
     // From here on the handle aborts what was started if a thread cannot be.
-    let handle = Handle::new(
-        Arc::clone(&control),
-        Arc::clone(&outbox),
-        plan.load.connections(),
-    );
-    let witness = || ThreadWitness(Arc::clone(&control));
-    let overseer = witness();
-    let stations = (0..connections).map(|_| Station::new(witness())).collect();
+    let handle = Handle::new(Arc::clone(&control), Arc::clone(&outbox), connections);
+    let overseer = ThreadWitness(Arc::clone(&control));
     let shared = Arc::new(Shared {
         plan,
         work,
         target,
         control: Arc::clone(&control),
-        stations,
+        stations: Mutex::default(),
+        missing: Mutex::default(),
         queue: OnceLock::new(),
     });
     // Dropped unless all threads are there: a seat whose thread was not started gives its witness back.
     let seats: Vec<Seat<T>> = (0..connections)
-        .map(|connection| Seat::new(Arc::clone(&shared), connection))
+        .map(|connection| Seat::new(&shared, connection, control.lane(connection as usize)))
         .collect();
     collector::spawn(control, outbox, shared.plan.snapshot_every)?;
     spawn("load-overseer".to_owned(), move || {
         overseer::run(&shared, overseer);
     })?;
     for seat in seats {
-        spawn(format!("load-{}", seat.connection), move || {
-            pacer::precise_waits();
-            connection::run(&seat);
-        })?;
+        sit_down(seat, |seat| connection::run(&seat))?;
     }
     Ok(handle)
+}
+
+/// Starts a connection's thread.
+fn sit_down<T: BlockingTarget>(
+    seat: Seat<T>,
+    run: impl FnOnce(Seat<T>) + Send + 'static,
+) -> Result<(), PlanError> {
+    spawn(format!("load-{}", seat.connection), move || {
+        pacer::precise_waits();
+        run(seat);
+    })
 }
 
 fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<(), PlanError> {
@@ -85,7 +84,10 @@ struct Shared<T> {
     work: Work,
     target: T,
     control: Arc<Control>,
-    stations: Vec<Station>,
+    /// One per connection that was ever opened or is being opened.
+    stations: Mutex<Vec<Arc<Station>>>,
+    /// Connections beyond the plan that were refused; tried again when the level changes.
+    missing: Mutex<BTreeSet<u32>>,
     /// Arrivals of an open loop, for whichever connection is free. Made when the load starts, as its origin is the start.
     queue: OnceLock<Mutex<OpenQueue>>,
 }
@@ -96,15 +98,20 @@ struct OpenQueue {
     closed: bool,
 }
 
+/// What there is for a connection that is free.
+enum Next {
+    /// This one, due now or later.
+    Arrival(Arrival),
+    /// Nothing before the stop, unless the level changes: the load may be paused.
+    NoneYet,
+    /// Nothing any more.
+    NoneLeft,
+}
+
 impl<T> Shared<T> {
     /// The arrivals of an open loop; `None` in a closed one, and before the start.
     fn queue(&self) -> Option<MutexGuard<'_, OpenQueue>> {
-        let Load::Open {
-            rate_per_s,
-            max_backlog,
-            ..
-        } = self.plan.load
-        else {
+        let Load::Open { max_backlog, .. } = self.plan.load else {
             return None;
         };
         let started = self.control.started();
@@ -121,13 +128,21 @@ impl<T> Shared<T> {
                 thread: 0,
                 threads: 1,
             };
-            let arrivals = ArrivalQueue::new(Arrivals::new(started, rate_per_s), lot, max_backlog);
+            let schedule = Schedule::new(started, &self.control.levels);
             Mutex::new(OpenQueue {
-                arrivals,
+                arrivals: ArrivalQueue::new(schedule, lot, max_backlog),
                 closed: false,
             })
         });
         Some(queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn stations(&self) -> MutexGuard<'_, Vec<Arc<Station>>> {
+        self.stations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn missing(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves what is due into the backlog; what does not fit is counted as dropped on the lane.
@@ -139,18 +154,25 @@ impl<T> Shared<T> {
         queue.arrivals.advance(now, self.control.stop(), dropped);
     }
 
-    /// The next arrival for a connection that is free: the oldest that waits, else the next one that will be due; `None`
-    /// if there will be none before the stop.
-    fn next_arrival(&self, now: Nanos, lane: &Lane) -> Option<Arrival> {
-        let mut queue = self.queue()?;
-        if queue.closed {
-            return None;
-        }
+    /// The next arrival for a connection that is free: the oldest that waits, else the next one that will be due.
+    fn next_arrival(&self, now: Nanos, lane: &Lane) -> Next {
+        let Some(mut queue) = self.queue().filter(|queue| !queue.closed) else {
+            return Next::NoneLeft;
+        };
         self.advance(&mut queue, now, lane);
-        queue
-            .arrivals
-            .pop()
-            .or_else(|| queue.arrivals.take_next(self.control.stop()))
+        let stop = self.control.stop();
+        let arrival = queue.arrivals.pop();
+        match arrival.or_else(|| queue.arrivals.take_next(stop)) {
+            Some(arrival) => Next::Arrival(arrival),
+            None if now < stop => Next::NoneYet,
+            None => Next::NoneLeft,
+        }
+    }
+
+    /// When an arrival is due by what is asked for now. One that was due already stays so.
+    fn due(&self, arrival: Arrival) -> Nanos {
+        self.queue()
+            .map_or(arrival.due, |mut queue| queue.arrivals.due(arrival.index))
     }
 
     /// Whether a connection could still get something to do.

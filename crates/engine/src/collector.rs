@@ -130,7 +130,7 @@ impl Collector {
 
     fn collect(&mut self, started: Nanos, ended: Nanos) -> Snapshot {
         let mut snapshot = Snapshot::empty(self.control.clock.instant(started));
-        for lane in &self.control.lanes {
+        for lane in self.control.lanes() {
             lane.recorder.swap(&mut self.spare);
             self.spare.drain_into(&mut snapshot);
         }

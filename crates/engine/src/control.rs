@@ -4,7 +4,7 @@
 //! sleeps is woken by `poke`.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ use tokio::sync::watch;
 
 use crate::clock::{self, Clock, NEVER, Nanos};
 use crate::handle::SetupError;
+use crate::levels::{Levels, Mark};
+use crate::plan::{Load, Plan};
 use crate::recorder::Recorder;
 use crate::target::Failure;
 use crate::timeline::{Epoch, Timeline};
@@ -30,16 +32,30 @@ pub(crate) struct Lane {
     in_flight: AtomicU32,
     backlog: AtomicU64,
     operations: AtomicU64,
+    lost: AtomicU64,
+    reopened: AtomicU64,
 }
 
 impl Lane {
-    fn new(timeline: &Arc<Timeline>, operations: usize, open: bool) -> Self {
+    fn new(recorder: Recorder) -> Self {
         Self {
-            recorder: Recorder::new(Arc::clone(timeline), operations, open),
+            recorder,
             in_flight: AtomicU32::new(0),
             backlog: AtomicU64::new(0),
             operations: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            reopened: AtomicU64::new(0),
         }
+    }
+
+    /// A session was given up.
+    pub(crate) fn session_lost(&self) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A session was opened in the place of one that was given up.
+    pub(crate) fn session_reopened(&self) {
+        self.reopened.fetch_add(1, Ordering::Relaxed);
     }
 
     #[inline]
@@ -68,12 +84,57 @@ impl Lane {
     }
 }
 
+/// What a lane's recorder must know.
+#[derive(Debug)]
+struct Recorders {
+    clock: Clock,
+    timeline: Arc<Timeline>,
+    operations: usize,
+    open: bool,
+    seed: u64,
+}
+
+impl Recorders {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            clock: Clock::starting_now(),
+            timeline: Arc::default(),
+            operations: plan.operations.len(),
+            open: matches!(plan.load, Load::Open { .. }),
+            // Shards of one run draw other operations.
+            seed: plan.seed ^ (u64::from(plan.share.shard) << 32),
+        }
+    }
+
+    fn lane(&self, number: usize) -> Lane {
+        Lane::new(Recorder::new(
+            Arc::clone(&self.timeline),
+            self.clock,
+            self.operations,
+            self.open,
+            self.seed.wrapping_add(number as u64),
+        ))
+    }
+}
+
 /// The sums of all lanes' gauges.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Gauges {
     pub(crate) in_flight: u32,
     pub(crate) backlog: u64,
     pub(crate) operations: u64,
+    pub(crate) lost: u64,
+    pub(crate) reopened: u64,
+}
+
+/// Connections beyond the plan, which a higher level asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Extra {
+    pub(crate) opened: u32,
+    /// Asked for, refused, and not opened since.
+    pub(crate) missing: u32,
+    /// Why the last one that was refused was refused.
+    pub(crate) refusal: Option<SetupError>,
 }
 
 /// See the module.
@@ -81,7 +142,9 @@ pub(crate) struct Gauges {
 pub(crate) struct Control {
     pub(crate) clock: Clock,
     pub(crate) timeline: Arc<Timeline>,
-    pub(crate) lanes: Vec<Arc<Lane>>,
+    pub(crate) levels: Arc<Levels>,
+    lanes: Mutex<Vec<Arc<Lane>>>,
+    recorders: Recorders,
     started: AtomicU64,
     stop: AtomicU64,
     cut: AtomicU64,
@@ -89,20 +152,22 @@ pub(crate) struct Control {
     commands: watch::Sender<u64>,
     sleepers: Mutex<Vec<Thread>>,
     setup: watch::Sender<Setup>,
+    extra: Mutex<Extra>,
     running: AtomicUsize,
     fault: Mutex<Option<String>>,
 }
 
 impl Control {
-    /// For `running` threads that write to `lanes` lanes.
-    pub(crate) fn new(running: usize, lanes: usize, operations: usize, open: bool) -> Self {
-        let timeline = Arc::new(Timeline::default());
+    /// For a load whose `running` threads each write to a lane.
+    pub(crate) fn new(plan: &Plan, running: usize) -> Self {
+        let recorders = Recorders::new(plan);
+        let lanes = (0..running).map(|number| Arc::new(recorders.lane(number)));
         Self {
-            clock: Clock::starting_now(),
-            lanes: (0..lanes)
-                .map(|_| Arc::new(Lane::new(&timeline, operations, open)))
-                .collect(),
-            timeline,
+            lanes: Mutex::new(lanes.collect()),
+            clock: recorders.clock,
+            timeline: Arc::clone(&recorders.timeline),
+            levels: Arc::new(Levels::new(&plan.load)),
+            recorders,
             started: AtomicU64::new(NEVER),
             stop: AtomicU64::new(NEVER),
             cut: AtomicU64::new(NEVER),
@@ -110,9 +175,34 @@ impl Control {
             commands: watch::Sender::new(0),
             sleepers: Mutex::new(Vec::new()),
             setup: watch::Sender::new(Setup::default()),
+            extra: Mutex::new(Extra::default()),
             running: AtomicUsize::new(running),
             fault: Mutex::new(None),
         }
+    }
+
+    /// The lane of a thread.
+    pub(crate) fn lane(&self, thread: usize) -> Arc<Lane> {
+        Arc::clone(&self.lock_lanes()[thread])
+    }
+
+    /// All lanes that there are now.
+    pub(crate) fn lanes(&self) -> Vec<Arc<Lane>> {
+        self.lock_lanes().clone()
+    }
+
+    fn lock_lanes(&self) -> MutexGuard<'_, Vec<Arc<Lane>>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A lane for one more thread, which counts as running from now on. Only a thread that runs itself may ask for it.
+    pub(crate) fn add_thread(&self) -> Arc<Lane> {
+        let mut lanes = self.lock_lanes();
+        let lane = Arc::new(self.recorders.lane(lanes.len()));
+        lanes.push(Arc::clone(&lane));
+        drop(lanes);
+        self.running.fetch_add(1, Ordering::AcqRel);
+        lane
     }
 
     /// The start instant, or [`NEVER`] while there is none.
@@ -162,6 +252,14 @@ impl Control {
             .fetch_min(at.saturating_add(clock::nanos(drain)), Ordering::AcqRel);
         self.stop.fetch_min(at, Ordering::AcqRel);
         self.poke();
+    }
+
+    /// A level cannot change in the past either. Returns how late the call was.
+    pub(crate) fn command_level(&self, at: Instant, change: impl Fn(&mut Mark)) -> Duration {
+        let (from, lateness) = self.not_in_the_past(at);
+        self.levels.change(from, change);
+        self.poke();
+        lateness
     }
 
     fn not_in_the_past(&self, at: Instant) -> (Nanos, Duration) {
@@ -227,6 +325,32 @@ impl Control {
         self.setup.send_modify(|setup| setup.opened += 1);
     }
 
+    pub(crate) fn extra(&self) -> Extra {
+        self.lock_extra().clone()
+    }
+
+    fn lock_extra(&self) -> MutexGuard<'_, Extra> {
+        self.extra.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection beyond the plan is open; `again` says that it was refused before.
+    pub(crate) fn extra_opened(&self, again: bool) {
+        let mut extra = self.lock_extra();
+        extra.opened += 1;
+        extra.missing -= u32::from(again);
+    }
+
+    /// A connection beyond the plan was refused: the load goes on with what is open. `again` says that it was refused
+    /// before.
+    pub(crate) fn extra_refused(&self, connection: u32, failure: Failure, again: bool) {
+        let mut extra = self.lock_extra();
+        extra.missing += u32::from(!again);
+        extra.refusal = Some(SetupError::Connection {
+            connection,
+            failure,
+        });
+    }
+
     pub(crate) fn connection_refused(&self, connection: u32, failure: Failure) {
         self.setup_failed(SetupError::Connection {
             connection,
@@ -289,12 +413,14 @@ impl Control {
     }
 
     pub(crate) fn gauges(&self) -> Gauges {
-        self.lanes
+        self.lock_lanes()
             .iter()
             .fold(Gauges::default(), |sum, lane| Gauges {
                 in_flight: sum.in_flight + lane.in_flight.load(Ordering::Relaxed),
                 backlog: sum.backlog + lane.backlog.load(Ordering::Relaxed),
                 operations: sum.operations + lane.operations.load(Ordering::Relaxed),
+                lost: sum.lost + lane.lost.load(Ordering::Relaxed),
+                reopened: sum.reopened + lane.reopened.load(Ordering::Relaxed),
             })
     }
 }

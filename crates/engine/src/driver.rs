@@ -5,6 +5,7 @@
 
 mod closed;
 mod connection;
+mod growth;
 mod open;
 mod overseer;
 
@@ -15,7 +16,7 @@ use std::task::Waker;
 
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::{NEVER, Nanos};
 use crate::collector::{self, Outbox};
@@ -26,15 +27,19 @@ use crate::pacer::Sleeper;
 use crate::plan::{Load, Plan, PlanError};
 use crate::target::{AsyncSession, AsyncTarget, ErrorClass, Failure};
 use crate::work::Work;
+use growth::Growth;
 
 /// Opens the plan's connections and waits for the start. Needs no runtime around it.
 pub fn start_async<T: AsyncTarget>(plan: Plan, target: T) -> Result<Handle, PlanError> {
     plan.validate()?;
     let connections = plan.load.connections();
-    let threads = plan.threads.min(connections as usize);
+    let threads = match plan.load {
+        // A higher level may bring connections for all of them.
+        Load::Closed { .. } => plan.threads,
+        Load::Open { .. } => plan.threads.min(connections as usize),
+    };
     let work = Arc::new(Work::new(&plan));
-    let open = matches!(plan.load, Load::Open { .. });
-    let control = Arc::new(Control::new(threads, threads, work.operations(), open));
+    let control = Arc::new(Control::new(&plan, threads));
     let outbox = Arc::new(Outbox::default());
     // From here on the handle aborts what was started if a thread cannot be.
     let handle = Handle::new(Arc::clone(&control), Arc::clone(&outbox), connections);
@@ -122,7 +127,7 @@ impl<T: AsyncTarget> Seat<T> {
     async fn connect_all(&self) -> Result<Vec<(u32, T::Session)>, String> {
         let mut opening = JoinSet::new();
         for connection in self.connections() {
-            let number = self.plan.share.first_connection + connection;
+            let number = self.plan.number(connection);
             let target = Arc::clone(&self.target);
             opening.spawn_local(async move { (connection, connect(&*target, number).await) });
         }
@@ -137,7 +142,7 @@ impl<T: AsyncTarget> Seat<T> {
                         self.control.connection_opened();
                     }
                     Some(Ok((connection, Err(failure)))) => {
-                        self.control.connection_refused(self.plan.share.first_connection + connection, failure);
+                        self.control.connection_refused(self.plan.number(connection), failure);
                     }
                     Some(Err(error)) => return Err(format!("the target's driver panicked while connecting: {error}")),
                 },
@@ -154,37 +159,70 @@ impl<T: AsyncTarget> Seat<T> {
         sessions: Vec<(u32, T::Session)>,
         sleeper: Sleeper,
     ) -> Result<(), String> {
-        let load = self.plan.load;
-        let seat = Rc::new(Thread::new(self, origin, sessions.len()));
+        let (load, next) = (self.plan.load, self.first_extra());
+        let thread = Rc::new(Thread::new(self, origin));
         let mut connections = JoinSet::new();
-        for (slot, (connection, session)) in sessions.into_iter().enumerate() {
-            let connection =
-                connection::Connection::new(Rc::clone(&seat), slot, connection, session);
-            match load {
-                Load::Closed { think, .. } => {
-                    connections.spawn_local(closed::run(connection, think))
-                }
-                Load::Open { .. } => connections.spawn_local(open::run(connection)),
-            };
+        for (connection, session) in sessions {
+            spawn(&mut connections, &thread, connection, session);
         }
         let mut keepers = JoinSet::new();
-        keepers.spawn_local(overseer::run(Rc::clone(&seat)));
-        if let Load::Open { rate_per_s, .. } = load {
-            keepers.spawn_local(open::pace(Rc::clone(&seat), sleeper, rate_per_s));
-        }
-        loop {
-            tokio::select! {
-                ended = connections.join_next() => match ended {
-                    None => return Ok(()),
-                    Some(Ok(())) => {}
-                    Some(Err(error)) => return Err(format!("a connection's task panicked: {error}")),
-                },
-                Some(Err(error)) = keepers.join_next(), if !keepers.is_empty() => {
-                    return Err(format!("a load thread's task panicked: {error}"));
-                }
+        keepers.spawn_local(overseer::run(Rc::clone(&thread)));
+        match load {
+            Load::Open { .. } => {
+                keepers.spawn_local(open::pace(Rc::clone(&thread), sleeper));
+                join_all(connections, keepers).await
+            }
+            Load::Closed { .. } => {
+                growth::run(Growth::new(thread, next), connections, keepers).await
             }
         }
     }
+
+    /// The first connection beyond the plan that belongs to this thread.
+    fn first_extra(&self) -> u32 {
+        let planned = self.plan.load.connections();
+        let mut connection = planned;
+        while connection as usize % self.threads != self.thread {
+            connection += 1;
+        }
+        connection
+    }
+}
+
+/// Runs a connection as the load asks for.
+fn spawn<T: AsyncTarget>(
+    connections: &mut JoinSet<()>,
+    thread: &Rc<Thread<T>>,
+    number: u32,
+    session: T::Session,
+) {
+    let slot = thread.add_slot();
+    let connection = connection::Connection::new(Rc::clone(thread), slot, number, session);
+    match thread.plan.load {
+        Load::Closed { think, .. } => connections.spawn_local(closed::run(connection, think)),
+        Load::Open { .. } => connections.spawn_local(open::run(connection)),
+    };
+}
+
+/// Waits until all connections have ended.
+async fn join_all(mut connections: JoinSet<()>, mut keepers: JoinSet<()>) -> Result<(), String> {
+    loop {
+        tokio::select! {
+            ended = connections.join_next() => match ended {
+                None => return Ok(()),
+                Some(ended) => connection_ended(ended)?,
+            },
+            Some(ended) = keepers.join_next() => keeper_ended(ended)?,
+        }
+    }
+}
+
+fn connection_ended(ended: Result<(), JoinError>) -> Result<(), String> {
+    ended.map_err(|error| format!("a connection's task panicked: {error}"))
+}
+
+fn keeper_ended(ended: Result<(), JoinError>) -> Result<(), String> {
+    ended.map_err(|error| format!("a load thread's task panicked: {error}"))
 }
 
 /// Opens a connection within its deadline.
@@ -265,7 +303,9 @@ struct Thread<T> {
     target: Arc<T>,
     control: Arc<Control>,
     lane: Arc<Lane>,
-    slots: Vec<Slot>,
+    /// Load threads of the shard.
+    threads: usize,
+    slots: RefCell<Vec<Rc<Slot>>>,
     /// Arrivals of an open loop; absent in a closed one.
     open: Option<RefCell<open::OpenState>>,
     /// True when no work will come any more: whoever waits may leave.
@@ -273,30 +313,37 @@ struct Thread<T> {
 }
 
 impl<T> Thread<T> {
-    fn new(seat: Seat<T>, origin: Nanos, slots: usize) -> Self {
-        let slot = || Slot {
-            sent: Cell::new(NEVER),
-            cut: Cell::new(None),
-            assigned: Cell::new(None),
-            waker: RefCell::new(None),
-        };
-        let open = open::OpenState::new(&seat.plan, origin, seat.thread, seat.threads);
+    fn new(seat: Seat<T>, origin: Nanos) -> Self {
+        let place = (seat.thread, seat.threads);
+        let open = open::OpenState::new(&seat.plan, &seat.control.levels, origin, place);
         Self {
             plan: seat.plan,
             work: seat.work,
             target: seat.target,
-            lane: Arc::clone(&seat.control.lanes[seat.thread]),
+            lane: seat.control.lane(seat.thread),
+            threads: seat.threads,
             control: seat.control,
-            slots: (0..slots).map(|_| slot()).collect(),
+            slots: RefCell::default(),
             open: open.map(RefCell::new),
             exhausted: watch::Sender::new(false),
         }
     }
 
+    fn add_slot(&self) -> Rc<Slot> {
+        let slot = Rc::new(Slot {
+            sent: Cell::new(NEVER),
+            cut: Cell::new(None),
+            assigned: Cell::new(None),
+            waker: RefCell::new(None),
+        });
+        self.slots.borrow_mut().push(Rc::clone(&slot));
+        slot
+    }
+
     /// Tells everyone who waits for work that none will come.
     fn exhaust(&self) {
         self.exhausted.send_replace(true);
-        for slot in &self.slots {
+        for slot in self.slots.borrow().iter() {
             slot.wake();
         }
     }

@@ -3,6 +3,8 @@
 //! Randomness is counter-based: a draw is a hash of where it is used, so any worker can compute any operation's
 //! parameters without having computed the ones before.
 
+use std::sync::Arc;
+
 use crate::value::Value;
 
 /// Where the value of one statement parameter comes from.
@@ -40,6 +42,27 @@ pub enum Generator {
         /// Number of letters.
         length: usize,
     },
+    /// One of a list of values, which must not be empty.
+    Pool {
+        /// The values.
+        values: Arc<[Value]>,
+        /// How they are drawn.
+        order: PoolOrder,
+    },
+}
+
+/// How values are drawn from a pool.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PoolOrder {
+    /// Each with the same probability.
+    Uniform,
+    /// The one whose place is the operation index, beginning again at the first after the last.
+    Sequential,
+    /// The first is the most frequent, with frequencies of place to the power of `-exponent`.
+    Zipf {
+        /// Skew; 0 is uniform.
+        exponent: f64,
+    },
 }
 
 /// A number from `min..=max`, each with the same probability, for parameter `position` of operation `index`.
@@ -63,6 +86,35 @@ pub(crate) enum Sampler {
     Sequential { min: i64, max: i64 },
     UniqueKey,
     Text { length: usize },
+    Pool { values: Arc<[Value]>, draw: Draw },
+}
+
+/// A place in a pool.
+#[derive(Debug)]
+pub(crate) enum Draw {
+    Uniform,
+    Sequential,
+    Zipf(Zipf),
+}
+
+impl Draw {
+    fn new(order: PoolOrder, places: usize) -> Self {
+        match order {
+            PoolOrder::Uniform => Self::Uniform,
+            PoolOrder::Sequential => Self::Sequential,
+            PoolOrder::Zipf { exponent } => Self::Zipf(Zipf::new(places as u64, exponent)),
+        }
+    }
+
+    /// Below `places`, which is not 0.
+    fn place(&self, seed: u64, index: u64, position: u32, places: usize) -> usize {
+        let mut stream = Stream::new(seed, index, position);
+        match self {
+            Self::Uniform => stream.uniform(0, places as i64 - 1) as usize,
+            Self::Sequential => (index % places as u64) as usize,
+            Self::Zipf(zipf) => zipf.rank(&mut stream) as usize - 1,
+        }
+    }
 }
 
 impl From<&Generator> for Sampler {
@@ -77,7 +129,26 @@ impl From<&Generator> for Sampler {
             Generator::Sequential { min, max } => Self::Sequential { min, max },
             Generator::UniqueKey => Self::UniqueKey,
             Generator::Text { length } => Self::Text { length },
+            Generator::Pool { ref values, order } => Self::Pool {
+                values: Arc::clone(values),
+                draw: Draw::new(order, values.len()),
+            },
         }
+    }
+}
+
+/// A sequence of random numbers that belongs to no operation.
+#[derive(Debug)]
+pub(crate) struct Random(Stream);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Stream::new(seed, 0, u32::MAX))
+    }
+
+    /// Above 0 and at most 1.
+    pub(crate) fn positive_fraction(&mut self) -> f64 {
+        1.0 - self.0.fraction()
     }
 }
 
@@ -171,6 +242,10 @@ impl Sampler {
             Self::Text { length } => {
                 Stream::new(seed, index, position).letters(length, value.text_buffer());
             }
+            Self::Pool {
+                ref values,
+                ref draw,
+            } => value.copy(&values[draw.place(seed, index, position, values.len())]),
         }
         Ok(())
     }
@@ -301,6 +376,72 @@ mod tests {
         Sampler::Text { length: 60 }
             .write(1, 1, 1, &mut value, || Err(()))
             .expect("text needs no key");
+        assert_eq!(value.text_buffer().as_ptr(), before);
+    }
+
+    fn pool(order: PoolOrder, values: u32) -> Generator {
+        Generator::Pool {
+            values: (0..values)
+                .map(|value| Value::Text(value.to_string()))
+                .collect(),
+            order,
+        }
+    }
+
+    fn place(generator: &Generator, index: u64) -> usize {
+        let Value::Text(text) = draw(generator, 7, index, 0) else {
+            panic!("not text")
+        };
+        text.parse().expect("a place")
+    }
+
+    #[test]
+    fn a_pool_is_drawn_from_in_its_order() {
+        let sequential = pool(PoolOrder::Sequential, 3);
+        let places: Vec<_> = (0..5).map(|index| place(&sequential, index)).collect();
+        assert_eq!(places, [0, 1, 2, 0, 1]);
+        let mut counts = [0_u32; 10];
+        for index in 0..100_000 {
+            counts[place(&pool(PoolOrder::Uniform, 10), index)] += 1;
+        }
+        assert!(
+            counts.iter().all(|count| count.abs_diff(10_000) < 380),
+            "{counts:?}"
+        );
+        let zipf = pool(PoolOrder::Zipf { exponent: 1.0 }, 10);
+        let number = Generator::Zipf {
+            min: 0,
+            max: 9,
+            exponent: 1.0,
+        };
+        for index in 0..1_000 {
+            assert_eq!(place(&zipf, index) as i64, int(&number, index));
+        }
+        assert_eq!(place(&pool(PoolOrder::Zipf { exponent: 2.0 }, 1), 5), 0);
+    }
+
+    #[test]
+    fn a_pool_has_null_and_reuses_the_buffer_for_texts() {
+        let values = [
+            Value::Null,
+            Value::Text("long enough".into()),
+            Value::Text("x".into()),
+        ];
+        let sampler = Sampler::from(&Generator::Pool {
+            values: values.clone().into(),
+            order: PoolOrder::Sequential,
+        });
+        let mut value = Value::Int(3);
+        let mut write = |index| {
+            sampler
+                .write(1, index, 0, &mut value, || Err(()))
+                .expect("a pool needs no key");
+            value.clone()
+        };
+        assert_eq!([write(0), write(1), write(2)], values);
+        let mut value = Value::Text(String::with_capacity(64));
+        let before = value.text_buffer().as_ptr();
+        value.copy(&values[1]);
         assert_eq!(value.text_buffer().as_ptr(), before);
     }
 

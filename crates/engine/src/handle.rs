@@ -40,6 +40,14 @@ pub struct Status {
     pub backlog: u64,
     /// Operations that have ended since the start.
     pub operations: u64,
+    /// Connections that were opened; one that was lost and is being opened again is among them.
+    pub connections: u32,
+    /// Sessions that were given up since the start: broken, or cut with an operation.
+    pub lost: u64,
+    /// Sessions that were opened in the place of such.
+    pub reopened: u64,
+    /// Connections that a higher level asked for and that were refused; see [`Handle::refusal`].
+    pub missing: u32,
 }
 
 /// Steers a load and takes its measurements. Dropping it aborts the load.
@@ -94,6 +102,54 @@ impl Handle {
         self.control.command_enter(at, epoch)
     }
 
+    /// From `at` on, `per_second` operations of the whole run are due each second: fractions of an operation carry over,
+    /// so any stretch has as many as the integral of the rate over it, within one. Only for an open loop; a closed one
+    /// has no rate. A late call takes effect now; the lateness is returned. Rates that were planned for later
+    /// instants are replaced.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the lateness is for those who report it"
+    )]
+    pub fn set_rate(&self, at: Instant, per_second: f64) -> Duration {
+        self.control
+            .command_level(at, |mark| mark.set_rate(per_second))
+    }
+
+    /// From `at` on, `connections` connections of this shard send; those above end their operation and rest, with their
+    /// session. More than were ever open are opened in the background, at once, while the others go on; one that is
+    /// refused is not sent from, counted in [`Status::missing`], and tried again with the next change of the level. Only
+    /// for a closed loop. A late call takes effect now; the lateness is returned. Levels that were planned for later
+    /// instants are replaced.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the lateness is for those who report it"
+    )]
+    pub fn set_connections(&self, at: Instant, connections: u32) -> Duration {
+        self.control
+            .command_level(at, |mark| mark.set_connections(connections))
+    }
+
+    /// From `at` on, nothing is due. What was due before is still sent and ends. A pause is no latency: nothing that
+    /// would have been due in it is ever sent, and the schedule goes on after it where it stood. A level that is set in
+    /// a pause holds after it. A late call takes effect now; the lateness is returned.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the lateness is for those who report it"
+    )]
+    pub fn pause(&self, at: Instant) -> Duration {
+        self.control.command_level(at, |mark| mark.set_paused(true))
+    }
+
+    /// From `at` on, operations are due again. A late call takes effect now; the lateness is returned.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the lateness is for those who report it"
+    )]
+    pub fn resume(&self, at: Instant) -> Duration {
+        self.control
+            .command_level(at, |mark| mark.set_paused(false))
+    }
+
     /// Begins nothing that is due at or after `at`. What was due before has until `at + drain`, then it is cut and
     /// counted as cut. Repeated calls can only make it earlier.
     pub fn stop(&self, at: Instant, drain: Duration) {
@@ -108,12 +164,22 @@ impl Handle {
     /// The gauges of this moment.
     #[must_use]
     pub fn status(&self) -> Status {
-        let gauges = self.control.gauges();
+        let (gauges, extra) = (self.control.gauges(), self.control.extra());
         Status {
             in_flight: gauges.in_flight,
             backlog: gauges.backlog,
             operations: gauges.operations,
+            connections: self.control.setup().borrow().opened + extra.opened,
+            lost: gauges.lost,
+            reopened: gauges.reopened,
+            missing: extra.missing,
         }
+    }
+
+    /// Why the last connection that a higher level asked for, and that was refused, was refused.
+    #[must_use]
+    pub fn refusal(&self) -> Option<SetupError> {
+        self.control.extra().refusal
     }
 
     /// The next measurements, about one per `snapshot_every`; a last one when everything has ended, then `None`.

@@ -1,7 +1,8 @@
 //! Load generation: a deterministic schedule of operations, called against a target, recorded without coordination.
 //!
 //! The engine knows no database and no benchmark model. A caller describes the work in a [`Plan`], brings a target
-//! ([`AsyncTarget`] or [`BlockingTarget`]), and steers the load through a [`Handle`]: start, enter an epoch, stop, abort.
+//! ([`AsyncTarget`] or [`BlockingTarget`]), and steers the load through a [`Handle`]: start, enter an epoch, change the
+//! level, pause, resume, stop, abort.
 //! Results leave as [`Snapshot`]s, about one per second.
 //!
 //! Invariants:
@@ -20,10 +21,12 @@ mod driver;
 mod generate;
 mod handle;
 mod keys;
+mod levels;
 mod mix;
 mod pacer;
 mod plan;
 mod recorder;
+mod sample;
 mod schedule;
 mod snapshot;
 mod target;
@@ -33,10 +36,11 @@ mod work;
 
 pub use blocking::start_blocking;
 pub use driver::start_async;
-pub use generate::{Generator, letters, uniform};
+pub use generate::{Generator, PoolOrder, letters, uniform};
 pub use handle::{Handle, SetupError, Status};
 pub use mix::Mix;
 pub use plan::{KeyBlock, Load, Operation, Plan, PlanError, Share, WEIGHT_TOTAL};
+pub use sample::{Kept, Sample, Samples};
 pub use snapshot::{ErrorCount, Outcome, Series, Snapshot, Tally};
 pub use target::{
     AsyncSession, AsyncTarget, BlockingSession, BlockingTarget, Done, ErrorClass, Failure,
@@ -44,3 +48,4 @@ pub use target::{
 };
 pub use timeline::Epoch;
 pub use value::Value;
+pub use work::Replay;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::generate::Generator;
+use crate::generate::{Generator, PoolOrder};
 
 /// The sum that the weights of a plan's operations must have: 100 % in steps of 0.01 %.
 pub const WEIGHT_TOTAL: u32 = 10_000;
@@ -130,6 +130,14 @@ pub enum PlanError {
         /// The exponent given.
         exponent: f64,
     },
+    /// A pool without values.
+    #[error("operation {operation}, parameter {parameter}: the value pool is empty")]
+    EmptyPool {
+        /// Name of the operation.
+        operation: String,
+        /// Position of the parameter, from 1.
+        parameter: usize,
+    },
     /// No connections.
     #[error("the load has no connections: give at least one")]
     NoConnections,
@@ -178,6 +186,23 @@ pub enum PlanError {
 }
 
 impl Plan {
+    /// The number in the run of a connection of this shard. Those beyond the plan, which a higher level adds, follow after
+    /// the planned ones of all shards, the shards taking turns.
+    pub(crate) fn number(&self, connection: u32) -> u32 {
+        let Share {
+            shard,
+            shards,
+            first_connection,
+            connections_total,
+        } = self.share;
+        match connection.checked_sub(self.load.connections()) {
+            None => first_connection + connection,
+            Some(extra) => connections_total
+                .saturating_add(extra.saturating_mul(shards))
+                .saturating_add(shard),
+        }
+    }
+
     /// Checks everything that the drivers rely on.
     pub fn validate(&self) -> Result<(), PlanError> {
         self.validate_operations()?;
@@ -263,142 +288,22 @@ fn check_generator(
                 max,
             })
         }
-        Generator::Zipf { exponent, .. } if !(exponent.is_finite() && exponent >= 0.0) => {
-            Err(PlanError::Exponent {
-                operation: operation.to_owned(),
-                parameter,
-                exponent,
-            })
-        }
+        Generator::Pool { ref values, .. } if values.is_empty() => Err(PlanError::EmptyPool {
+            operation: operation.to_owned(),
+            parameter,
+        }),
+        Generator::Zipf { exponent, .. }
+        | Generator::Pool {
+            order: PoolOrder::Zipf { exponent },
+            ..
+        } if !(exponent.is_finite() && exponent >= 0.0) => Err(PlanError::Exponent {
+            operation: operation.to_owned(),
+            parameter,
+            exponent,
+        }),
         _ => Ok(()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan() -> Plan {
-        Plan {
-            seed: 1,
-            operations: vec![Operation {
-                name: "read".into(),
-                weight: 10_000,
-                parameters: vec![Generator::UniqueKey],
-            }],
-            load: Load::Closed {
-                connections: 2,
-                think: Duration::ZERO,
-            },
-            share: Share {
-                shard: 0,
-                shards: 1,
-                first_connection: 0,
-                connections_total: 2,
-            },
-            keys: KeyBlock { first: 1, len: 100 },
-            threads: 1,
-            operation_timeout: Duration::from_secs(1),
-            snapshot_every: Duration::from_secs(1),
-        }
-    }
-
-    fn check(change: impl FnOnce(&mut Plan), expected: impl Into<Option<PlanError>>) {
-        let mut plan = plan();
-        change(&mut plan);
-        assert_eq!(plan.validate().err(), expected.into());
-    }
-
-    #[test]
-    fn plans_are_accepted_or_refused_with_the_reason() {
-        check(|_| {}, None);
-        check(|p| p.operations.clear(), PlanError::NoOperations);
-        check(
-            |p| p.operations[0].weight = 9_999,
-            PlanError::Weights { sum: 9_999 },
-        );
-        check(
-            |p| p.operations[0].parameters = vec![Generator::Uniform { min: 2, max: 1 }],
-            PlanError::EmptyRange {
-                operation: "read".into(),
-                parameter: 1,
-                min: 2,
-                max: 1,
-            },
-        );
-        check(
-            |p| {
-                p.operations[0].parameters = vec![Generator::Zipf {
-                    min: 1,
-                    max: 2,
-                    exponent: -1.0,
-                }];
-            },
-            PlanError::Exponent {
-                operation: "read".into(),
-                parameter: 1,
-                exponent: -1.0,
-            },
-        );
-        check(
-            |p| {
-                p.load = Load::Closed {
-                    connections: 0,
-                    think: Duration::ZERO,
-                }
-            },
-            PlanError::NoConnections,
-        );
-        check(
-            |p| {
-                p.load = Load::Open {
-                    rate_per_s: 0.0,
-                    connections: 1,
-                    max_backlog: 0,
-                }
-            },
-            PlanError::Rate { rate_per_s: 0.0 },
-        );
-        check(|p| p.share.connections_total = 1, {
-            let share = Share {
-                shard: 0,
-                shards: 1,
-                first_connection: 0,
-                connections_total: 1,
-            };
-            PlanError::Share {
-                share,
-                connections: 2,
-            }
-        });
-        check(
-            |p| p.keys.len = 1,
-            PlanError::Keys {
-                first: 1,
-                len: 1,
-                connections: 2,
-            },
-        );
-        check(
-            |p| p.keys.first = i64::MAX,
-            PlanError::Keys {
-                first: i64::MAX,
-                len: 100,
-                connections: 2,
-            },
-        );
-        check(|p| p.threads = 0, PlanError::Zero { field: "threads" });
-        check(
-            |p| p.operation_timeout = Duration::ZERO,
-            PlanError::Zero {
-                field: "operation_timeout",
-            },
-        );
-        check(
-            |p| p.snapshot_every = Duration::ZERO,
-            PlanError::Zero {
-                field: "snapshot_every",
-            },
-        );
-    }
-}
+mod tests;

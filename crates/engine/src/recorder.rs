@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
 
-use crate::clock::Nanos;
+use crate::clock::{Clock, Nanos};
+use crate::sample::{Sample, Sampler, Samples};
 use crate::snapshot::{self, ErrorCount, Outcome, Snapshot, Tally};
 use crate::target::Failure;
 use crate::timeline::{Cursor, Epoch, Timeline};
@@ -15,12 +16,30 @@ use crate::timeline::{Cursor, Epoch, Timeline};
 /// Distinct failures that a recorder keeps apart per interval; more are counted under one code.
 const ERROR_KINDS: usize = 256;
 
+/// Which operation of the work one is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Job {
+    /// Its number in the plan.
+    pub(crate) operation: usize,
+    /// Its index in the run's work.
+    pub(crate) index: u64,
+    /// The last unique key that its connection had taken then; `None` if its parameters were never made.
+    pub(crate) key: Option<i64>,
+}
+
 /// What a recorder must know of an operation that ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
     pub(crate) due: Nanos,
     pub(crate) sent: Nanos,
     pub(crate) end: Nanos,
+}
+
+impl Times {
+    #[inline]
+    fn response(self) -> u64 {
+        self.end.saturating_sub(self.due)
+    }
 }
 
 /// Durations of one operation with one outcome. In a closed loop an operation is sent when it is due, so one histogram
@@ -57,8 +76,7 @@ impl Cell {
 
     fn record(&mut self, times: Times, rows: u64) {
         self.rows += rows;
-        self.response
-            .record_resizing(times.end.saturating_sub(times.due));
+        self.response.record_resizing(times.response());
         if let Some(open) = &mut self.open {
             open.service
                 .record_resizing(times.end.saturating_sub(times.sent));
@@ -105,6 +123,7 @@ struct EpochCells {
 pub(crate) struct Cells {
     epochs: Vec<EpochCells>,
     errors: Vec<ErrorCount>,
+    samples: Samples,
     last: usize,
 }
 
@@ -143,6 +162,7 @@ impl Cells {
         for error in self.errors.drain(..) {
             snapshot::add_error(&mut snapshot.errors, error);
         }
+        snapshot.samples.merge(std::mem::take(&mut self.samples));
     }
 }
 
@@ -218,17 +238,28 @@ pub(crate) struct Recorder {
 struct Owned {
     cells: Cells,
     cursor: Cursor,
+    sampler: Sampler,
+    clock: Clock,
     operations: usize,
     open: bool,
 }
 
 impl Recorder {
-    /// For plans of `operations` operations; `open` says whether due and sent differ.
-    pub(crate) fn new(timeline: Arc<Timeline>, operations: usize, open: bool) -> Self {
+    /// For plans of `operations` operations; `open` says whether due and sent differ, `seed` decides which operations are
+    /// drawn as samples.
+    pub(crate) fn new(
+        timeline: Arc<Timeline>,
+        clock: Clock,
+        operations: usize,
+        open: bool,
+        seed: u64,
+    ) -> Self {
         Self {
             shared: Mutex::new(Owned {
                 cells: Cells::default(),
                 cursor: Cursor::new(timeline),
+                sampler: Sampler::new(operations, seed),
+                clock,
                 operations,
                 open,
             }),
@@ -241,14 +272,18 @@ impl Recorder {
     }
 
     #[inline]
-    pub(crate) fn succeeded(&self, operation: usize, times: Times, rows: u64) {
-        self.lock()
-            .cell(operation * 2, times.due)
-            .record(times, rows);
+    pub(crate) fn succeeded(&self, job: Job, times: Times, rows: u64) {
+        let mut owned = self.lock();
+        owned.cell(job.operation * 2, times.due).record(times, rows);
+        if owned.sampler.notice(job.operation, times.response()) {
+            owned.keep(job, times, rows);
+        }
     }
 
-    pub(crate) fn failed(&self, operation: usize, times: Times, failure: Failure) {
+    pub(crate) fn failed(&self, job: Job, times: Times, failure: Failure) {
+        let operation = job.operation;
         let mut owned = self.lock();
+        owned.keep_failure(job, times, &failure);
         owned.cell(operation * 2 + 1, times.due).record(times, 0);
         let epoch = owned.cursor.epoch(times.due);
         let Failure {
@@ -290,6 +325,37 @@ impl Recorder {
 }
 
 impl Owned {
+    fn sample(&mut self, job: Job, times: Times, rows: u64, failure: Option<Failure>) -> Sample {
+        Sample {
+            epoch: self.cursor.epoch(times.due),
+            index: job.index,
+            key: job.key,
+            due: self.clock.instant(times.due),
+            response_ns: times.response(),
+            service_ns: times.end.saturating_sub(times.sent),
+            lag_ns: times.sent.saturating_sub(times.due),
+            rows,
+            failure,
+        }
+    }
+
+    #[cold]
+    fn keep(&mut self, job: Job, times: Times, rows: u64) {
+        let sample = self.sample(job, times, rows, None);
+        self.sampler
+            .keep(&mut self.cells.samples, job.operation, sample);
+    }
+
+    fn keep_failure(&mut self, job: Job, times: Times, failure: &Failure) {
+        let sample = self.sample(job, times, 0, Some(failure.clone()));
+        let samples = &mut self.cells.samples;
+        self.sampler
+            .keep_failure(samples, job.operation, failure, || sample.clone());
+        if self.sampler.notice(job.operation, times.response()) {
+            self.sampler.keep(samples, job.operation, sample);
+        }
+    }
+
     #[inline]
     fn epoch(&mut self, due: Nanos) -> &mut EpochCells {
         let epoch = self.cursor.epoch(due);

@@ -1,28 +1,140 @@
 //! Arrivals of an open loop: when each one is due, which thread owns it, and what waits.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::clock::{NEVER, Nanos};
+use crate::levels::{Levels, Mark};
 
-/// A constant rate. Arrival `i` of the run is due at `origin + i * gap`, computed from the origin each time, so that
-/// nothing drifts: with 53 bits the error stays below a nanosecond for a hundred days.
-#[derive(Debug, Clone, Copy)]
+/// When each arrival of the run is due: a rate that changes at instants. Arrival `i` is due when the integral of the
+/// rate over the time since the origin reaches `i`, so any stretch has as many arrivals as the integral over it, within
+/// one. Within a piece an arrival is computed from the piece's begin, so that nothing drifts: with 53 bits the error
+/// stays below a nanosecond for a hundred days.
+#[derive(Debug)]
 pub(crate) struct Arrivals {
-    origin: Nanos,
+    /// Never empty.
+    pieces: Vec<Piece>,
+}
+
+/// A stretch with one rate.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    from: Nanos,
+    /// Number of its first arrival.
+    first: u64,
+    /// One more than the number of its last arrival.
+    end: u64,
+    /// How much of a gap lies before its first arrival.
+    ahead: f64,
+    /// Infinite where nothing is due.
     gap_ns: f64,
 }
 
-impl Arrivals {
-    pub(crate) fn new(origin: Nanos, rate_per_s: f64) -> Self {
-        Self {
-            origin,
-            gap_ns: 1e9 / rate_per_s,
+impl Piece {
+    fn due(&self, index: u64) -> Nanos {
+        if self.gap_ns.is_infinite() {
+            return NEVER;
         }
+        let gaps = (index - self.first) as f64 + self.ahead;
+        self.from.saturating_add((gaps * self.gap_ns) as u64)
+    }
+
+    /// Ends the piece; returns the first number after it and how much of a gap is left before that one.
+    fn close(&mut self, at: Nanos) -> (u64, f64) {
+        let gaps = at.saturating_sub(self.from) as f64 / self.gap_ns;
+        self.end = self.first + (gaps - self.ahead).ceil().max(0.0) as u64;
+        // Rounding may be off by one where an arrival falls on the boundary; `due` decides.
+        while self.end > self.first && self.due(self.end - 1) >= at {
+            self.end -= 1;
+        }
+        while self.due(self.end) < at {
+            self.end += 1;
+        }
+        let left = (self.end - self.first) as f64 + self.ahead - gaps;
+        (self.end, left.max(0.0))
+    }
+}
+
+impl Arrivals {
+    /// What marks ask for, from `origin` on.
+    pub(crate) fn new(origin: Nanos, marks: &[Mark]) -> Self {
+        let mut pieces: Vec<Piece> = Vec::with_capacity(marks.len());
+        let (mut first, mut ahead) = (0, 0.0);
+        for (number, mark) in marks.iter().enumerate() {
+            let until = marks.get(number + 1).map_or(NEVER, |next| next.from);
+            if until <= origin {
+                continue;
+            }
+            let from = mark.from.max(origin);
+            if let Some(last) = pieces.last_mut() {
+                (first, ahead) = last.close(from);
+            }
+            pieces.push(Piece {
+                from,
+                first,
+                end: u64::MAX,
+                ahead,
+                gap_ns: 1e9 / mark.rate_per_s(),
+            });
+        }
+        Self { pieces }
+    }
+
+    #[inline]
+    fn piece(&self, index: u64) -> &Piece {
+        let last = &self.pieces[self.pieces.len() - 1];
+        if last.first <= index {
+            return last;
+        }
+        // Only while a change is planned, or the backlog is older than the last one.
+        let place = self.pieces.partition_point(|piece| piece.end <= index);
+        &self.pieces[place]
     }
 
     pub(crate) fn due(&self, index: u64) -> Nanos {
-        self.origin
-            .saturating_add((index as f64 * self.gap_ns) as u64)
+        self.piece(index).due(index)
+    }
+
+    /// Arrivals per second of the whole run at the time of an arrival.
+    fn rate_per_s(&self, index: u64) -> f64 {
+        1e9 / self.piece(index).gap_ns
+    }
+}
+
+/// The arrivals as the levels ask for them, kept up to date.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    origin: Nanos,
+    levels: Arc<Levels>,
+    version: u64,
+    arrivals: Arrivals,
+}
+
+impl Schedule {
+    pub(crate) fn new(origin: Nanos, levels: &Arc<Levels>) -> Self {
+        let version = levels.version();
+        Self {
+            origin,
+            levels: Arc::clone(levels),
+            version,
+            arrivals: Arrivals::new(origin, &levels.marks()),
+        }
+    }
+
+    /// Takes in what was asked for since the call before.
+    #[inline]
+    fn refresh(&mut self) {
+        let version = self.levels.version();
+        if version != self.version {
+            self.renew(version);
+        }
+    }
+
+    #[cold]
+    fn renew(&mut self, version: u64) {
+        // The version was read before the marks, so at worst the next call looks once more.
+        self.version = version;
+        self.arrivals = Arrivals::new(self.origin, &self.levels.marks());
     }
 }
 
@@ -57,12 +169,12 @@ impl Lot {
 /// The arrivals of one lot, in the order they are due.
 #[derive(Debug)]
 pub(crate) struct ArrivalQueue {
-    arrivals: Arrivals,
+    schedule: Schedule,
     lot: Lot,
     /// The shard's number of the next one.
     next: u64,
     /// Due, not sent and not dropped. Never longer than `max_backlog`.
-    waiting: VecDeque<u64>,
+    waiting: VecDeque<Arrival>,
     max_backlog: u64,
 }
 
@@ -75,9 +187,9 @@ pub(crate) struct Arrival {
 }
 
 impl ArrivalQueue {
-    pub(crate) fn new(arrivals: Arrivals, lot: Lot, max_backlog: u64) -> Self {
+    pub(crate) fn new(schedule: Schedule, lot: Lot, max_backlog: u64) -> Self {
         Self {
-            arrivals,
+            schedule,
             lot,
             next: lot.own(0),
             waiting: VecDeque::new(),
@@ -85,26 +197,29 @@ impl ArrivalQueue {
         }
     }
 
-    fn arrival(&self, index: u64) -> Arrival {
-        Arrival {
-            index,
-            due: self.arrivals.due(index),
-        }
+    /// When the next arrival will be due that has not been taken yet, and how many of the run are due per second then.
+    pub(crate) fn next_due(&self) -> (Nanos, f64) {
+        let index = self.lot.index(self.next);
+        let arrivals = &self.schedule.arrivals;
+        (arrivals.due(index), arrivals.rate_per_s(index))
     }
 
-    /// When the next arrival will be due that has not been taken yet.
-    pub(crate) fn next_due(&self) -> Nanos {
-        self.arrivals.due(self.lot.index(self.next))
+    /// When an arrival is due by what is asked for now.
+    pub(crate) fn due(&mut self, index: u64) -> Nanos {
+        self.schedule.refresh();
+        self.schedule.arrivals.due(index)
     }
 
     /// Takes the next arrival, due or not, if it is due before `until`.
     pub(crate) fn take_next(&mut self, until: Nanos) -> Option<Arrival> {
-        let arrival = self.arrival(self.lot.index(self.next));
-        if arrival.due >= until || arrival.due == NEVER {
+        self.schedule.refresh();
+        let index = self.lot.index(self.next);
+        let due = self.schedule.arrivals.due(index);
+        if due >= until || due == NEVER {
             return None;
         }
         self.next = self.lot.own(self.next + 1);
-        Some(arrival)
+        Some(Arrival { index, due })
     }
 
     /// Makes an arrival wait; it is handed back if the backlog is full: the newest is dropped, as those that wait are
@@ -113,7 +228,7 @@ impl ArrivalQueue {
         if self.waiting.len() as u64 >= self.max_backlog {
             return Some(arrival);
         }
-        self.waiting.push_back(arrival.index);
+        self.waiting.push_back(arrival);
         None
     }
 
@@ -128,7 +243,7 @@ impl ArrivalQueue {
 
     /// The oldest arrival that waits.
     pub(crate) fn pop(&mut self) -> Option<Arrival> {
-        self.waiting.pop_front().map(|index| self.arrival(index))
+        self.waiting.pop_front()
     }
 
     pub(crate) fn backlog(&self) -> u64 {
@@ -137,85 +252,4 @@ impl ArrivalQueue {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn arrivals_keep_their_rate_without_drift() {
-        for rate in [0.1, 3.0, 1_000.0, 9_999.9, 250_000.0] {
-            let arrivals = Arrivals::new(5, rate);
-            for seconds in [1_u32, 3_600, 8_640_000] {
-                let index = (f64::from(seconds) * rate).round();
-                let ideal = 5.0 + index * 1e9 / rate;
-                let error = (arrivals.due(index as u64) as f64 - ideal).abs();
-                assert!(
-                    error <= 1.0 + ideal * 1e-15,
-                    "rate {rate}, {seconds} s: {error} ns"
-                );
-            }
-        }
-    }
-
-    const ALL: Lot = Lot {
-        shard: 0,
-        shards: 1,
-        connections: 1,
-        thread: 0,
-        threads: 1,
-    };
-
-    #[test]
-    fn a_full_backlog_drops_the_newest() {
-        let mut queue = ArrivalQueue::new(Arrivals::new(0, 1e9), ALL, 3);
-        let mut dropped = Vec::new();
-        queue.advance(4, NEVER, |arrival| dropped.push(arrival.index));
-        assert_eq!((queue.backlog(), dropped), (3, vec![3, 4]));
-        assert_eq!(queue.pop(), Some(Arrival { index: 0, due: 0 }));
-        queue.advance(6, 6, |_| {
-            panic!("there is room for one and only one is due before 6")
-        });
-        assert_eq!(
-            std::iter::from_fn(|| queue.pop())
-                .map(|arrival| arrival.index)
-                .collect::<Vec<_>>(),
-            [1, 2, 5]
-        );
-    }
-
-    fn indices(lot: Lot, until: Nanos) -> Vec<u64> {
-        let mut queue = ArrivalQueue::new(Arrivals::new(0, 1e9), lot, u64::MAX);
-        queue.advance(NEVER, until, |_| ());
-        std::iter::from_fn(|| queue.pop())
-            .map(|arrival| arrival.index)
-            .collect()
-    }
-
-    #[test]
-    fn a_thread_gets_arrivals_by_its_connections() {
-        let lot = |thread| Lot {
-            shard: 1,
-            shards: 2,
-            connections: 3,
-            thread,
-            threads: 2,
-        };
-        assert_eq!(indices(lot(0), 14), [1, 5, 7, 11, 13]);
-        assert_eq!(indices(lot(1), 14), [3, 9]);
-    }
-
-    proptest! {
-        #[test]
-        fn lots_share_the_arrivals_without_overlap(shards in 1_u64..9, threads in 1_u64..5, more in 0_u64..9, until in 0_u64..2_000) {
-            let mut taken = Vec::new();
-            for shard in 0..shards {
-                for thread in 0..threads {
-                    taken.extend(indices(Lot { shard, shards, connections: threads + more, thread, threads }, until));
-                }
-            }
-            taken.sort_unstable();
-            prop_assert_eq!(taken, (0..until).collect::<Vec<_>>());
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
+use crate::sample::Samples;
 use crate::target::ErrorClass;
 use crate::timeline::Epoch;
 
@@ -79,6 +80,8 @@ pub struct Snapshot {
     pub dropped: Vec<Tally>,
     /// Operations that were due and not ended when the run was cut: in flight or still waiting.
     pub cut: Vec<Tally>,
+    /// Operations that ended in the interval and are kept as examples, unless others of the load make better ones.
+    pub samples: Samples,
     /// Operations in flight at the end of the interval.
     pub in_flight: u32,
     /// Arrivals that were due and not sent at the end of the interval.
@@ -126,6 +129,7 @@ impl Snapshot {
             errors: Vec::new(),
             dropped: Vec::new(),
             cut: Vec::new(),
+            samples: Samples::default(),
             in_flight: 0,
             backlog: 0,
         }
@@ -155,6 +159,7 @@ impl Snapshot {
         for tally in other.cut {
             add_tally(&mut self.cut, tally);
         }
+        self.samples.merge(other.samples);
     }
 
     /// The series of this key, begun if it is not there yet.

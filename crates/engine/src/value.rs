@@ -14,6 +14,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// Becomes the same value. A text buffer is used again for a text.
+    pub(crate) fn copy(&mut self, other: &Self) {
+        match other {
+            Self::Text(text) => self.text_buffer().push_str(text),
+            other => self.clone_from(other),
+        }
+    }
+
     /// The text buffer of this value, emptied; the value becomes text if it was not.
     pub(crate) fn text_buffer(&mut self) -> &mut String {
         if !matches!(self, Self::Text(_)) {

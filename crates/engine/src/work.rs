@@ -1,7 +1,7 @@
 //! The plan made ready to run: mix, samplers, and each connection's place in them.
 
 use crate::generate::Sampler;
-use crate::keys::Keys;
+use crate::keys::{Keys, Reserve};
 use crate::mix::Mix;
 use crate::plan::Plan;
 use crate::target::Failure;
@@ -13,6 +13,7 @@ pub(crate) struct Work {
     seed: u64,
     mix: Mix,
     samplers: Vec<Vec<Sampler>>,
+    reserve: Reserve,
 }
 
 impl Work {
@@ -31,11 +32,8 @@ impl Work {
             seed: plan.seed,
             mix: Mix::new(&weights),
             samplers,
+            reserve: Reserve::new(plan.keys),
         }
-    }
-
-    pub(crate) fn operations(&self) -> usize {
-        self.samplers.len()
     }
 
     /// The operation that arrival `index` of an open loop is.
@@ -80,12 +78,54 @@ impl Parameters {
             .enumerate()
         {
             sampler.write(work.seed, index, position as u32, value, || {
-                self.keys.take()
+                self.keys.take(&work.reserve)
             })?;
         }
         Ok(values)
     }
+
+    /// The last unique key that was taken.
+    #[inline]
+    pub(crate) fn last_key(&self) -> i64 {
+        self.keys.last()
+    }
 }
+
+/// Computes the parameters of operations again, for those who want to show them.
+#[derive(Debug)]
+pub struct Replay(Work);
+
+impl Replay {
+    /// For the work of a plan that was checked.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        Self(Work::new(plan))
+    }
+
+    /// The parameters that operation number `operation` of the plan had at an index of the work; `key` is the last
+    /// unique key that its connection had taken then. `None` for a unique key that is not known.
+    #[must_use]
+    pub fn parameters(&self, operation: usize, index: u64, key: Option<i64>) -> Vec<Option<Value>> {
+        let samplers = &self.0.samplers[operation];
+        let unique = |sampler: &&Sampler| matches!(sampler, Sampler::UniqueKey);
+        // An operation takes its keys one after the other.
+        let mut keys = key.map(|last| last - samplers.iter().filter(unique).count() as i64);
+        let value = |(position, sampler): (usize, &Sampler)| {
+            let mut value = Value::Null;
+            let next = || {
+                keys = keys.map(|key| key + 1);
+                keys.ok_or(())
+            };
+            let written = sampler.write(self.0.seed, index, position as u32, &mut value, next);
+            written.is_ok().then_some(value)
+        };
+        samplers.iter().enumerate().map(value).collect()
+    }
+}
+
+/// The operations of a connection beyond the plan have indices that begin here, above all that planned connections can
+/// reach, with as many for each.
+const EXTRA_INDICES: u64 = 1 << 40;
 
 /// A connection's way through a closed loop: it walks the whole mix, from an offset of its own, so that a connection
 /// which is slowed down by an operation does not change the share of that operation.
@@ -99,8 +139,18 @@ pub(crate) struct ClosedWalk {
 impl ClosedWalk {
     /// For connection `connection` of this shard.
     pub(crate) fn new(work: &Work, plan: &Plan, connection: u32) -> Self {
-        let number = u64::from(plan.share.first_connection) + u64::from(connection);
+        let number = u64::from(plan.number(connection));
         let total = u64::from(plan.share.connections_total);
+        if connection >= plan.load.connections() {
+            let extra = number - total;
+            // Reversed bits spread the offsets evenly however many connections there will be.
+            let offset = (u128::from(extra.reverse_bits()) * work.mix.len() as u128) >> 64;
+            return Self {
+                slot: offset as u64,
+                index: (extra + 1) * EXTRA_INDICES,
+                stride: 1,
+            };
+        }
         Self {
             slot: number * work.mix.len() as u64 / total,
             index: number,

@@ -7,8 +7,12 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use gauntlet_engine::Handle;
-use gauntlet_model::{id::WorkerId, session::Assign, time::Timestamp};
+use gauntlet_model::{
+    id::WorkerId,
+    logs::LogLine,
+    session::{Assign, WorkerEvent},
+    time::Timestamp,
+};
 use gauntlet_wire::session::{decode_control, encode_worker};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -17,8 +21,11 @@ use tracing::{debug, info, warn};
 
 mod backoff;
 mod clock;
+mod commentary;
 mod driver;
+mod examples;
 mod link;
+mod logs;
 mod measured;
 mod outbox;
 mod plan;
@@ -27,8 +34,10 @@ mod shard;
 mod usage;
 
 use clock::WorkerClock;
+use commentary::Commentary;
 pub use driver::{statements, target_config};
 use link::{Happened, Link};
+pub use logs::LogTap;
 use plan::Work;
 use session::{Do, Event, Identity, Session};
 use shard::{Said, Shard};
@@ -79,6 +88,15 @@ pub enum Error {
 /// delivers what was measured, and says goodbye. A lost connection is made again
 /// with growing pauses, and measuring goes on meanwhile.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), Error> {
+    run_with_logs(config, LogTap::default(), stop).await
+}
+
+/// The same, and sends the lines in the tap to the control plane, once a second.
+pub async fn run_with_logs(
+    config: Config,
+    logs: LogTap,
+    stop: CancellationToken,
+) -> Result<(), Error> {
     let link = Link::new(&config.server).map_err(|reason| Error::BadServer {
         server: config.server.clone(),
         reason,
@@ -99,6 +117,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), Error> {
         clock: WorkerClock::starting_now(),
         session: Session::new(identity),
         shard: Shard::Idle,
+        commentary: Commentary::default(),
+        logs,
         link,
         meter: Meter::starting_now(),
         sampled: Instant::now(),
@@ -120,6 +140,8 @@ struct Worker {
     clock: WorkerClock,
     session: Session,
     shard: Shard,
+    commentary: Commentary,
+    logs: LogTap,
     link: Link,
     meter: Meter,
     sampled: Instant,
@@ -145,18 +167,25 @@ impl Worker {
             let Some(event) = event else {
                 continue;
             };
+            let second_passed = matches!(event, Event::Used { .. });
             if self.handle(event)? {
                 self.link.close().await;
                 return Ok(());
+            }
+            if second_passed {
+                self.send_logs();
             }
         }
     }
 
     /// Folds an event and does what must be done. True when that was the last.
     fn handle(&mut self, event: Event) -> Result<bool, Error> {
-        for what in self.session.on(event, self.clock.now()) {
+        let todo = self.session.on(event, self.clock.now());
+        self.logs.hold(self.session.holds());
+        for what in todo {
             match what {
                 Do::Send(event) => {
+                    self.tell_of(&event);
                     if !self.link.send(encode_worker(&event)) {
                         warn!("the server does not read; connecting again");
                         self.link.give_up();
@@ -168,34 +197,115 @@ impl Worker {
                     self.link.give_up();
                 }
                 Do::Prepare(assign) => self.prepare(&assign),
-                Do::Start { at, epoch } => self.steer(at, |handle, at| {
-                    handle.start(at, epoch);
-                }),
-                Do::Enter { at, epoch } => self.steer(at, |handle, at| {
-                    handle.enter(at, epoch);
-                }),
-                Do::Stop { at, drain } => self.steer(at, |handle, at| handle.stop(at, drain)),
-                Do::Abort => {
-                    if let Some(handle) = self.shard.handle() {
-                        handle.abort();
-                    }
-                }
                 Do::Forget => self.shard = Shard::Idle,
                 Do::Quit => return Ok(true),
                 Do::GiveUp(message) => return Err(self.refused(message)),
+                steering => self.steer(&steering),
             }
         }
         Ok(false)
     }
 
+    /// Says in the log what the server is told, as far as a reader of the run wants to know. What was said before an end
+    /// goes before it: the run may be over right after.
+    fn tell_of(&mut self, event: &WorkerEvent) {
+        match event {
+            WorkerEvent::PhaseEntered { phase, at, .. } => {
+                info!(at_us = at.0, "entered {}", phase.as_str());
+            }
+            WorkerEvent::ShardFinished(totals) => {
+                info!(operations = totals.operations, "the load has ended");
+                self.send_logs();
+            }
+            WorkerEvent::ShardFailed { .. } | WorkerEvent::Goodbye { .. } => self.send_logs(),
+            _ => {}
+        }
+    }
+
+    /// Sends the lines in the tap. Those that cannot be sent stay there.
+    fn send_logs(&self) {
+        while self.session.is_up() {
+            let lines = self.logs.take();
+            let Some(first) = lines.first() else {
+                return;
+            };
+            let run = first.run;
+            let clock = self.session.clock();
+            let told = lines.iter().map(|line| LogLine {
+                sequence: 0,
+                time: clock.corrected(self.clock.at(line.at)),
+                worker: None,
+                shard: Some(line.shard),
+                level: line.level,
+                message: line.message.clone(),
+            });
+            let lines_told = told.collect();
+            let event = WorkerEvent::Logs {
+                run,
+                lines: lines_told,
+            };
+            if !self.link.send(encode_worker(&event)) {
+                self.logs.put_back(lines);
+                return;
+            }
+        }
+    }
+
     fn prepare(&mut self, assign: &Assign) {
         let work = Work::new(assign, self.threads);
+        let (plan, target) = (&work.plan, work.config.address());
+        info!(
+            connections = plan.load.connections(),
+            target, "opening the connections"
+        );
+        let operations = plan.operations.iter();
+        self.commentary = Commentary::new(operations.map(|own| own.name.clone()).collect());
         self.shard = Shard::prepare(work, assign.spec.start_timeout);
     }
 
-    fn steer(&self, at: Timestamp, command: impl FnOnce(&Handle, Instant)) {
-        if let Some(handle) = self.shard.handle() {
-            command(handle, self.clock.instant(at));
+    /// Does what concerns the open engine; nothing if there is none.
+    fn steer(&self, what: &Do) {
+        let Some(handle) = self.shard.handle() else {
+            return;
+        };
+        let instant = |at: Timestamp| self.clock.instant(at);
+        match *what {
+            Do::Start { at, epoch } => {
+                let late = handle.start(instant(at), epoch);
+                info!(late_us = late.as_micros(), "the load starts");
+            }
+            Do::Enter { at, epoch } => {
+                handle.enter(instant(at), epoch);
+            }
+            Do::SetRate { at, milli_per_s } => {
+                let per_second = milli_per_s as f64 / 1e3;
+                let late = handle.set_rate(instant(at), per_second);
+                info!(per_second, late_us = late.as_micros(), "the level changes");
+            }
+            Do::SetConnections { at, connections } => {
+                let late = handle.set_connections(instant(at), connections);
+                info!(connections, late_us = late.as_micros(), "the level changes");
+            }
+            Do::Pause { at } => {
+                let late = handle.pause(instant(at));
+                info!(late_us = late.as_micros(), "the load is paused");
+            }
+            Do::Resume { at } => {
+                let late = handle.resume(instant(at));
+                info!(late_us = late.as_micros(), "the load goes on");
+            }
+            Do::Stop { at, drain } => {
+                handle.stop(instant(at), drain);
+                info!(drain_ms = drain.as_millis(), "the load stops");
+            }
+            Do::Abort => handle.abort(),
+            // The caller does these itself.
+            Do::Send(_)
+            | Do::Disconnect(_)
+            | Do::Prepare(_)
+            | Do::Forget
+            | Do::Quit
+            | Do::GiveUp(_) => {}
         }
     }
 
@@ -227,7 +337,7 @@ impl Worker {
 
     /// A worker with a shard stays by it: the server may think again.
     fn check_refusal(&self, status: &Status) -> Result<(), Error> {
-        if link::is_refusal(status) && !self.session.holds_a_shard() {
+        if link::is_refusal(status) && self.session.holds().is_none() {
             return Err(self.refused(status.message().to_owned()));
         }
         Ok(())
@@ -240,18 +350,30 @@ impl Worker {
         }
     }
 
-    fn engine(&self, said: Said) -> Event {
+    fn engine(&mut self, said: Said) -> Event {
         match said {
-            Said::Prepared { target_version } => Event::Prepared { target_version },
+            Said::Prepared {
+                target_version,
+                replay,
+            } => {
+                info!(target_version, "connections are open, statements prepared");
+                Event::Prepared {
+                    target_version,
+                    replay,
+                }
+            }
             Said::Failed { message } => {
-                warn!(message, "the shard failed");
+                warn!("the shard failed: {message}");
                 Event::Failed { message }
             }
-            Said::Measured(snapshot) => Event::Measured {
-                start: self.clock.at(snapshot.started),
-                end: self.clock.at(snapshot.ended),
-                snapshot,
-            },
+            Said::Measured(snapshot) => {
+                self.commentary.measured(&snapshot);
+                Event::Measured {
+                    start: self.clock.at(snapshot.started),
+                    end: self.clock.at(snapshot.ended),
+                    snapshot,
+                }
+            }
             Said::Ended { first_operation } => Event::Ended {
                 first_operation: first_operation.map(|instant| self.clock.at(instant)),
             },
@@ -262,6 +384,9 @@ impl Worker {
         let since = std::mem::replace(&mut self.sampled, Instant::now());
         let usage = self.meter.sample();
         let status = self.shard.status();
+        if let Some(handle) = self.shard.handle() {
+            self.commentary.status(handle);
+        }
         debug!(?usage, ?status, "sampled");
         Event::Used {
             usage,

@@ -27,8 +27,9 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// this is only full when the server has not read for minutes: then the stream
 /// is given up, never waited for.
 const UP_QUEUE: usize = 256;
-/// An assignment may hold a hundred statements of 64 KiB.
-const LARGEST_MESSAGE: usize = 16 * 1_024 * 1_024;
+/// An assignment may hold a hundred statements of 64 KiB, and 16 MiB of pool
+/// values, of which short ones are mostly framing.
+const LARGEST_MESSAGE: usize = 64 * 1_024 * 1_024;
 
 /// The stream to the server.
 pub(crate) struct Link {

@@ -15,7 +15,7 @@ use gauntlet_model::{
 use hdrhistogram::Histogram;
 
 /// The longest code and message of an error that are kept, in characters.
-const LONGEST_CODE: usize = 64;
+pub(crate) const LONGEST_CODE: usize = 64;
 const LONGEST_MESSAGE: usize = 500;
 
 /// What was measured in an interval. Parts add up to the whole: counts and
@@ -57,12 +57,7 @@ impl Measured {
         start: Timestamp,
         end: Timestamp,
     ) -> Self {
-        let phase = |epoch: engine::Epoch| {
-            // The engine gives back the epochs that it was given. Should it ever
-            // give another, the counts must not be lost.
-            let known = phases.get(epoch.0 as usize).or(phases.last());
-            known.copied().unwrap_or(Phase::Preparing)
-        };
+        let phase = |epoch: engine::Epoch| phase_of(phases, epoch);
         let mut measured = Self {
             start,
             end: end.max(start),
@@ -212,6 +207,13 @@ impl Recorded {
     }
 }
 
+/// The phase of an epoch. The engine gives back the epochs that it was given.
+/// Should it ever give another, the counts must not be lost.
+pub(crate) fn phase_of(phases: &[Phase], epoch: engine::Epoch) -> Phase {
+    let known = phases.get(epoch.0 as usize).or(phases.last());
+    known.copied().unwrap_or(Phase::Preparing)
+}
+
 fn latencies(recorded: Option<Recorded>) -> Latencies {
     recorded.map_or_else(Latencies::default, |recorded| Latencies {
         response: Encoded::from_histogram(&recorded.response),
@@ -237,7 +239,7 @@ fn within_range(histogram: Histogram<u64>) -> Histogram<u64> {
     within
 }
 
-fn class(class: engine::ErrorClass) -> ErrorClass {
+pub(crate) fn class(class: engine::ErrorClass) -> ErrorClass {
     match class {
         engine::ErrorClass::Timeout => ErrorClass::Timeout,
         engine::ErrorClass::Connection => ErrorClass::Connection,
@@ -250,7 +252,7 @@ fn class(class: engine::ErrorClass) -> ErrorClass {
 
 /// Databases quote whole statements in their messages; the beginning serves.
 /// NUL is taken out: the server refuses it.
-fn shortened(text: String, most: usize) -> String {
+pub(crate) fn shortened(text: String, most: usize) -> String {
     let text = if text.contains('\0') {
         text.replace('\0', "")
     } else {
@@ -264,9 +266,9 @@ fn shortened(text: String, most: usize) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
-    use gauntlet_engine::{Epoch, Series, Tally};
+    use gauntlet_engine::{Epoch, Sample, Samples, Series, Tally};
 
     use super::*;
 
@@ -302,9 +304,32 @@ pub(crate) mod tests {
             errors: Vec::new(),
             dropped: Vec::new(),
             cut: Vec::new(),
+            samples: Samples::default(),
             in_flight: 0,
             backlog: 0,
         }
+    }
+
+    /// A snapshot that keeps so many operations of the second kind, each a microsecond later and slower than the one
+    /// before.
+    pub(crate) fn kept(operations: u16) -> Snapshot {
+        let mut snapshot = snapshot(Vec::new());
+        for index in 0..operations {
+            let response_ns = (u64::from(index) + 1) * 1_000;
+            let sample = Sample {
+                epoch: Epoch(0),
+                index: index.into(),
+                key: Some(1_000 + i64::from(index)),
+                due: snapshot.started + Duration::from_micros(index.into()),
+                response_ns,
+                service_ns: response_ns,
+                lag_ns: 0,
+                rows: 1,
+                failure: None,
+            };
+            snapshot.samples.add(1, sample, f64::from(index) / 1e5);
+        }
+        snapshot
     }
 
     fn attempt() -> AttemptRef {

@@ -1,9 +1,10 @@
 //! From an assignment to what the engine and the target need.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use gauntlet_engine::{Generator, KeyBlock, Load, Operation, Plan, Share, Value};
+use gauntlet_engine::{Generator, KeyBlock, Load, Operation, Plan, PoolOrder, Share, Value};
 use gauntlet_model::{
+    id::Name,
     session::Assign,
     template::{self, Parameter, share, share_before},
 };
@@ -35,7 +36,7 @@ impl Work {
             statements: statements(spec),
             plan: Plan {
                 seed: spec.seed,
-                operations: spec.operations.iter().map(operation).collect(),
+                operations: operations(assign),
                 load: load(spec.load, connections, shard, shards),
                 share: Share {
                     shard,
@@ -47,11 +48,20 @@ impl Work {
                     first: assign.keys.first,
                     len: assign.keys.length,
                 },
-                threads: threads.clamp(1, connections.max(1) as usize),
+                threads: load_threads(spec.load, threads, connections),
                 operation_timeout: spec.operation_timeout,
                 snapshot_every: SNAPSHOT_EVERY,
             },
         }
+    }
+}
+
+/// A closed loop keeps all its threads: a higher level may bring connections
+/// for them. In an open loop the connections stay as many as they are.
+fn load_threads(load: template::Load, threads: usize, connections: u32) -> usize {
+    match load {
+        template::Load::Concurrency { .. } => threads.max(1),
+        template::Load::Rate { .. } => threads.clamp(1, connections.max(1) as usize),
     }
 }
 
@@ -60,7 +70,30 @@ fn config(assign: &Assign) -> Config {
     target_config(&assign.address, assign.password.as_ref(), application)
 }
 
-fn operation(operation: &template::Operation) -> Operation {
+fn operations(assign: &Assign) -> Vec<Operation> {
+    // Several parameters may draw from one pool, which is held once.
+    let pools: BTreeMap<&Name, Arc<[Value]>> = assign
+        .pools
+        .iter()
+        .map(|(name, values)| {
+            (
+                name,
+                values
+                    .iter()
+                    .map(|text| pool_value(text.as_ref()))
+                    .collect(),
+            )
+        })
+        .collect();
+    let operations = assign.spec.operations.iter();
+    operations.map(|given| operation(given, &pools)).collect()
+}
+
+fn pool_value(text: Option<&String>) -> Value {
+    text.map_or(Value::Null, |text| Value::Text(text.clone()))
+}
+
+fn operation(operation: &template::Operation, pools: &BTreeMap<&Name, Arc<[Value]>>) -> Operation {
     let key = matches!(operation.statement, template::Statement::Insert { .. })
         .then_some(Generator::UniqueKey);
     Operation {
@@ -68,13 +101,27 @@ fn operation(operation: &template::Operation) -> Operation {
         weight: operation.weight,
         parameters: key
             .into_iter()
-            .chain(operation.parameters.iter().map(generator))
+            .chain(
+                operation
+                    .parameters
+                    .iter()
+                    .map(|parameter| generator(parameter, pools)),
+            )
             .collect(),
     }
 }
 
-fn generator(parameter: &Parameter) -> Generator {
+fn generator(parameter: &Parameter, pools: &BTreeMap<&Name, Arc<[Value]>>) -> Generator {
     match *parameter {
+        // The decoder has seen that every pool is there; the engine refuses one without values.
+        Parameter::Pool { ref pool, order } => Generator::Pool {
+            values: pools.get(pool).cloned().unwrap_or_default(),
+            order: match order {
+                template::PoolOrder::Uniform => PoolOrder::Uniform,
+                template::PoolOrder::Sequential => PoolOrder::Sequential,
+                template::PoolOrder::Zipf { exponent } => PoolOrder::Zipf { exponent },
+            },
+        },
         Parameter::Integer(integer) => Generator::Literal(Value::Int(integer)),
         Parameter::Number(number) => Generator::Literal(Value::Float(number)),
         Parameter::Text(ref text) => Generator::Literal(Value::Text(text.clone())),
@@ -111,7 +158,7 @@ fn load(load: template::Load, connections: u32, shard: u32, shards: u32) -> Load
 #[cfg(test)]
 pub(crate) mod tests {
     use gauntlet_model::{
-        id::{Name, RunId},
+        id::RunId,
         session::{AttemptRef, KeyRange},
         target::Address,
         template::{Phases, Spec, WorkerLossPolicy},
@@ -180,6 +227,7 @@ pub(crate) mod tests {
                 first: 1_000,
                 length: 500,
             },
+            pools: Vec::new(),
         }
     }
 
@@ -200,8 +248,8 @@ pub(crate) mod tests {
                 plan.threads,
             )
         };
-        assert_eq!(place(&work(0)), (0, 3, 3));
-        assert_eq!(place(&work(1)), (3, 2, 2));
+        assert_eq!(place(&work(0)), (0, 3, 8));
+        assert_eq!(place(&work(1)), (3, 2, 8));
         for shard in [0, 1] {
             let plan = work(shard);
             assert_eq!(plan.validate(), Ok(()));

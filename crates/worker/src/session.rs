@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::{clock::ServerClock, usage::Usage};
 
+mod course;
 mod event;
 mod held;
 #[cfg(test)]
@@ -49,6 +50,8 @@ pub(crate) struct Session {
     stale: u64,
     /// When a leaving worker goes at the latest.
     leaves: Option<Timestamp>,
+    /// Why the worker takes no shard any more and goes when it holds none.
+    drains: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +98,7 @@ impl Session {
             gauges: Gauges::default(),
             stale: 0,
             leaves: None,
+            drains: None,
         }
     }
 
@@ -114,9 +118,19 @@ impl Session {
         })
     }
 
-    /// Whether the worker holds a shard.
-    pub(crate) fn holds_a_shard(&self) -> bool {
-        self.held.is_some()
+    /// The shard that the worker holds.
+    pub(crate) fn holds(&self) -> Option<AttemptRef> {
+        self.held.as_ref().map(|held| held.attempt)
+    }
+
+    /// Whether something can be told.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.link, Link::Up(_))
+    }
+
+    /// The server's clock, as far as it is known.
+    pub(crate) fn clock(&self) -> &ServerClock {
+        &self.clock
     }
 
     /// When [`Event::Tick`] is due; `None` while there is nothing to wait for.
@@ -137,12 +151,12 @@ impl Session {
     /// Folds an event into the state and what must be done.
     pub(crate) fn on(&mut self, event: Event, now: Timestamp) -> Vec<Do> {
         let mut todo = self.fold(event, now);
-        todo.extend(self.held.as_mut().and_then(|held| held.give_up(now)));
+        todo.extend(self.held.iter_mut().flat_map(|held| held.give_up(now)));
         self.enter_phases(now, &mut todo);
         self.keep_alive(now, &mut todo);
-        self.tell(&mut todo);
+        self.tell(now, &mut todo);
         self.leave(now, &mut todo);
-        if !matches!(self.link, Link::Up(_)) {
+        if !self.is_up() {
             // A new stream is told what matters of it.
             todo.retain(|what| !matches!(what, Do::Send(_)));
         }
@@ -154,9 +168,12 @@ impl Session {
             Event::Connected => self.link = Link::Greeting { since: now },
             Event::Disconnected => self.link = Link::Down,
             Event::Control(generation, message) => return self.control(generation, message, now),
-            Event::Prepared { target_version } => {
+            Event::Prepared {
+                target_version,
+                replay,
+            } => {
                 if let Some(held) = &mut self.held {
-                    return held.prepared(target_version, &self.clock, now);
+                    return held.prepared(target_version, *replay, &self.clock, now);
                 }
             }
             Event::Measured {
@@ -258,6 +275,14 @@ impl Session {
                 }
                 Vec::new()
             }
+            ControlMessage::Drain { message } => {
+                info!(
+                    why = message,
+                    "the worker is to leave when it holds no shard"
+                );
+                self.drains.get_or_insert(message);
+                Vec::new()
+            }
             ControlMessage::Release { attempt } => self.release(attempt),
             ControlMessage::HeartbeatReply {
                 sent,
@@ -281,10 +306,13 @@ impl Session {
         if self.leaves.is_some() {
             return refused(attempt, "the worker is leaving".to_owned());
         }
+        if self.drains.is_some() && self.holds() != Some(attempt) {
+            return refused(attempt, "the worker is being drained".to_owned());
+        }
         match &mut self.held {
             None => {
                 info!(run = %attempt.run, shard = attempt.shard, "a shard was assigned");
-                self.held = Some(Held::new(attempt, assign.spec.phases));
+                self.held = Some(Held::new(&assign));
                 vec![Do::Prepare(assign)]
             }
             // The server is not sure that the first one arrived.
@@ -357,9 +385,10 @@ impl Session {
         }
     }
 
-    fn tell(&mut self, todo: &mut Vec<Do>) {
+    fn tell(&mut self, now: Timestamp, todo: &mut Vec<Do>) {
         if let (Link::Up(_), Some(held)) = (self.link, &mut self.held) {
-            todo.extend(held.tell().into_iter().map(Do::Send));
+            let told = held.tell(&self.clock, now);
+            todo.extend(told.into_iter().map(Do::Send));
         }
     }
 
@@ -370,22 +399,27 @@ impl Session {
     }
 
     /// A leaving worker says goodbye once its results are delivered, or when
-    /// there is nobody to deliver them to, or no time left.
+    /// there is nobody to deliver them to, or no time left; a drained one when
+    /// it holds no shard.
     fn leave(&mut self, now: Timestamp, todo: &mut Vec<Do>) {
-        let Some(latest) = self.leaves else {
-            return;
+        let message = match (self.leaves, &self.drains) {
+            (Some(latest), _) => {
+                let delivering = self
+                    .held
+                    .as_ref()
+                    .is_some_and(|held| held.is_loaded() || (held.is_over() && !held.end_told()));
+                if delivering && self.is_up() && now < latest {
+                    return;
+                }
+                "the worker was stopped".to_owned()
+            }
+            (None, Some(why)) if self.held.is_none() => {
+                info!("drained: the worker leaves");
+                format!("the worker was drained: {why}")
+            }
+            (None, _) => return,
         };
-        let delivering = self
-            .held
-            .as_ref()
-            .is_some_and(|held| held.is_loaded() || (held.is_over() && !held.end_told()));
-        let is_up = matches!(self.link, Link::Up(_));
-        if delivering && is_up && now < latest {
-            return;
-        }
-        todo.push(Do::Send(WorkerEvent::Goodbye {
-            message: "the worker was stopped".to_owned(),
-        }));
+        todo.push(Do::Send(WorkerEvent::Goodbye { message }));
         todo.push(Do::Quit);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{future::pending, pin::Pin, time::Duration};
 
-use gauntlet_engine::{Handle, SetupError, Snapshot, Status};
+use gauntlet_engine::{Handle, Replay, SetupError, Snapshot, Status};
 use gauntlet_targets::TargetError;
 
 use crate::plan::Work;
@@ -23,6 +23,7 @@ type Opening = Pin<Box<dyn Future<Output = Result<Opened, OpenError>> + Send>>;
 pub(crate) struct Opened {
     handle: Handle,
     target_version: String,
+    replay: Replay,
 }
 
 /// Why the connections of a shard could not be opened.
@@ -45,7 +46,10 @@ pub(crate) enum OpenError {
 /// What a shard's engine says.
 pub(crate) enum Said {
     /// The connections are open.
-    Prepared { target_version: String },
+    Prepared {
+        target_version: String,
+        replay: Box<Replay>,
+    },
     /// They could not be opened, or the engine broke.
     Failed { message: String },
     /// What was measured.
@@ -76,6 +80,7 @@ impl Shard {
                     *self = Self::Open(opened.handle);
                     Said::Prepared {
                         target_version: opened.target_version,
+                        replay: Box::new(opened.replay),
                     }
                 }
                 Err(error) => {
@@ -113,6 +118,7 @@ impl Shard {
 async fn open(work: Work) -> Result<Opened, OpenError> {
     let address = work.config.address();
     let tested = gauntlet_targets::test(&work.config).await?;
+    let plan = work.plan.clone();
     let mut handle = gauntlet_targets::start(&work.config, &work.statements, work.plan)?;
     handle
         .ready()
@@ -121,6 +127,8 @@ async fn open(work: Work) -> Result<Opened, OpenError> {
     Ok(Opened {
         handle,
         target_version: tested.version,
+        // Made of a plan that the engine has accepted.
+        replay: Replay::new(&plan),
     })
 }
 

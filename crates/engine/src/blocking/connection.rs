@@ -2,31 +2,51 @@
 
 use std::time::Duration;
 
+use super::Next;
 use super::station::{Cut, InFlight, Seat};
 use crate::clock::{self, NEVER, Nanos};
 use crate::connection::Backoff;
+use crate::levels::Turn;
 use crate::plan::Load;
-use crate::recorder::Times;
+use crate::recorder::{Job, Times};
 use crate::schedule::Arrival;
 use crate::target::{BlockingSession, BlockingTarget, ErrorClass, Failure};
 use crate::work::{ClosedWalk, Parameters};
 
-/// Opens the connection, waits for the start and runs the load until the stop.
+/// Opens a connection of the plan, waits for the start and runs the load until the stop.
 pub(super) fn run<T: BlockingTarget>(seat: &Seat<T>) {
     let control = &seat.shared.control;
     control.register_sleeper();
-    let session = match seat.shared.target.connect(seat.number()) {
-        Ok(session) => session,
-        Err(failure) => return control.connection_refused(seat.number(), failure),
-    };
+    match seat.shared.target.connect(seat.number()) {
+        Ok(session) => {
+            control.connection_opened();
+            serve(seat, session);
+        }
+        Err(failure) => control.connection_refused(seat.number(), failure),
+    }
+}
+
+/// The same for a connection beyond the plan, without which the load goes on. `again` says that it was refused before.
+pub(super) fn run_extra<T: BlockingTarget>(seat: &Seat<T>, again: bool) {
+    let shared = &seat.shared;
+    shared.control.register_sleeper();
+    match shared.target.connect(seat.number()) {
+        Ok(session) => {
+            shared.control.extra_opened(again);
+            serve(seat, session);
+        }
+        Err(failure) => shared.extra_refused(seat.connection, failure, again),
+    }
+}
+
+fn serve<T: BlockingTarget>(seat: &Seat<T>, session: T::Session) {
     let mut connection = Connection {
         seat,
         session: None,
-        parameters: Parameters::new(&seat.shared.plan, seat.connection as u32),
+        parameters: Parameters::new(&seat.shared.plan, seat.connection),
         backoff: Backoff::default(),
     };
     connection.adopt(session);
-    control.connection_opened();
     if !connection.wait_for_start() {
         return;
     }
@@ -83,10 +103,17 @@ impl<T: BlockingTarget> Connection<'_, T> {
     }
 
     fn run_closed(&mut self, think: Nanos) {
-        let (shared, lane) = (&self.seat.shared, self.seat.lane());
-        let mut walk = ClosedWalk::new(&shared.work, &shared.plan, self.seat.connection as u32);
+        let (shared, lane) = (&self.seat.shared, &*self.seat.lane);
+        let mut walk = ClosedWalk::new(&shared.work, &shared.plan, self.seat.connection);
+        let mut turn = Turn::new(&shared.control.levels, self.seat.connection);
         let mut due = self.now();
         while due < shared.control.stop() {
+            if let Some(until) = turn.rests(due) {
+                // A command ends the wait too.
+                shared.control.park_until(until.min(shared.control.stop()));
+                due = self.now();
+                continue;
+            }
             let (operation, index) = walk.next(&shared.work);
             match self.reconnect() {
                 Reconnect::Open => {}
@@ -96,7 +123,11 @@ impl<T: BlockingTarget> Connection<'_, T> {
                     let end = self.now();
                     lane.began();
                     lane.recorder.failed(
-                        operation,
+                        Job {
+                            operation,
+                            index,
+                            key: None,
+                        },
                         Times {
                             due,
                             sent: due,
@@ -125,7 +156,7 @@ impl<T: BlockingTarget> Connection<'_, T> {
     }
 
     fn run_open(&mut self) {
-        let (shared, lane) = (&self.seat.shared, self.seat.lane());
+        let (shared, lane) = (&self.seat.shared, &*self.seat.lane);
         loop {
             match self.reconnect() {
                 Reconnect::Open => {}
@@ -133,12 +164,9 @@ impl<T: BlockingTarget> Connection<'_, T> {
                 Reconnect::Refused(_) => continue,
                 Reconnect::NotNeeded => return,
             }
-            let Some(arrival) = shared.next_arrival(self.now(), lane) else {
+            let Some(arrival) = self.next_arrival() else {
                 return;
             };
-            if !self.wait_until_due(arrival) {
-                return;
-            }
             let sent = self.now();
             let operation = shared.work.operation(arrival.index);
             if sent >= shared.control.cut() {
@@ -152,18 +180,39 @@ impl<T: BlockingTarget> Connection<'_, T> {
         }
     }
 
-    /// False if the load is stopped before the arrival is due: it is not an arrival of this run then.
-    fn wait_until_due(&self, arrival: Arrival) -> bool {
+    /// The next arrival, when it is due; `None` if none is left before the stop.
+    fn next_arrival(&self) -> Option<Arrival> {
+        let (shared, control) = (&self.seat.shared, &self.seat.shared.control);
+        loop {
+            match shared.next_arrival(self.now(), &self.seat.lane) {
+                Next::Arrival(arrival) => return self.wait_until_due(arrival),
+                // A command ends the wait too.
+                Next::NoneYet => control.park_until(control.stop()),
+                Next::NoneLeft => return None,
+            }
+        }
+    }
+
+    /// The arrival, when it is due by the level of that time; `None` if the load is stopped before: it is not an arrival
+    /// of this run then.
+    fn wait_until_due(&self, mut arrival: Arrival) -> Option<Arrival> {
         let control = &self.seat.shared.control;
+        let mut version = control.levels.version();
         loop {
             let stop = control.stop();
             if arrival.due >= stop {
-                return false;
+                // A change may still bring it forward.
+                if stop <= self.now() {
+                    return None;
+                }
+            } else if arrival.due <= self.now() {
+                return Some(arrival);
             }
-            if arrival.due <= self.now() {
-                return true;
+            control.park_until(arrival.due.min(stop));
+            if control.levels.version() != version {
+                version = control.levels.version();
+                arrival.due = self.seat.shared.due(arrival);
             }
-            control.park_until(arrival.due);
         }
     }
 
@@ -208,6 +257,7 @@ impl<T: BlockingTarget> Connection<'_, T> {
         match self.seat.shared.target.connect(self.seat.number()) {
             Ok(session) => {
                 self.adopt(session);
+                self.seat.lane.session_reopened();
                 Reconnect::Open
             }
             Err(failure) => Reconnect::Refused(failure),
@@ -215,18 +265,18 @@ impl<T: BlockingTarget> Connection<'_, T> {
     }
 
     fn adopt(&mut self, session: T::Session) {
-        self.seat.station().set_interrupt(session.interrupt());
+        self.seat.station.set_interrupt(session.interrupt());
         self.session = Some(session);
     }
 
     fn give_up_session(&mut self) {
-        self.seat.station().set_interrupt(None);
+        self.seat.station.set_interrupt(None);
         self.session = None;
     }
 
     /// Performs one operation on the open session and records what became of it.
     fn perform(&mut self, operation: usize, index: u64, due: Nanos, sent: Nanos) -> Performed {
-        let (shared, lane, station) = (&self.seat.shared, self.seat.lane(), self.seat.station());
+        let (shared, lane, station) = (&self.seat.shared, &*self.seat.lane, &*self.seat.station);
         let session = self
             .session
             .as_mut()
@@ -236,7 +286,11 @@ impl<T: BlockingTarget> Connection<'_, T> {
             Ok(parameters) => parameters,
             Err(failure) => {
                 lane.recorder.failed(
-                    operation,
+                    Job {
+                        operation,
+                        index,
+                        key: None,
+                    },
                     Times {
                         due,
                         sent,
@@ -258,11 +312,16 @@ impl<T: BlockingTarget> Connection<'_, T> {
         let end = shared.control.clock.now();
         let cut = station.end();
         let times = Times { due, sent, end };
+        let job = Job {
+            operation,
+            index,
+            key: Some(self.parameters.last_key()),
+        };
         match (result, cut) {
             (_, Some(Cut::Abandoned)) => return Performed::Abandoned,
             // It was faster than the interrupt.
             (Ok(done), _) => {
-                lane.recorder.succeeded(operation, times, done.rows);
+                lane.recorder.succeeded(job, times, done.rows);
                 self.backoff.reset();
             }
             (Err(_), Some(Cut::Drain)) => lane.recorder.cut(operation, due),
@@ -272,8 +331,9 @@ impl<T: BlockingTarget> Connection<'_, T> {
                 } else {
                     failure
                 };
-                lane.recorder.failed(operation, times, failure);
+                lane.recorder.failed(job, times, failure);
                 if session.is_broken() {
+                    lane.session_lost();
                     self.give_up_session();
                 }
             }

@@ -1,23 +1,31 @@
 //! The overseer of a blocking load.
 
+use std::sync::Arc;
+
 use super::Shared;
+use super::growth::Growth;
 use super::station::Cut;
 use crate::clock::{self, NEVER, Nanos};
 use crate::connection::{CLOSE_WITHIN, sweep_every};
 use crate::control::{Lane, ThreadWitness};
+use crate::target::BlockingTarget;
 
 /// Runs until all connections have ended or have been abandoned.
-pub(super) fn run<T>(shared: &Shared<T>, witness: ThreadWitness) {
+pub(super) fn run<T: BlockingTarget>(shared: &Arc<Shared<T>>, witness: ThreadWitness) {
     let control = &shared.control;
     control.register_sleeper();
-    let lane = &control.lanes[shared.stations.len()];
+    let lane = &control.lane(shared.plan.load.connections() as usize);
+    let mut growth = Growth::new(&shared.plan.load);
     let timeout = clock::nanos(shared.plan.operation_timeout);
     let sweep = clock::nanos(sweep_every(shared.plan.operation_timeout));
     // The overseer is one of those that run.
     while control.running() > 1 {
         let (now, stop, cut) = (control.clock.now(), control.stop(), control.cut());
         shared.keep_books(now, lane);
-        for station in &shared.stations {
+        if now < stop {
+            growth.ask(shared);
+        }
+        for station in shared.stations().iter() {
             station.interrupt(now.saturating_sub(timeout), Cut::Timeout);
             if now >= cut {
                 station.interrupt(now, Cut::Drain);
@@ -56,7 +64,7 @@ impl<T> Shared<T> {
     }
 
     fn abandon_all(&self, lane: &Lane) {
-        for (connection, station) in self.stations.iter().enumerate() {
+        for (connection, station) in self.stations().iter().enumerate() {
             if let Some(in_flight) = station.abandon() {
                 tracing::warn!(
                     connection,

@@ -109,30 +109,33 @@ impl Station {
 pub(super) struct Seat<T> {
     pub(super) shared: Arc<Shared<T>>,
     /// Its number within the shard.
-    pub(super) connection: usize,
+    pub(super) connection: u32,
+    pub(super) station: Arc<Station>,
+    pub(super) lane: Arc<Lane>,
 }
 
 impl<T> Seat<T> {
-    pub(super) fn new(shared: Arc<Shared<T>>, connection: usize) -> Self {
-        Self { shared, connection }
-    }
-
-    pub(super) fn station(&self) -> &Station {
-        &self.shared.stations[self.connection]
-    }
-
-    pub(super) fn lane(&self) -> &Lane {
-        &self.shared.control.lanes[self.connection]
+    /// For a thread that already counts as running.
+    pub(super) fn new(shared: &Arc<Shared<T>>, connection: u32, lane: Arc<Lane>) -> Self {
+        let witness = ThreadWitness(Arc::clone(&shared.control));
+        let station = Arc::new(Station::new(witness));
+        shared.stations().push(Arc::clone(&station));
+        Self {
+            shared: Arc::clone(shared),
+            connection,
+            station,
+            lane,
+        }
     }
 
     /// Its number in the run.
     pub(super) fn number(&self) -> u32 {
-        self.shared.plan.share.first_connection + self.connection as u32
+        self.shared.plan.number(self.connection)
     }
 }
 
 impl<T> Drop for Seat<T> {
     fn drop(&mut self) {
-        self.station().leave();
+        self.station.leave();
     }
 }

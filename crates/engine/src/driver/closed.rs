@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::connection::{Connection, Reconnect};
-use crate::clock::{self, Nanos};
+use crate::clock::{self, NEVER, Nanos};
+use crate::levels::Turn;
 use crate::pacer::Sleeper;
-use crate::recorder::Times;
+use crate::recorder::{Job, Times};
 use crate::target::AsyncTarget;
 use crate::work::ClosedWalk;
 
@@ -17,8 +20,15 @@ pub(super) async fn run<T: AsyncTarget>(mut connection: Connection<T>, think: Du
         Ok(thinking) => thinking,
         Err(fault) => return thread.control.fail(fault),
     };
+    let mut turn = Turn::new(&thread.control.levels, connection.number);
+    // Made before the level is looked at for the first time, so that no change is missed while the connection rests.
+    let mut commands = thread.control.commands();
     let mut due = thread.control.clock.now();
     while due < thread.control.stop() {
+        if let Some(until) = turn.rests(due) {
+            due = rest(&connection, &mut commands, until).await;
+            continue;
+        }
         let (operation, index) = walk.next(&thread.work);
         match connection.reconnect().await {
             Reconnect::Open => {}
@@ -28,7 +38,11 @@ pub(super) async fn run<T: AsyncTarget>(mut connection: Connection<T>, think: Du
                 let end = thread.control.clock.now();
                 thread.lane.began();
                 thread.lane.recorder.failed(
-                    operation,
+                    Job {
+                        operation,
+                        index,
+                        key: None,
+                    },
                     Times {
                         due,
                         sent: due,
@@ -51,6 +65,25 @@ pub(super) async fn run<T: AsyncTarget>(mut connection: Connection<T>, think: Du
         }
     }
     connection.close().await;
+}
+
+/// Waits until it may be the connection's turn, at `until` or after a command; returns the instant.
+async fn rest<T: AsyncTarget>(
+    connection: &Connection<T>,
+    commands: &mut watch::Receiver<u64>,
+    until: Nanos,
+) -> Nanos {
+    let (control, mut exhausted) = (
+        &connection.thread.control,
+        connection.thread.exhausted.subscribe(),
+    );
+    let wait = Duration::from_nanos(until.saturating_sub(control.clock.now()));
+    tokio::select! {
+        _ = exhausted.wait_for(|exhausted| *exhausted) => {}
+        _ = commands.changed() => {}
+        () = tokio::time::sleep(wait), if until != NEVER => {}
+    }
+    control.clock.now()
 }
 
 /// The pause between two operations of a connection.

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{Cut, Slot, Thread};
 use crate::clock::{NEVER, Nanos};
 use crate::connection::{Backoff, CLOSE_WITHIN};
-use crate::recorder::Times;
+use crate::recorder::{Job, Times};
 use crate::target::{AsyncSession, AsyncTarget, Done, ErrorClass, Failure};
 use crate::work::Parameters;
 
@@ -20,7 +20,7 @@ const IMMEDIATE: u32 = 32;
 /// See the module.
 pub(super) struct Connection<T: AsyncTarget> {
     pub(super) thread: Rc<Thread<T>>,
-    pub(super) slot: usize,
+    pub(super) slot: Rc<Slot>,
     /// Its number within the shard.
     pub(super) number: u32,
     session: Option<T::Session>,
@@ -50,7 +50,7 @@ pub(super) enum Reconnect {
 impl<T: AsyncTarget> Connection<T> {
     pub(super) fn new(
         thread: Rc<Thread<T>>,
-        slot: usize,
+        slot: Rc<Slot>,
         number: u32,
         session: T::Session,
     ) -> Self {
@@ -74,7 +74,7 @@ impl<T: AsyncTarget> Connection<T> {
         if !self.pause().await {
             return Reconnect::NotNeeded;
         }
-        let number = self.thread.plan.share.first_connection + self.number;
+        let number = self.thread.plan.number(self.number);
         let mut exhausted = self.thread.exhausted.subscribe();
         tokio::select! {
             biased;
@@ -82,6 +82,7 @@ impl<T: AsyncTarget> Connection<T> {
             connected = super::connect(&*self.thread.target, number) => match connected {
                 Ok(session) => {
                     self.session = Some(session);
+                    self.thread.lane.session_reopened();
                     Reconnect::Open
                 }
                 Err(failure) => Reconnect::Refused(failure),
@@ -110,11 +111,12 @@ impl<T: AsyncTarget> Connection<T> {
     ) -> Performed {
         let Self {
             thread,
+            slot,
             session,
             parameters,
             ..
         } = self;
-        let (thread, slot) = (&**thread, &thread.slots[self.slot]);
+        let (thread, slot) = (&**thread, &**slot);
         let session = session
             .as_mut()
             .expect("the caller has made sure of a session");
@@ -123,11 +125,16 @@ impl<T: AsyncTarget> Connection<T> {
             sent,
             end: sent,
         };
-        let parameters = match parameters.fill(&thread.work, operation, index) {
-            Ok(parameters) => parameters,
+        let values = match parameters.fill(&thread.work, operation, index) {
+            Ok(values) => values,
             Err(failure) => {
+                let job = Job {
+                    operation,
+                    index,
+                    key: None,
+                };
                 thread.lane.began();
-                thread.lane.recorder.failed(operation, times, failure);
+                thread.lane.recorder.failed(job, times, failure);
                 thread.lane.ended();
                 return Performed {
                     end: sent,
@@ -138,21 +145,27 @@ impl<T: AsyncTarget> Connection<T> {
         thread.control.note_operation(sent);
         thread.lane.began();
         slot.sent.set(sent);
-        let (result, waited) = until_cut(slot, session.execute(operation, parameters)).await;
+        let (result, waited) = until_cut(slot, session.execute(operation, values)).await;
         slot.sent.set(NEVER);
         times.end = thread.control.clock.now();
+        let job = Job {
+            operation,
+            index,
+            key: Some(parameters.last_key()),
+        };
         match result {
             Ok(Ok(Done { rows })) => {
-                thread.lane.recorder.succeeded(operation, times, rows);
+                thread.lane.recorder.succeeded(job, times, rows);
                 self.backoff.reset();
             }
             Ok(Err(failure)) => {
-                thread.lane.recorder.failed(operation, times, failure);
+                thread.lane.recorder.failed(job, times, failure);
                 if session.is_broken() {
+                    thread.lane.session_lost();
                     self.session = None;
                 }
             }
-            Err(cut) => self.record_cut(cut, operation, times).await,
+            Err(cut) => self.record_cut(cut, job, times).await,
         }
         self.thread.lane.ended();
         self.give_way(waited).await;
@@ -163,11 +176,15 @@ impl<T: AsyncTarget> Connection<T> {
     }
 
     /// Counts an operation that was cut short and gives up the session, whose state is unknown now.
-    async fn record_cut(&mut self, cut: Cut, operation: usize, times: Times) {
-        let recorder = &self.thread.lane.recorder;
+    async fn record_cut(&mut self, cut: Cut, job: Job, times: Times) {
+        let lane = &self.thread.lane;
         match cut {
-            Cut::Timeout => recorder.failed(operation, times, timed_out(&self.thread.plan)),
-            Cut::Drain => recorder.cut(operation, times.due),
+            Cut::Timeout => {
+                let failure = timed_out(&self.thread.plan);
+                lane.recorder.failed(job, times, failure);
+                lane.session_lost();
+            }
+            Cut::Drain => lane.recorder.cut(job.operation, times.due),
         }
         if let Some(mut session) = self.session.take() {
             // Whether the target heard it is not our concern; the session is dropped in any case.

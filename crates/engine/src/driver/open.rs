@@ -3,14 +3,16 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
-use super::Thread;
 use super::connection::{Connection, Reconnect};
+use super::{Slot, Thread};
 use crate::clock::Nanos;
+use crate::levels::Levels;
 use crate::pacer::Sleeper;
 use crate::plan::{Load, Plan};
-use crate::schedule::{Arrival, ArrivalQueue, Arrivals, Lot};
+use crate::schedule::{Arrival, ArrivalQueue, Lot, Schedule};
 use crate::target::AsyncTarget;
 
 /// Above this rate per thread, arrivals are released at most every [`FLOOR_NS`]: the wake-ups in between would cost more
@@ -23,33 +25,37 @@ const FLOOR_NS: Nanos = 100_000;
 pub(super) struct OpenState {
     queue: ArrivalQueue,
     /// Slots that wait for an arrival; the last one in is the first one out, as its caches are warm.
-    idle: Vec<usize>,
+    idle: Vec<Rc<Slot>>,
     /// No arrival will be added any more.
     closed: bool,
 }
 
 impl OpenState {
-    /// `None` in a closed loop.
-    pub(super) fn new(plan: &Plan, origin: Nanos, thread: usize, threads: usize) -> Option<Self> {
+    /// For one thread of so many; `None` in a closed loop.
+    pub(super) fn new(
+        plan: &Plan,
+        levels: &Arc<Levels>,
+        origin: Nanos,
+        (thread, threads): (usize, usize),
+    ) -> Option<Self> {
         let Load::Open {
-            rate_per_s,
             connections,
             max_backlog,
+            ..
         } = plan.load
         else {
             return None;
         };
-        let (thread, threads, connections) =
-            (thread as u64, threads as u64, u64::from(connections));
+        let (thread, threads) = (thread as u64, threads as u64);
         let lot = Lot {
             shard: u64::from(plan.share.shard),
             shards: u64::from(plan.share.shards),
-            connections,
+            connections: u64::from(connections),
             thread,
             threads,
         };
         let own_backlog = max_backlog / threads + u64::from(thread < max_backlog % threads);
-        let queue = ArrivalQueue::new(Arrivals::new(origin, rate_per_s), lot, own_backlog);
+        let queue = ArrivalQueue::new(Schedule::new(origin, levels), lot, own_backlog);
         Some(Self {
             queue,
             idle: Vec::new(),
@@ -68,7 +74,7 @@ pub(super) async fn run<T: AsyncTarget>(mut connection: Connection<T>) {
             Reconnect::Refused(_) => continue,
             Reconnect::NotNeeded => break,
         }
-        let Some(arrival) = thread.next_arrival(connection.slot).await else {
+        let Some(arrival) = thread.next_arrival(&connection.slot).await else {
             break;
         };
         let sent = thread.control.clock.now();
@@ -85,27 +91,19 @@ pub(super) async fn run<T: AsyncTarget>(mut connection: Connection<T>) {
 }
 
 /// Releases the arrivals of one thread until the stop.
-pub(super) async fn pace<T: AsyncTarget>(
-    thread: Rc<Thread<T>>,
-    mut sleeper: Sleeper,
-    rate_per_s: f64,
-) {
-    let per_thread =
-        rate_per_s / f64::from(thread.plan.share.shards) / thread.control.lanes.len() as f64;
-    let floor = if per_thread > FLOOR_ABOVE_PER_S {
-        FLOOR_NS
-    } else {
-        0
-    };
+pub(super) async fn pace<T: AsyncTarget>(thread: Rc<Thread<T>>, mut sleeper: Sleeper) {
+    let parts = f64::from(thread.plan.share.shards) * thread.threads as f64;
     let mut commands = thread.control.commands();
     loop {
         let (now, stop) = (thread.control.clock.now(), thread.control.stop());
-        let Some(next) = thread.release(now, stop) else {
+        let Some((next, rate_per_s)) = thread.release(now, stop) else {
             return;
         };
         if now >= stop {
             return thread.close_arrivals();
         }
+        let many = rate_per_s / parts > FLOOR_ABOVE_PER_S;
+        let floor = if many { FLOOR_NS } else { 0 };
         tokio::select! {
             () = sleeper.until(next.max(now + floor).min(stop)) => {}
             _ = commands.changed() => {}
@@ -121,16 +119,17 @@ impl<T> Thread<T> {
             .borrow_mut()
     }
 
-    /// Hands out everything that is due; returns when the next one will be, or `None` if arrivals have been closed.
-    fn release(&self, now: Nanos, stop: Nanos) -> Option<Nanos> {
+    /// Hands out everything that is due; returns when the next one will be, and at what rate, or `None` if arrivals have
+    /// been closed.
+    fn release(&self, now: Nanos, stop: Nanos) -> Option<(Nanos, f64)> {
         let mut open = self.open();
         if open.closed {
             return None;
         }
         while let Some(arrival) = open.queue.take_next(stop.min(now + 1)) {
             if let Some(slot) = open.idle.pop() {
-                self.slots[slot].assigned.set(Some(arrival));
-                self.slots[slot].wake();
+                slot.assigned.set(Some(arrival));
+                slot.wake();
             } else if let Some(full) = open.queue.wait(arrival) {
                 self.lane
                     .recorder
@@ -175,30 +174,30 @@ impl<T> Thread<T> {
     }
 
     /// The next arrival for this slot: from the backlog, else when the pacer assigns one; `None` if there will be none.
-    async fn next_arrival(&self, slot: usize) -> Option<Arrival> {
+    async fn next_arrival(&self, slot: &Rc<Slot>) -> Option<Arrival> {
         let waiting = self.pop_backlog(slot);
         if waiting.is_some() {
             return waiting;
         }
         poll_fn(|context| {
-            if let Some(arrival) = self.slots[slot].assigned.take() {
+            if let Some(arrival) = slot.assigned.take() {
                 return Poll::Ready(Some(arrival));
             }
             if self.open().closed {
                 return Poll::Ready(None);
             }
-            self.slots[slot].listen(context.waker());
+            slot.listen(context.waker());
             Poll::Pending
         })
         .await
     }
 
     /// Takes from the backlog, or registers the slot as idle if that is empty.
-    fn pop_backlog(&self, slot: usize) -> Option<Arrival> {
+    fn pop_backlog(&self, slot: &Rc<Slot>) -> Option<Arrival> {
         let mut open = self.open();
         let arrival = open.queue.pop();
         if arrival.is_none() && !open.closed {
-            open.idle.push(slot);
+            open.idle.push(Rc::clone(slot));
         }
         let last = open.closed && open.queue.backlog() == 0;
         self.lane.set_backlog(open.queue.backlog());

@@ -30,17 +30,26 @@ pub(super) async fn run<T: AsyncTarget>(thread: Rc<Thread<T>>) {
         thread.cut_older_than(now.saturating_sub(timeout));
         let wake = if now < stop { stop } else { NEVER }
             .min(cut)
-            .min(now + sweep);
+            .min(thread.next_sweep(now, sweep));
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_nanos(wake - now)) => {}
+            () = tokio::time::sleep(Duration::from_nanos(wake - now)), if wake != NEVER => {}
             _ = commands.changed() => {}
         }
     }
 }
 
 impl<T> Thread<T> {
+    /// A thread without connections has nothing to sweep until a command comes.
+    fn next_sweep(&self, now: Nanos, sweep: Nanos) -> Nanos {
+        if self.slots.borrow().is_empty() {
+            return NEVER;
+        }
+        now + sweep
+    }
+
     fn cut_older_than(&self, oldest: Nanos) {
-        for slot in self.slots.iter().filter(|slot| slot.sent.get() <= oldest) {
+        let slots = self.slots.borrow();
+        for slot in slots.iter().filter(|slot| slot.sent.get() <= oldest) {
             slot.cut.set(Some(Cut::Timeout));
             slot.wake();
         }
@@ -48,9 +57,11 @@ impl<T> Thread<T> {
 
     fn cut_all(&self) {
         self.cut_arrivals();
-        for slot in self.slots.iter().filter(|slot| slot.sent.get() != NEVER) {
+        let slots = self.slots.borrow();
+        for slot in slots.iter().filter(|slot| slot.sent.get() != NEVER) {
             slot.cut.set(Some(Cut::Drain));
         }
+        drop(slots);
         self.exhaust();
     }
 }

@@ -7,7 +7,9 @@ use crate::target::ErrorClass;
 
 fn recorder(open: bool) -> (Recorder, Arc<Timeline>) {
     let timeline = Arc::new(Timeline::default());
-    (Recorder::new(Arc::clone(&timeline), 2, open), timeline)
+    let clock = Clock::starting_now();
+    let recorder = Recorder::new(Arc::clone(&timeline), clock, 2, open, 1);
+    (recorder, timeline)
 }
 
 fn snapshot(recorders: &[&Recorder], at: Instant) -> Snapshot {
@@ -21,6 +23,14 @@ fn snapshot(recorders: &[&Recorder], at: Instant) -> Snapshot {
         .series
         .sort_by_key(|series| (series.epoch, series.operation, series.outcome));
     snapshot
+}
+
+fn job(operation: usize) -> Job {
+    Job {
+        operation,
+        index: 0,
+        key: None,
+    }
 }
 
 fn failure(code: &str, message: &str) -> Failure {
@@ -37,7 +47,7 @@ fn the_epoch_is_that_of_the_due_instant() {
     timeline.enter(0, Epoch(1));
     timeline.enter(100, Epoch(2));
     recorder.succeeded(
-        0,
+        job(0),
         Times {
             due: 99,
             sent: 150,
@@ -46,7 +56,7 @@ fn the_epoch_is_that_of_the_due_instant() {
         1,
     );
     recorder.succeeded(
-        0,
+        job(0),
         Times {
             due: 100,
             sent: 160,
@@ -85,7 +95,7 @@ fn the_epoch_is_that_of_the_due_instant() {
 fn a_closed_loop_has_no_lag_and_one_duration() {
     let (recorder, _) = recorder(false);
     recorder.succeeded(
-        0,
+        job(0),
         Times {
             due: 10,
             sent: 10,
@@ -117,9 +127,9 @@ fn failures_are_counted_by_code_with_their_own_durations() {
         sent: 0,
         end: 7,
     };
-    recorder.failed(1, times, failure("A", "first"));
-    recorder.failed(1, times, failure("A", "second"));
-    recorder.failed(1, times, failure("B", "third"));
+    recorder.failed(job(1), times, failure("A", "first"));
+    recorder.failed(job(1), times, failure("A", "second"));
+    recorder.failed(job(1), times, failure("B", "third"));
     let snapshot = snapshot(&[&recorder], Instant::now());
     let [series] = &snapshot.series[..] else {
         panic!("one series")
@@ -141,7 +151,7 @@ fn codes_without_end_are_counted_together() {
     let (recorder, _) = recorder(false);
     for code in 0..ERROR_KINDS + 10 {
         recorder.failed(
-            0,
+            job(0),
             Times {
                 due: 0,
                 sent: 0,
@@ -165,7 +175,7 @@ fn codes_without_end_are_counted_together() {
 fn what_was_swapped_out_does_not_come_twice() {
     let (recorder, _) = recorder(true);
     recorder.succeeded(
-        0,
+        job(0),
         Times {
             due: 0,
             sent: 0,
@@ -213,14 +223,16 @@ fn record(recorder: &Recorder, &(_, late, operation, failed, lag, service): &Eve
         end: due + lag + service,
     };
     if failed {
-        recorder.failed(operation, times, failure("X", "same"));
+        recorder.failed(job(operation), times, failure("X", "same"));
     } else {
-        recorder.succeeded(operation, times, 2);
+        recorder.succeeded(job(operation), times, 2);
     }
     recorder.dropped(operation, due);
 }
 
 fn sorted(mut snapshot: Snapshot) -> Snapshot {
+    // What is drawn at random differs; the samples have a property test of their own.
+    snapshot.samples = Samples::default();
     snapshot
         .series
         .sort_by_key(|series| (series.epoch, series.operation, series.outcome));
@@ -240,7 +252,8 @@ proptest! {
         let timeline = Arc::new(Timeline::default());
         timeline.enter(0, Epoch(0));
         timeline.enter(1_000, Epoch(1));
-        let new = || Recorder::new(Arc::clone(&timeline), 2, true);
+        let clock = Clock::starting_now();
+        let new = || Recorder::new(Arc::clone(&timeline), clock, 2, true, 1);
         let (whole, parts) = (new(), (0..8).map(|_| new()).collect::<Vec<_>>());
         let at = Instant::now();
         let mut merged = Snapshot::empty(at);

@@ -1,9 +1,12 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
 use crate::generate::Generator;
+use crate::levels::Levels;
 use crate::plan::{KeyBlock, Load, Operation, Share};
-use crate::schedule::{ArrivalQueue, Arrivals, Lot};
+use crate::schedule::{ArrivalQueue, Lot, Schedule};
 
 fn plan() -> Plan {
     let operation = |name: &str, weight, parameters| Operation {
@@ -66,10 +69,15 @@ fn performed(work: &Work, parameters: &mut Parameters, operation: usize, index: 
 fn open_work(shards: u64, arrivals: u64) -> Vec<String> {
     let (plan, mut all) = (plan(), Vec::new());
     let work = Work::new(&plan);
+    let levels = Arc::new(Levels::new(&Load::Open {
+        rate_per_s: 1e9,
+        connections: 1,
+        max_backlog: 0,
+    }));
     for shard in 0..shards {
         let mut parameters = Parameters::new(&plan, 0);
         let mut queue = ArrivalQueue::new(
-            Arrivals::new(0, 1e9),
+            Schedule::new(0, &levels),
             Lot {
                 shard,
                 shards,
@@ -148,4 +156,58 @@ fn each_connection_of_a_closed_loop_has_the_whole_mix() {
         }
         assert_eq!(counts, [21, 6, 3], "connection {connection}");
     }
+}
+
+#[test]
+fn connections_beyond_the_plan_have_numbers_and_indices_of_their_own() {
+    let (mut numbers, mut indices) = (BTreeSet::new(), BTreeSet::new());
+    for shard in 0..2 {
+        let mut plan = plan();
+        plan.load = Load::Closed {
+            connections: 4,
+            think: Duration::ZERO,
+        };
+        plan.share = Share {
+            shard,
+            shards: 2,
+            first_connection: shard * 4,
+            connections_total: 8,
+        };
+        let work = Work::new(&plan);
+        for connection in 0..20 {
+            assert!(numbers.insert(plan.number(connection)));
+            let mut walk = ClosedWalk::new(&work, &plan, connection);
+            let mut counts = [0; 3];
+            for _ in 0..work.mix.len() * 3 {
+                let (operation, index) = walk.next(&work);
+                counts[operation] += 1;
+                assert!(indices.insert(index), "index {index} came twice");
+            }
+            assert_eq!(counts, [21, 6, 3], "connection {connection}");
+        }
+    }
+    assert_eq!(numbers, (0..40).collect());
+}
+
+#[test]
+fn parameters_are_computed_again_as_they_were() {
+    let mut plan = plan();
+    plan.keys.len = 1_000;
+    plan.operations[2].parameters = vec![
+        Generator::UniqueKey,
+        Generator::Text { length: 12 },
+        Generator::UniqueKey,
+    ];
+    let (work, replay) = (Work::new(&plan), Replay::new(&plan));
+    let mut parameters = Parameters::new(&plan, 3);
+    for (operation, index) in [(0, 7), (1, 1 << 41), (2, 9), (2, 9)] {
+        let values = parameters
+            .fill(&work, operation, index)
+            .expect("there are keys enough");
+        let values: Vec<_> = values.iter().cloned().map(Some).collect();
+        let again = replay.parameters(operation, index, Some(parameters.last_key()));
+        assert_eq!(again, values, "operation {operation}");
+    }
+    let unknown = replay.parameters(2, 9, None);
+    assert!(matches!(&unknown[..], [None, Some(Value::Text(_)), None]));
 }

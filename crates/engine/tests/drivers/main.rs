@@ -4,5 +4,7 @@ mod blocking;
 mod closed;
 mod life;
 mod open;
+mod samples;
 mod scripted;
+mod steering;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use gauntlet_engine::{Epoch, Snapshot};
+use gauntlet_engine::{Epoch, Replay, Snapshot};
 use gauntlet_model::{
     id::WorkerId,
     session::{Assign, ControlMessage, WorkerEvent},
@@ -24,6 +24,8 @@ pub(crate) enum Event {
     Prepared {
         /// The target's kind and version.
         target_version: String,
+        /// Computes the parameters of operations again.
+        replay: Box<Replay>,
     },
     /// The engine has measured. The ends are by the worker's clock.
     Measured {
@@ -55,7 +57,7 @@ pub(crate) enum Event {
 }
 
 /// What must be done, in this order. Instants are by the worker's clock.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Do {
     /// Tell the server.
     Send(WorkerEvent),
@@ -67,6 +69,14 @@ pub(crate) enum Do {
     Start { at: Timestamp, epoch: Epoch },
     /// Operations due from then on belong to the epoch.
     Enter { at: Timestamp, epoch: Epoch },
+    /// So many operations of the run are due in 1,000 seconds from then on.
+    SetRate { at: Timestamp, milli_per_s: u64 },
+    /// So many connections of the shard send from then on.
+    SetConnections { at: Timestamp, connections: u32 },
+    /// Nothing is due from then on.
+    Pause { at: Timestamp },
+    /// The load goes on.
+    Resume { at: Timestamp },
     /// End the load.
     Stop { at: Timestamp, drain: Duration },
     /// Cut the load now.

@@ -5,48 +5,45 @@ use std::{
     time::Duration,
 };
 
-use gauntlet_engine::{Epoch, Snapshot};
+use gauntlet_engine::{Replay, Snapshot};
 use gauntlet_model::{
     lifecycle::{Action, Phase},
-    session::{AttemptRef, Command, ResumePoint, ShardTotals, WorkerEvent},
-    template::Phases,
+    session::{Assign, AttemptRef, Command, ResumePoint, ShardTotals, WorkerEvent},
+    template::{Level, Phases},
     time::{Timestamp, micros},
 };
 use tracing::warn;
 
-use super::Do;
-use crate::{clock::ServerClock, measured::Measured, outbox::Outbox};
+use super::{
+    Do,
+    course::{Course, Epochs},
+};
+use crate::{clock::ServerClock, examples::Examples, measured::Measured, outbox::Outbox};
 
 /// Commands that may wait for one before them. The server sends what is missing
 /// again when the worker resumes, so one more is passed over.
 const WAITING: usize = 64;
 
-/// How long beyond its plan a load may go on while nobody ends it. A control
-/// plane that comes back within this time loses nothing; one that does not
-/// must not leave a load behind that nobody can stop.
-pub(super) const ABANDONED_AFTER: Duration = Duration::from_mins(1);
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) attempt: AttemptRef,
+    shards: u32,
     plan: Phases,
     stage: Stage,
-    /// When the load is ended if nobody has ended it, by the worker's clock.
-    abandoned: Option<Timestamp>,
+    course: Course,
     /// The last command carried out.
     last_command: i64,
     /// Commands that came before their turn.
     waiting: BTreeMap<i64, Command>,
     /// How late each command was carried out; told again to a new session.
     lateness: Vec<(i64, Duration)>,
-    /// By the engine's epoch.
-    phases: Vec<Phase>,
     /// Phases that begin later, by the worker's clock.
     due: VecDeque<(Timestamp, Phase)>,
     /// When the measurement began and ended, by the worker's clock.
     measurement: (Option<Timestamp>, Option<Timestamp>),
     outbox: Outbox,
+    examples: Examples,
     operations: u64,
     peak_cpu: f64,
     end_told: bool,
@@ -77,20 +74,32 @@ pub(super) enum End {
     },
 }
 
+/// What makes the engine enter epochs, of which the first begins at a command's instant `at`.
+fn entered(epochs: Epochs, at: Timestamp) -> Vec<Do> {
+    let mut first = Some(at);
+    let enter = |(begins, epoch)| Do::Enter {
+        at: first.take().unwrap_or(begins),
+        epoch,
+    };
+    epochs.into_iter().map(enter).collect()
+}
+
 impl Held {
-    pub(super) fn new(attempt: AttemptRef, plan: Phases) -> Self {
+    pub(super) fn new(assign: &Assign) -> Self {
+        let attempt = assign.attempt;
         Self {
             attempt,
-            plan,
+            shards: assign.shards,
+            plan: assign.spec.phases,
             stage: Stage::Preparing,
-            abandoned: None,
+            course: Course::default(),
             last_command: 0,
             waiting: BTreeMap::new(),
             lateness: Vec::new(),
-            phases: Vec::new(),
             due: VecDeque::new(),
             measurement: (None, None),
             outbox: Outbox::new(attempt),
+            examples: Examples::default(),
             operations: 0,
             peak_cpu: 0.0,
             end_told: false,
@@ -122,6 +131,7 @@ impl Held {
     /// What a new session has to be told first.
     pub(super) fn reintroduce(&mut self) -> Vec<WorkerEvent> {
         self.outbox.rewind();
+        self.examples.rewind();
         self.end_told = false;
         let lateness = self.lateness.iter();
         let attempt = self.attempt;
@@ -150,12 +160,14 @@ impl Held {
     pub(super) fn prepared(
         &mut self,
         target_version: String,
+        replay: Replay,
         clock: &ServerClock,
         now: Timestamp,
     ) -> Vec<Do> {
         if !matches!(self.stage, Stage::Preparing) {
             return Vec::new();
         }
+        self.examples.prepared(replay);
         self.stage = Stage::Prepared { target_version };
         let ready = self.ready().map(Do::Send);
         ready
@@ -192,7 +204,7 @@ impl Held {
             let at = clock.local(command.at);
             let late = now.since(at);
             if self.is_loaded() {
-                todo.push(self.carry_out(command.action, at, now));
+                todo.extend(self.carry_out(command.action, at, now));
             }
             self.lateness.push((command.sequence, late));
             todo.push(self.ack(command.sequence, late));
@@ -201,38 +213,62 @@ impl Held {
     }
 
     /// `at` is by the worker's clock. What is late takes effect now.
-    fn carry_out(&mut self, action: Action, at: Timestamp, now: Timestamp) -> Do {
+    fn carry_out(&mut self, action: Action, at: Timestamp, now: Timestamp) -> Vec<Do> {
         let begins = at.max(now);
         match action {
-            Action::Start(phase) | Action::SetPhase(phase) => {
-                let epoch = Epoch(self.phases.len() as u32);
-                self.phases.push(phase);
-                // As in the engine: a newer boundary takes the place of those
-                // that were set for later.
-                self.due.retain(|(due, _)| *due < begins);
-                self.due.push_back((begins, phase));
-                if let Action::SetPhase(_) = action {
-                    return Do::Enter { at, epoch };
-                }
+            Action::Start(phase) => {
                 let planned = self.plan.warmup + self.plan.measurement;
-                self.abandoned = Some(begins + planned + ABANDONED_AFTER);
-                Do::Start { at, epoch }
-            }
-            Action::Stop { drain_us } => {
-                self.abandoned = None;
-                let cooling = self.measurement.1.is_some()
-                    || self
-                        .due
-                        .iter()
-                        .any(|(due, phase)| *phase == Phase::Cooldown && *due <= begins);
-                if !cooling {
-                    self.due.retain(|(due, _)| *due < begins);
-                    self.due.push_back((begins, Phase::Cooldown));
+                self.course.begins(begins, planned);
+                let mut todo = self.begin(phase, at, begins);
+                if let Some(Do::Enter { at, epoch }) = todo.first().cloned() {
+                    todo[0] = Do::Start { at, epoch };
                 }
-                let drain = Duration::from_micros(u64::try_from(drain_us).unwrap_or(0));
-                Do::Stop { at, drain }
+                todo
             }
+            Action::SetPhase(phase) => self.begin(phase, at, begins),
+            Action::SetTarget(level) => {
+                let mut todo = entered(self.course.level(begins), at);
+                todo.push(match level.share(self.attempt.shard, self.shards) {
+                    Level::Concurrency { connections } => Do::SetConnections { at, connections },
+                    Level::Rate { milli_per_s } => Do::SetRate { at, milli_per_s },
+                });
+                todo
+            }
+            Action::Pause => {
+                self.course.pauses(begins);
+                let mut todo = entered(self.course.level(begins), at);
+                todo.push(Do::Pause { at });
+                todo
+            }
+            Action::Resume => {
+                self.course.resumes(begins);
+                let mut todo = entered(self.course.level(begins), at);
+                todo.push(Do::Resume { at });
+                todo
+            }
+            Action::Stop { drain_us } => vec![self.stop(drain_us, at, begins)],
         }
+    }
+
+    fn begin(&mut self, phase: Phase, at: Timestamp, begins: Timestamp) -> Vec<Do> {
+        // As in the engine: a newer boundary takes the place of those that were
+        // set for later.
+        self.due.retain(|(due, _)| *due < begins);
+        self.due.push_back((begins, phase));
+        entered(self.course.phase(begins, phase), at)
+    }
+
+    fn stop(&mut self, drain_us: i64, at: Timestamp, begins: Timestamp) -> Do {
+        self.course.ends();
+        let mut due = self.due.iter();
+        let cooling = self.measurement.1.is_some()
+            || due.any(|(due, phase)| *phase == Phase::Cooldown && *due <= begins);
+        if !cooling {
+            self.due.retain(|(due, _)| *due < begins);
+            self.due.push_back((begins, Phase::Cooldown));
+        }
+        let drain = Duration::from_micros(u64::try_from(drain_us).unwrap_or(0));
+        Do::Stop { at, drain }
     }
 
     fn ack(&self, sequence: i64, late: Duration) -> Do {
@@ -250,15 +286,17 @@ impl Held {
 
     /// When [`Self::give_up`] may have something to do.
     pub(super) fn abandoned_at(&self) -> Option<Timestamp> {
-        self.abandoned.filter(|_| self.is_loaded())
+        self.course.abandoned_at().filter(|_| self.is_loaded())
     }
 
     /// Ends a load that nobody has ended in time.
-    pub(super) fn give_up(&mut self, now: Timestamp) -> Option<Do> {
-        self.abandoned_at().filter(|at| *at <= now)?;
+    pub(super) fn give_up(&mut self, now: Timestamp) -> Vec<Do> {
+        if self.abandoned_at().is_none_or(|at| now < at) {
+            return Vec::new();
+        }
         warn!(run = %self.attempt.run, shard = self.attempt.shard, "nobody ended the load: it ends itself");
         let drain_us = micros(self.plan.drain_timeout);
-        Some(self.carry_out(Action::Stop { drain_us }, now, now))
+        self.carry_out(Action::Stop { drain_us }, now, now)
     }
 
     /// The phases that have begun by now.
@@ -282,17 +320,20 @@ impl Held {
     /// Takes a snapshot of the engine; its ends are by the worker's clock.
     pub(super) fn measured(
         &mut self,
-        snapshot: Snapshot,
+        mut snapshot: Snapshot,
         start: Timestamp,
         end: Timestamp,
         clock: &ServerClock,
     ) {
         // An engine that was never started has one snapshot, of nothing.
-        if self.phases.is_empty() {
+        let phases = self.course.phases();
+        if phases.is_empty() {
             return;
         }
+        let samples = std::mem::take(&mut snapshot.samples);
+        self.examples.add(samples, snapshot.started, start);
         let (start, end) = (clock.corrected(start), clock.corrected(end));
-        let measured = Measured::new(snapshot, &self.phases, start, end);
+        let measured = Measured::new(snapshot, phases, start, end);
         self.operations += measured.ended();
         self.outbox.push(measured);
     }
@@ -326,13 +367,16 @@ impl Held {
         self.outbox.acknowledge(sequence);
     }
 
-    /// What the session is to be told now: intervals, and after the last one
-    /// the end.
-    pub(super) fn tell(&mut self) -> Vec<WorkerEvent> {
+    /// What the session is to be told now: intervals and examples, and after
+    /// the last ones the end.
+    pub(super) fn tell(&mut self, clock: &ServerClock, now: Timestamp) -> Vec<WorkerEvent> {
         let mut events = Vec::new();
         while let Some(interval) = self.outbox.next() {
             events.push(WorkerEvent::Interval(Box::new(interval.clone())));
         }
+        let (phases, last) = (self.course.phases(), self.is_over());
+        let examples = self.examples.tell(self.attempt, phases, clock, (now, last));
+        events.extend(examples);
         if self.end_told || !self.outbox.all_told() {
             return events;
         }

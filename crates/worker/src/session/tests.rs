@@ -1,18 +1,22 @@
 //! The session against a scripted server and engine.
 
-use gauntlet_engine::Epoch;
+use gauntlet_engine::{Epoch, Outcome};
 use gauntlet_model::{
     lifecycle::{Action, Phase},
+    sample::SampleKind,
     session::{Command, ResumePoint},
+    template::Level,
     time::Timestamp,
 };
 use uuid::Uuid;
 
 mod script;
+mod steering;
 
 use script::*;
 
 use super::*;
+use crate::measured::tests::{kept, series, snapshot};
 
 #[test]
 fn the_clock_is_known_after_four_heartbeats_at_once() {
@@ -59,10 +63,8 @@ fn a_shard_is_prepared_and_reported() {
         script.control(ControlMessage::Assign(assign.clone())),
         vec![]
     );
-    let prepared = script.on(Event::Prepared {
-        target_version: "SQLite 3".to_owned(),
-    });
-    assert_eq!(sent(prepared), vec![ready()]);
+    let todo = script.on(prepared());
+    assert_eq!(sent(todo), vec![ready()]);
     assert_eq!(
         sent(script.control(ControlMessage::Assign(assign))),
         vec![ready()]
@@ -187,9 +189,7 @@ fn a_command_before_the_connections_are_open_waits() {
     script.control(ControlMessage::Assign(Box::new(an_assign())));
     let stop = Action::Stop { drain_us: 0 };
     assert_eq!(script.command(1, script.now, stop), vec![]);
-    let todo = script.on(Event::Prepared {
-        target_version: "SQLite 3".to_owned(),
-    });
+    let todo = script.on(prepared());
     assert_eq!(
         todo[1..3],
         [
@@ -284,9 +284,7 @@ fn a_shard_that_became_ready_without_a_stream_is_reported_to_the_next() {
     let mut script = Script::attached();
     script.control(ControlMessage::Assign(Box::new(an_assign())));
     script.on(Event::Disconnected);
-    let todo = script.on(Event::Prepared {
-        target_version: "SQLite 3".to_owned(),
-    });
+    let todo = script.on(prepared());
     assert_eq!(todo, vec![]);
     script.generation += 1;
     assert_eq!(sent(script.attach()), vec![ready()]);
@@ -353,7 +351,7 @@ fn the_end_is_told_after_the_last_interval_and_again_until_released() {
         vec![Do::Forget]
     );
     assert_eq!(sent(script.reattach()), vec![]);
-    assert!(!script.session.holds_a_shard());
+    assert!(script.session.holds().is_none());
 }
 
 #[test]
@@ -424,7 +422,7 @@ fn messages_of_other_sessions_and_attempts_are_dropped() {
     ] {
         assert_eq!(script.control(message), vec![]);
     }
-    assert!(script.session.holds_a_shard());
+    assert!(script.session.holds().is_some());
 }
 
 #[test]
@@ -433,7 +431,7 @@ fn nothing_is_said_before_welcome() {
     script.on(Event::Connected);
     let assign = ControlMessage::Assign(Box::new(an_assign()));
     assert_eq!(script.control(assign), vec![]);
-    assert!(!script.session.holds_a_shard());
+    assert!(script.session.holds().is_none());
     assert_eq!(
         script.pass(WELCOME_WITHIN),
         vec![Do::Disconnect("the server did not say welcome")]

@@ -67,12 +67,40 @@ impl WorkerService for Service {
         Ok(Response::new(Box::pin(ReceiverStream::new(queue))))
     }
 
+    type WatchWorkersStream =
+        Pin<Box<dyn Stream<Item = Result<pb::WatchWorkersResponse, Status>> + Send>>;
+
+    async fn get_worker(
+        &self,
+        _: Request<pb::GetWorkerRequest>,
+    ) -> Result<Response<pb::GetWorkerResponse>, Status> {
+        Err(not_scripted())
+    }
+
+    async fn drain_worker(
+        &self,
+        _: Request<pb::DrainWorkerRequest>,
+    ) -> Result<Response<pb::DrainWorkerResponse>, Status> {
+        Err(not_scripted())
+    }
+
+    async fn watch_workers(
+        &self,
+        _: Request<pb::WatchWorkersRequest>,
+    ) -> Result<Response<Self::WatchWorkersStream>, Status> {
+        Err(not_scripted())
+    }
+
     async fn list_workers(
         &self,
         _: Request<pb::ListWorkersRequest>,
     ) -> Result<Response<pb::ListWorkersResponse>, Status> {
-        Err(Status::unimplemented("not part of the script"))
+        Err(not_scripted())
     }
+}
+
+fn not_scripted() -> Status {
+    Status::unimplemented("not part of the script")
 }
 
 impl ControlPlane {

@@ -10,15 +10,19 @@ use gauntlet_model::{
     id::{Name, RunId},
     interval::Interval,
     lifecycle::{Action, Phase},
+    sample::{OperationSample, SampleKind},
     session::{Assign, AttemptRef, Command, ControlMessage, KeyRange, ShardTotals, WorkerEvent},
     target::Address,
-    template::{Load, Operation, Parameter, Phases, Spec, Statement, WorkerLossPolicy},
+    template::{
+        Level, Load, Operation, Parameter, Phases, PoolOrder, Spec, Statement, WorkerLossPolicy,
+    },
     time::Timestamp,
 };
 use gauntlet_targets::{Dataset, count_keys, load_dataset};
-use gauntlet_worker::{Config, Error, run};
+use gauntlet_worker::{Config, Error, LogTap, run, run_with_logs};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 use uuid::Uuid;
 
 use crate::control_plane::{ControlPlane, Session, now};
@@ -39,6 +43,13 @@ fn attempt() -> AttemptRef {
 fn start_worker(
     control_plane: &ControlPlane,
 ) -> (JoinHandle<Result<(), Error>>, CancellationToken) {
+    start_worker_with(control_plane, LogTap::default())
+}
+
+fn start_worker_with(
+    control_plane: &ControlPlane,
+    logs: LogTap,
+) -> (JoinHandle<Result<(), Error>>, CancellationToken) {
     let stop = CancellationToken::new();
     let config = Config {
         server: format!("http://{}", control_plane.address),
@@ -47,7 +58,10 @@ fn start_worker(
         labels: BTreeMap::new(),
         threads: Some(1),
     };
-    (tokio::spawn(run(config, stop.clone())), stop)
+    (
+        tokio::spawn(run_with_logs(config, logs, stop.clone())),
+        stop,
+    )
 }
 
 fn assign(path: PathBuf) -> Box<Assign> {
@@ -108,6 +122,7 @@ fn assign(path: PathBuf) -> Box<Assign> {
         password: None,
         shards: 1,
         keys: KEYS,
+        pools: Vec::new(),
     })
 }
 
@@ -355,4 +370,159 @@ async fn a_worker_without_a_server_still_stops() {
     let stop = CancellationToken::new();
     stop.cancel();
     run(config, stop).await.unwrap();
+}
+
+/// What a steered worker told, by kind.
+#[derive(Default)]
+struct Told {
+    stored: BTreeMap<i64, Interval>,
+    samples: Vec<OperationSample>,
+    lines: Vec<String>,
+}
+
+impl Told {
+    /// Listens until something is as wanted.
+    async fn until<T>(
+        &mut self,
+        session: &mut Session,
+        wanted: impl Fn(&WorkerEvent) -> Option<T>,
+    ) -> T {
+        loop {
+            let event = session.next().await.expect("the stream goes on");
+            let found = wanted(&event);
+            match event {
+                WorkerEvent::Interval(interval) => {
+                    self.stored.insert(interval.sequence, *interval);
+                }
+                WorkerEvent::Samples { samples, .. } => self.samples = samples,
+                WorkerEvent::Logs { run, lines } => {
+                    assert_eq!(run, attempt().run);
+                    self.lines
+                        .extend(lines.into_iter().map(|line| line.message));
+                }
+                WorkerEvent::ShardFailed { message, .. } => panic!("{message}"),
+                _ => {}
+            }
+            if let Some(found) = found {
+                return found;
+            }
+        }
+    }
+
+    fn has_line(&self, beginning: &str) {
+        let found = self.lines.iter().any(|line| line.starts_with(beginning));
+        assert!(found, "{beginning:?} is not in {:?}", self.lines);
+    }
+}
+
+fn quiet(event: &WorkerEvent) -> Option<()> {
+    match event {
+        WorkerEvent::Interval(interval) => interval.operations.is_empty().then_some(()),
+        _ => None,
+    }
+}
+
+fn busy(event: &WorkerEvent) -> Option<()> {
+    match event {
+        WorkerEvent::Interval(interval) => (!interval.operations.is_empty()).then_some(()),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_worker_is_steered_tells_examples_and_lines_and_leaves_when_drained() {
+    let logs = LogTap::default();
+    // For the whole process: a subscriber of one thread does not hear of events that another thread was first to send.
+    tracing_subscriber::registry().with(logs.layer()).init();
+    let folder = tempfile::tempdir().unwrap();
+    let target = demo(folder.path()).await;
+    let mut control_plane = ControlPlane::start(false).await;
+    let (worker, _stop) = start_worker_with(&control_plane, logs);
+    let (mut session, _) = control_plane.attached(1).await;
+    let mut assign = assign(folder.path().join("demo.db"));
+    let pool = Name::new("texts").unwrap();
+    assign.pools = vec![(pool.clone(), vec![Some("from the pool".to_owned())])];
+    assign.spec.operations[1].parameters[1] = Parameter::Pool {
+        pool,
+        order: PoolOrder::Uniform,
+    };
+    session.say(ControlMessage::Assign(assign)).await;
+    let mut told = Told::default();
+    let ready = |event: &WorkerEvent| matches!(event, WorkerEvent::Ready { .. }).then_some(());
+    told.until(&mut session, ready).await;
+
+    command(&session, 1, now(), Action::Start(Phase::Warmup)).await;
+    told.until(&mut session, busy).await;
+    let level = Action::SetTarget(Level::Concurrency { connections: 4 });
+    command(&session, 2, now(), level).await;
+    command(&session, 3, now(), Action::SetPhase(Phase::Measurement)).await;
+    command(&session, 4, now(), Action::Pause).await;
+    told.until(&mut session, quiet).await;
+    session
+        .say(ControlMessage::Drain {
+            message: "enough".to_owned(),
+        })
+        .await;
+    command(&session, 5, now(), Action::Resume).await;
+    told.until(&mut session, busy).await;
+    told.until(&mut session, busy).await;
+    command(&session, 6, now(), Action::stop(Duration::from_secs(5))).await;
+    let totals = told
+        .until(&mut session, |event| match event {
+            WorkerEvent::ShardFinished(totals) => Some(*totals),
+            _ => None,
+        })
+        .await;
+
+    let (reads, inserts) = (succeeded(&told.stored, 0), succeeded(&told.stored, 1));
+    assert_eq!(totals.operations, reads + inserts);
+    let rows = count_keys(&target, "demo", "id", KEYS.first, KEYS.length).await;
+    assert_eq!(rows.unwrap(), inserts, "of all four connections");
+
+    let kinds = |operation, kind| {
+        let samples = told.samples.iter();
+        let own = samples.filter(|one| (one.operation, one.kind) == (operation, kind));
+        own.count()
+    };
+    for operation in [0, 1] {
+        assert_eq!(kinds(operation, SampleKind::Slowest), 10);
+        assert_eq!(kinds(operation, SampleKind::Reservoir), 10);
+        assert_eq!(kinds(operation, SampleKind::FirstError), 0);
+    }
+    for sample in told.samples.iter().filter(|one| one.operation == 1) {
+        let parameters: Vec<&str> = sample.parameters.split(", ").collect();
+        let key: i64 = parameters[0].parse().unwrap();
+        assert!((KEYS.first..KEYS.first + KEYS.length).contains(&key));
+        assert_eq!(parameters[1..3], ["1", "'from the pool'"]);
+    }
+    // All of them came before the end.
+    for beginning in [
+        "opening the connections",
+        "connections are open, statements prepared",
+        "the load starts",
+        "entered WARMUP",
+        "the level changes connections=4",
+        "entered MEASUREMENT",
+        "the load is paused",
+        "connections are open connections=4",
+        "the load goes on",
+        "the load stops",
+        "the load has ended",
+    ] {
+        told.has_line(beginning);
+    }
+
+    session
+        .say(ControlMessage::Release { attempt: attempt() })
+        .await;
+    let goodbye = session
+        .wait_for(|event| match event {
+            WorkerEvent::Goodbye { message } => Some(message),
+            _ => None,
+        })
+        .await;
+    assert_eq!(goodbye, "the worker was drained: enough");
+    assert!(session.next().await.is_none());
+    drop(session);
+    worker.await.unwrap().unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gauntlet_engine::Outcome;
+use gauntlet_engine::{Outcome, Replay, Snapshot};
 use gauntlet_model::{
     id::WorkerId,
     interval::Interval,
@@ -14,7 +14,10 @@ use uuid::Uuid;
 use super::super::*;
 use crate::{
     measured::tests::{series, snapshot},
-    plan::tests::{assign, five_connections},
+    plan::{
+        Work,
+        tests::{assign, five_connections},
+    },
 };
 
 /// The server's clock is this much ahead of the worker's.
@@ -57,9 +60,7 @@ impl Script {
     pub fn prepared() -> Self {
         let mut script = Self::attached();
         script.control(ControlMessage::Assign(Box::new(an_assign())));
-        script.on(Event::Prepared {
-            target_version: "SQLite 3".to_owned(),
-        });
+        script.on(prepared());
         script
     }
 
@@ -115,15 +116,16 @@ impl Script {
 
     /// One second passes in which so many operations ended.
     pub fn measure(&mut self, operations: usize) -> Vec<Do> {
+        let series = series(0, 0, Outcome::Ok, &vec![1_000; operations]);
+        self.measure_with(snapshot(vec![series]))
+    }
+
+    /// One second passes in which this was measured.
+    pub fn measure_with(&mut self, snapshot: Snapshot) -> Vec<Do> {
         let start = self.now;
         self.now = self.now + Duration::from_secs(1);
         self.on(Event::Measured {
-            snapshot: Box::new(snapshot(vec![series(
-                0,
-                0,
-                Outcome::Ok,
-                &vec![1_000; operations],
-            )])),
+            snapshot: Box::new(snapshot),
             start,
             end: self.now,
         })
@@ -144,6 +146,14 @@ impl Script {
 
 pub fn server(local: Timestamp) -> Timestamp {
     Timestamp(local.0 + AHEAD_US)
+}
+
+/// The connections are open.
+pub fn prepared() -> Event {
+    Event::Prepared {
+        target_version: "SQLite 3".to_owned(),
+        replay: Box::new(Replay::new(&Work::new(&an_assign(), 1).plan)),
+    }
 }
 
 pub fn an_assign() -> Assign {
