@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::dataset::{Dataset, Loaded};
 use crate::error::TargetError;
+use crate::facts::{Capabilities, CatalogTable, PreflightFacts, TableProfile};
 use crate::statement::Statement;
 
 /// How long a question may take, connecting included.
@@ -12,6 +13,23 @@ pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long counting may take, which reads a part of the table.
 pub(crate) const COUNT_WITHIN: Duration = Duration::from_mins(2);
+
+/// How long one of several questions about tables, columns and plans may take, all of them together three times as long.
+#[cfg(feature = "postgres")]
+pub(crate) const FACT_WITHIN: Duration = ANSWER_WITHIN;
+
+/// How long all questions of one call about tables, columns and plans may take.
+pub(crate) const FACTS_WITHIN: Duration = Duration::from_secs(30);
+
+/// The most tables of one call of [`catalog`].
+pub(crate) const CATALOG_AT_MOST: u32 = 1_000;
+
+/// The most values of one call of [`sample_column`], and the most bytes of all of them.
+pub(crate) const VALUES_AT_MOST: u32 = 100_000;
+pub(crate) const VALUES_BYTES: usize = 8 << 20;
+
+/// The most names in which to look for one like another.
+pub(crate) const NAMES_AT_MOST: u32 = 5_000;
 
 /// A target that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +127,63 @@ pub async fn load_dataset(
     progress: impl Fn(u64) + Send + Sync + 'static,
 ) -> Result<Loaded, TargetError> {
     ask!(config, load_dataset(dataset, Box::new(progress)))
+}
+
+/// Names of tables that are like one that is not there, the likest first.
+pub async fn near_tables(config: &Config, table: &str) -> Result<Vec<String>, TargetError> {
+    ask!(config, near_tables(table))
+}
+
+/// What the target can do and how it is set.
+pub async fn capabilities(config: &Config) -> Result<Capabilities, TargetError> {
+    ask!(config, capabilities())
+}
+
+/// Tables ordered by (schema, name) in bytes, of one schema or all, after a (schema, name); at most 1,000. The database's
+/// own tables are left out.
+pub async fn catalog(
+    config: &Config,
+    schema: Option<&str>,
+    after: Option<(&str, &str)>,
+    limit: u32,
+) -> Result<Vec<CatalogTable>, TargetError> {
+    ask!(
+        config,
+        catalog(schema, after, limit.clamp(1, CATALOG_AT_MOST))
+    )
+}
+
+/// What is in a table, from about `sample_rows` of its rows; fewer of a wide table: 500,000 values are looked at.
+pub async fn profile(
+    config: &Config,
+    table: &str,
+    sample_rows: u32,
+) -> Result<TableProfile, TargetError> {
+    ask!(config, profile(table, sample_rows))
+}
+
+/// Values of a column from rows taken by chance, as text, as often as the rows have them; `None` is NULL, bytes are
+/// written `\x0a0b`. At most 100,000, and 8 MiB. The same table, as it is stored, and seed give the same values.
+pub async fn sample_column(
+    config: &Config,
+    table: &str,
+    column: &str,
+    limit: u32,
+    seed: u64,
+) -> Result<Vec<Option<String>>, TargetError> {
+    ask!(
+        config,
+        sample_column(table, column, limit.clamp(1, VALUES_AT_MOST), seed)
+    )
+}
+
+/// What the target says about statements, without executing any. What is wrong with a statement or a table is among the
+/// facts, not an error.
+pub async fn preflight(
+    config: &Config,
+    statements: &[Statement],
+) -> Result<PreflightFacts, TargetError> {
+    ask!(config, preflight(statements))
 }
 
 /// Where loading reports the rows written so far.

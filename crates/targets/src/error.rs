@@ -37,13 +37,43 @@ pub enum TargetError {
     },
     /// There is no such table.
     #[error(
-        "the target at {address} has no table {table}; create it, load a dataset into it, or correct the name"
+        "the target at {address} has no table {table}; create it, load a dataset into it, or correct the name{}", like(.near)
     )]
     NoSuchTable {
         /// Where.
         address: String,
         /// Which one.
         table: String,
+        /// Tables with a name like it.
+        near: Vec<String>,
+    },
+    /// The table has no such column.
+    #[error(
+        "table {table} at {address} has no column {column}; correct the name (there are: {})", .columns.join(", ")
+    )]
+    NoSuchColumn {
+        /// Where.
+        address: String,
+        /// Of which table.
+        table: String,
+        /// Which one.
+        column: String,
+        /// Those that there are.
+        columns: Vec<String>,
+    },
+    /// The values asked for are too many bytes.
+    #[error(
+        "the values of column {column} of table {table} at {address} come to more than {} MiB; ask for fewer", .at_most >> 20
+    )]
+    ValuesTooLarge {
+        /// Where.
+        address: String,
+        /// Of which table.
+        table: String,
+        /// Of which column.
+        column: String,
+        /// Bytes that are allowed.
+        at_most: usize,
     },
     /// The target does not accept a statement.
     #[error(
@@ -122,4 +152,12 @@ pub enum TargetError {
         /// What it said.
         message: String,
     },
+}
+
+/// What ends the sentence about a name that is not there.
+fn like(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" (there is: {})", names.join(", "))
 }

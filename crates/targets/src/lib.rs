@@ -11,6 +11,9 @@ mod access;
 mod config;
 mod dataset;
 mod error;
+mod facts;
+mod name;
+mod near;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod sql;
@@ -18,14 +21,19 @@ mod sql;
 mod sqlite;
 mod start;
 mod statement;
+mod tally;
 
 pub use access::{
-    Column, TableDescription, Tested, check_statements, count_keys, describe_table, load_dataset,
-    max_key, test,
+    Column, TableDescription, Tested, capabilities, catalog, check_statements, count_keys,
+    describe_table, load_dataset, max_key, near_tables, preflight, profile, sample_column, test,
 };
 pub use config::{Config, Secret};
 pub use dataset::{Dataset, Loaded};
 pub use error::TargetError;
+pub use facts::{
+    Capabilities, CatalogColumn, CatalogIndex, CatalogTable, ColumnProfile, Feature, FeatureStatus,
+    OperationFacts, PreflightFacts, SampleMethod, Setting, TableFacts, TableKind, TableProfile,
+};
 pub use sql::{Dialect, placeholders, sql_text};
 pub use start::start;
 pub use statement::{Class, Statement, StatementKind};

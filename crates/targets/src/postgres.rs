@@ -1,9 +1,14 @@
 //! PostgreSQL through `tokio-postgres`.
 
 mod admin;
+mod capabilities;
+mod catalog;
 mod dataset;
 mod load;
 mod parameter;
+mod plan;
+mod profile;
+mod sample;
 
 use std::time::Duration;
 
@@ -14,8 +19,13 @@ use crate::config::Config;
 use crate::error::TargetError;
 
 pub(crate) use admin::{check_statements, count_keys, describe_table, max_key, test};
+pub(crate) use capabilities::capabilities;
+pub(crate) use catalog::{catalog, near_tables};
 pub(crate) use dataset::load_dataset;
 pub(crate) use load::start;
+pub(crate) use plan::preflight;
+pub(crate) use profile::profile;
+pub(crate) use sample::sample_column;
 
 /// How long opening a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);

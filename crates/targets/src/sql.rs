@@ -4,6 +4,7 @@ mod scan;
 
 use std::fmt::Write as _;
 
+use crate::name::TableName;
 use crate::statement::{Class, Statement, StatementKind};
 use scan::{Piece, pieces};
 
@@ -91,10 +92,9 @@ pub(crate) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
-/// `table` or `schema.table`, each part quoted.
+/// `table` or `schema.table`, each part quoted; parts that are quoted already stay so.
 pub(crate) fn quoted_path(path: &str) -> String {
-    let parts: Vec<String> = path.split('.').map(quoted).collect();
-    parts.join(".")
+    TableName::parse(path).sql()
 }
 
 fn selected(columns: &[String]) -> String {

@@ -1,8 +1,13 @@
 //! SQLite, embedded: a blocking session per thread.
 
 mod admin;
+mod capabilities;
+mod catalog;
 mod dataset;
 mod load;
+mod plan;
+mod profile;
+mod sample;
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,8 +17,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::error::TargetError;
 
 pub(crate) use admin::{check_statements, count_keys, describe_table, max_key, test};
+pub(crate) use capabilities::capabilities;
+pub(crate) use catalog::{catalog, near_tables};
 pub(crate) use dataset::load_dataset;
 pub(crate) use load::start;
+pub(crate) use plan::preflight;
+pub(crate) use profile::profile;
+pub(crate) use sample::sample_column;
 
 /// How long a connection waits for another one's lock before it reports that the database is busy.
 const BUSY_WITHIN: Duration = Duration::from_secs(5);

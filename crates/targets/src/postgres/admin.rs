@@ -6,8 +6,8 @@ use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, NoTls, Row};
 
-use super::{driver_config, message, target_error};
-use crate::access::{ANSWER_WITHIN, COUNT_WITHIN, Column, TableDescription, Tested};
+use super::{catalog, driver_config, message, target_error};
+use crate::access::{ANSWER_WITHIN, COUNT_WITHIN, Column, FACTS_WITHIN, TableDescription, Tested};
 use crate::config::Config;
 use crate::error::TargetError;
 use crate::sql::{Dialect, quoted, quoted_path, sql_text};
@@ -87,18 +87,42 @@ impl<'a> Line<'a> {
         {
             Ok(row) => Ok(row),
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
-                Err(self.no_table(table))
+                Err(self.no_table(table).await)
             }
             Err(error) => Err(self.failed(&error)),
         }
     }
 
-    fn no_table(&self, table: &str) -> TargetError {
+    /// There is no such table; names like it help to find the right one, but their absence is not another error.
+    pub(super) async fn no_table(&self, table: &str) -> TargetError {
         TargetError::NoSuchTable {
             address: self.config.address(),
             table: table.to_owned(),
+            near: catalog::near_names(self, table).await.unwrap_or_default(),
         }
     }
+
+    /// From now on nothing is written, and values come as the same text on every server.
+    pub(super) async fn only_read(&self) -> Result<(), TargetError> {
+        const SETTINGS: &str = "SET default_transaction_read_only = on; SET bytea_output = hex; \
+            SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; SET intervalstyle = postgres; \
+            SET extra_float_digits = 1; SET plan_cache_mode = force_generic_plan";
+        self.bounded(self.client.batch_execute(SETTINGS)).await
+    }
+}
+
+/// Several questions, which take so long together at most.
+pub(super) async fn facts<A>(
+    config: &Config,
+    asking: impl Future<Output = Result<A, TargetError>>,
+) -> Result<A, TargetError> {
+    let timeout = |_| TargetError::Timeout {
+        address: config.address(),
+        within: FACTS_WITHIN,
+    };
+    tokio::time::timeout(FACTS_WITHIN, asking)
+        .await
+        .map_err(timeout)?
 }
 
 pub(crate) async fn test(config: &Config) -> Result<Tested, TargetError> {
@@ -210,7 +234,7 @@ pub(crate) async fn check_statements(
     Ok(())
 }
 
-async fn check(line: &Line<'_>, statement: &Statement) -> Result<(), TargetError> {
+pub(super) async fn check(line: &Line<'_>, statement: &Statement) -> Result<(), TargetError> {
     let text = sql_text(Dialect::Postgres, statement);
     let prepared = line
         .bounded(async { Ok(line.client.prepare(&text).await) })
@@ -226,7 +250,7 @@ async fn check(line: &Line<'_>, statement: &Statement) -> Result<(), TargetError
             if error.code() == Some(&SqlState::UNDEFINED_TABLE)
                 && statement.kind != StatementKind::Sql =>
         {
-            return Err(line.no_table(&statement.table));
+            return Err(line.no_table(&statement.table).await);
         }
         Err(error) if error.as_db_error().is_some() => return Err(refused(message(&error))),
         Err(error) => return Err(line.failed(&error)),

@@ -52,8 +52,7 @@ pub(crate) async fn load_dataset(
             .batch_execute(&format!("CREATE INDEX ON {table} (k); COMMIT")),
     )
     .await?;
-    line.bounded(line.client.batch_execute(&format!("ANALYZE {table}")))
-        .await?;
+    analyze(&line, &table).await?;
     Ok(Loaded {
         rows: dataset.rows,
         created: true,
@@ -74,6 +73,20 @@ async fn decide(line: &Line<'_>, dataset: &Dataset) -> Result<Load, TargetError>
         &line.config.address(),
         Some((&description, rows.unsigned_abs())),
     )
+}
+
+/// A server counts the rows that a session wrote some time after the session's statement. It must have done so before
+/// ANALYZE sets the count of changed rows back, or the new statistics would look outdated. Servers before version 15 cannot
+/// be asked to.
+async fn analyze(line: &Line<'_>, table: &str) -> Result<(), TargetError> {
+    const CAN_FLUSH: &str = "SELECT to_regproc('pg_catalog.pg_stat_force_next_flush') IS NOT NULL";
+    let can_flush = line.bounded(line.client.query_one(CAN_FLUSH, &[])).await?;
+    if can_flush.get(0) {
+        let flush = "SELECT pg_stat_force_next_flush()";
+        line.bounded(line.client.batch_execute(flush)).await?;
+    }
+    line.bounded(line.client.batch_execute(&format!("ANALYZE {table}")))
+        .await
 }
 
 async fn copy(

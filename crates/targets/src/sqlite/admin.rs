@@ -3,16 +3,17 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use super::{BUSY_WITHIN, open, target_error};
+use super::{BUSY_WITHIN, catalog, open, target_error};
 use crate::access::{ANSWER_WITHIN, COUNT_WITHIN, Column, TableDescription, Tested};
 use crate::error::TargetError;
+use crate::name::TableName;
 use crate::sql::{Dialect, quoted, quoted_path, sql_text};
 use crate::statement::{Statement, StatementKind};
 
 /// Asks on a thread of its own; a question that takes too long is interrupted.
-async fn ask<A: Send + 'static>(
+pub(super) async fn ask<A: Send + 'static>(
     path: &Path,
     within: Duration,
     question: impl FnOnce(&Connection, &Path) -> Result<A, TargetError> + Send + 'static,
@@ -89,7 +90,8 @@ pub(super) fn describe(
     connection: &Connection,
     table: &str,
 ) -> rusqlite::Result<Option<TableDescription>> {
-    let (schema, name) = table.rsplit_once('.').unwrap_or(("main", table));
+    let table = TableName::parse(table);
+    let (schema, name) = (table.schema().unwrap_or("main"), table.name());
     let mut statement =
         connection.prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?1, ?2)")?;
     let mut columns = Vec::new();
@@ -119,14 +121,17 @@ pub(super) fn describe(
 }
 
 /// What ANALYZE found last.
-fn estimate(connection: &Connection, schema: &str, table: &str) -> rusqlite::Result<Option<u64>> {
+pub(super) fn estimate(
+    connection: &Connection,
+    schema: &str,
+    table: &str,
+) -> rusqlite::Result<Option<u64>> {
     let statistics = format!("{}.sqlite_stat1", quoted(schema));
     if connection.table_exists(Some(schema), "sqlite_stat1")? {
-        let query =
-            format!("SELECT CAST(stat AS INTEGER) FROM {statistics} WHERE tbl = ?1 LIMIT 1");
+        // The line of a partial index counts its rows only.
+        let query = format!("SELECT max(CAST(stat AS INTEGER)) FROM {statistics} WHERE tbl = ?1");
         return connection
-            .query_row(&query, [table], |row| row.get::<_, i64>(0))
-            .optional()
+            .query_row(&query, [table], |row| row.get::<_, Option<i64>>(0))
             .map(|rows| rows.map(i64::unsigned_abs));
     }
     Ok(None)
@@ -146,7 +151,7 @@ pub(crate) async fn max_key(
     ask(path, ANSWER_WITHIN, move |connection, path| {
         connection
             .query_row(&query, [], |row| row.get(0))
-            .map_err(|error| about_table(path, &table, &error))
+            .map_err(|error| about_table(connection, path, &table, &error))
     })
     .await
 }
@@ -170,7 +175,7 @@ pub(crate) async fn count_keys(
         });
         count
             .map(i64::unsigned_abs)
-            .map_err(|error| about_table(path, &table, &error))
+            .map_err(|error| about_table(connection, path, &table, &error))
     })
     .await
 }
@@ -188,7 +193,11 @@ pub(crate) async fn check_statements(
     .await
 }
 
-fn check(connection: &Connection, path: &Path, statement: &Statement) -> Result<(), TargetError> {
+pub(super) fn check(
+    connection: &Connection,
+    path: &Path,
+    statement: &Statement,
+) -> Result<(), TargetError> {
     let refused = |message| TargetError::BadStatement {
         address: path.display().to_string(),
         operation: statement.name.clone(),
@@ -198,10 +207,7 @@ fn check(connection: &Connection, path: &Path, statement: &Statement) -> Result<
         .prepare(&sql_text(Dialect::Sqlite, statement))
         .map_err(|error| {
             if statement.kind != StatementKind::Sql && is_missing_table(&error) {
-                return TargetError::NoSuchTable {
-                    address: path.display().to_string(),
-                    table: statement.table.clone(),
-                };
+                return no_table(connection, path, &statement.table);
             }
             refused(error.to_string())
         })?;
@@ -215,14 +221,25 @@ fn check(connection: &Connection, path: &Path, statement: &Statement) -> Result<
     Ok(())
 }
 
-fn about_table(path: &Path, table: &str, error: &rusqlite::Error) -> TargetError {
+fn about_table(
+    connection: &Connection,
+    path: &Path,
+    table: &str,
+    error: &rusqlite::Error,
+) -> TargetError {
     if is_missing_table(error) {
-        return TargetError::NoSuchTable {
-            address: path.display().to_string(),
-            table: table.to_owned(),
-        };
+        return no_table(connection, path, table);
     }
     target_error(path, error)
+}
+
+/// There is no such table; names like it help to find the right one, but their absence is not another error.
+pub(super) fn no_table(connection: &Connection, path: &Path, table: &str) -> TargetError {
+    TargetError::NoSuchTable {
+        address: path.display().to_string(),
+        table: table.to_owned(),
+        near: catalog::near_names(connection, table).unwrap_or_default(),
+    }
 }
 
 /// SQLite has no code of its own for it.

@@ -10,6 +10,7 @@ use super::{BUSY_WITHIN, CACHE_KIB, admin, target_error};
 use crate::access::Progress;
 use crate::dataset::{self, DEFINITION, Dataset, Load, Loaded, PROGRESS_ROWS, Row};
 use crate::error::TargetError;
+use crate::name::TableName;
 use crate::sql::{quoted, quoted_path};
 
 /// Set when the caller has given up.
@@ -144,10 +145,8 @@ fn write(
             }
         }
     }
-    let (schema, name) = dataset
-        .table
-        .rsplit_once('.')
-        .unwrap_or(("main", &dataset.table));
+    let named = TableName::parse(&dataset.table);
+    let (schema, name) = (named.schema().unwrap_or("main"), named.name());
     let index = format!("{}.{}", quoted(schema), quoted(&format!("{name}_k")));
     transaction.execute(&format!("CREATE INDEX {index} ON {} (k)", quoted(name)), [])?;
     transaction.execute(&format!("ANALYZE {table}"), [])?;

@@ -178,6 +178,7 @@ async fn tables_are_described() {
     let missing = TargetError::NoSuchTable {
         address: config.address(),
         table: "other".into(),
+        near: Vec::new(),
     };
     assert_eq!(max_key(&config, "other", "id").await, Err(missing));
 }
@@ -195,6 +196,7 @@ async fn statements_are_checked_by_name() {
     let missing = TargetError::NoSuchTable {
         address: config.address(),
         table: "nowhere".into(),
+        near: Vec::new(),
     };
     assert_eq!(check_statements(&config, &[elsewhere]).await, Err(missing));
     let refused = check_statements(&config, &[sql("broken", "SELEKT 1")]).await;
