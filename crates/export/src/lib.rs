@@ -1,0 +1,62 @@
+//! A run's results as files, for other tools.
+//!
+//! An [`Exporter`] takes the run's rollups one after the other and gives back
+//! bytes: at no time does it hold more than one bucket of the history and, for
+//! Parquet, one row group. So a file of any length is streamed in bounded memory.
+
+mod csv;
+mod exporter;
+mod hlog;
+mod json;
+mod parquet;
+mod table;
+mod time;
+
+pub use exporter::{Contents, ExportError, Exporter};
+
+/// The formats there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// One document: the run, its report, and its history as an array of points.
+    Json,
+    /// RFC 4180: a header, then one row for each bucket, phase and operation.
+    Csv,
+    /// A log of `HdrHistogram`s, version 1.3, as `HistogramLogProcessor` reads it.
+    Hlog,
+    /// The rows of the CSV, in columns with types.
+    Parquet,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Json, Self::Csv, Self::Hlog, Self::Parquet];
+
+    /// The end of a file's name, without the dot.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Hlog => "hlog",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// The format of a file with this end of its name.
+    #[must_use]
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        let mut formats = Self::ALL.into_iter();
+        formats.find(|format| format.extension() == extension)
+    }
+
+    /// The media type of HTTP.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Hlog => "text/plain; charset=utf-8",
+            Self::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The history as a table: one row for each bucket, phase and operation.
+
+use gauntlet_model::{
+    history::{Distribution, HistoryPoint, OperationStats, Stats},
+    id::Name,
+    time::micros,
+};
+
+use crate::{Contents, time::rfc3339};
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Integer,
+    Number,
+}
+
+/// A column.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+}
+
+/// What stands in a row's column.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    Text(String),
+    Integer(i64),
+    Number(f64),
+}
+
+/// Makes rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    run: String,
+    operations: Vec<Name>,
+    columns: Vec<Column>,
+}
+
+/// The series of latencies, as columns name them.
+const LATENCIES: [&str; 4] = ["response", "service", "lag", "failed_response"];
+
+impl Table {
+    pub(crate) fn new(contents: &Contents) -> Self {
+        Self {
+            run: contents.run.name.to_string(),
+            operations: names(contents),
+            columns: columns(&contents.percentiles.values()),
+        }
+    }
+
+    pub(crate) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The rows of a point; each has a value for each column, of its kind.
+    pub(crate) fn rows(&self, point: &HistoryPoint) -> Vec<Vec<Value>> {
+        let operations = point.operations.iter();
+        operations.map(|entry| self.row(point, entry)).collect()
+    }
+
+    fn row(&self, point: &HistoryPoint, entry: &OperationStats) -> Vec<Value> {
+        let Stats {
+            succeeded,
+            failed,
+            cut,
+            dropped,
+            rows,
+            throughput_per_s,
+            response,
+            service,
+            lag,
+            failed_response,
+        } = &entry.stats;
+        let integer = |value: u64| Value::Integer(i64::try_from(value).unwrap_or(i64::MAX));
+        let operation = self.operations.get(entry.operation as usize);
+        let mut row = vec![
+            Value::Text(self.run.clone()),
+            Value::Text(rfc3339(point.start)),
+            Value::Integer(point.start.0),
+            Value::Integer(point.resolution.us()),
+            Value::Integer(micros(point.covered)),
+            Value::Text(point.phase.as_str().to_owned()),
+            Value::Text(operation.map(Name::to_string).unwrap_or_default()),
+            integer(*succeeded),
+            integer(*failed),
+            integer(*cut),
+            integer(*dropped),
+            integer(*rows),
+            Value::Number(*throughput_per_s),
+            integer(point.in_flight_max),
+            integer(point.backlog_max),
+        ];
+        for latency in [response, service, lag, failed_response] {
+            row.extend(figures(latency).map(Value::Number));
+        }
+        row
+    }
+}
+
+/// The operations' names, by their places.
+pub(crate) fn names(contents: &Contents) -> Vec<Name> {
+    let operations = contents.run.spec.operations.iter();
+    operations.map(|operation| operation.name.clone()).collect()
+}
+
+fn figures(latency: &Distribution) -> impl Iterator<Item = f64> {
+    [latency.min_us, latency.mean_us, latency.max_us]
+        .into_iter()
+        .chain(latency.percentiles_us.iter().copied())
+}
+
+fn columns(percentiles: &[f64]) -> Vec<Column> {
+    let fixed = [
+        ("run", Kind::Text),
+        ("time", Kind::Text),
+        ("start_us", Kind::Integer),
+        ("resolution_us", Kind::Integer),
+        ("covered_us", Kind::Integer),
+        ("phase", Kind::Text),
+        ("operation", Kind::Text),
+        ("succeeded", Kind::Integer),
+        ("failed", Kind::Integer),
+        ("cut", Kind::Integer),
+        ("dropped", Kind::Integer),
+        ("rows", Kind::Integer),
+        ("throughput_per_s", Kind::Number),
+        ("in_flight_max", Kind::Integer),
+        ("backlog_max", Kind::Integer),
+    ];
+    let fixed = fixed.map(|(name, kind)| Column {
+        name: name.to_owned(),
+        kind,
+    });
+    let percentiles: Vec<String> = percentiles.iter().map(|value| label(*value)).collect();
+    let figures = ["min", "mean", "max"]
+        .into_iter()
+        .chain(percentiles.iter().map(String::as_str));
+    let latencies = LATENCIES.into_iter().flat_map(|latency| {
+        figures.clone().map(move |figure| Column {
+            name: format!("{latency}_{figure}_us"),
+            kind: Kind::Number,
+        })
+    });
+    fixed.into_iter().chain(latencies).collect()
+}
+
+/// How a percentile is named: `p99`, `p99_9`.
+pub(crate) fn label(percentile: f64) -> String {
+    format!("p{percentile}").replace('.', "_")
+}
