@@ -6,14 +6,28 @@ use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// The two forms of a message in the Connect protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Codec {
+use crate::observe::Fault;
+use crate::ticket::Refused;
+
+/// The two forms of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// Canonical `ProtoJSON`; Connect only.
     Json,
+    /// Binary protobuf.
     Proto,
 }
 
 impl Codec {
+    /// The codec's name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Proto => "proto",
+        }
+    }
+
     /// The content type of a unary body.
     pub(crate) fn unary_type(self) -> &'static str {
         match self {
@@ -85,6 +99,12 @@ pub(crate) struct ReflectCodec {
 impl ReflectCodec {
     pub(crate) fn new(message: MessageDescriptor) -> Self {
         Self { message }
+    }
+
+    /// The message type.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn message(&self) -> &MessageDescriptor {
+        &self.message
     }
 
     /// Reads again, slower, to learn where the mistake is.
@@ -168,12 +188,13 @@ pub(crate) fn to_proto(
     codec: Codec,
     json: &dyn JsonCodec,
     message: Bytes,
-) -> Result<Bytes, Status> {
+) -> Result<Bytes, Refused> {
     match codec {
         Codec::Proto => Ok(message),
         Codec::Json => {
             let mut out = BytesMut::with_capacity(message.len());
-            json.json_to_proto(&message, &mut out)?;
+            json.json_to_proto(&message, &mut out)
+                .map_err(|error| Refused::new(Fault::Message, error.into()))?;
             Ok(out.freeze())
         }
     }

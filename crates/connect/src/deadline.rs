@@ -13,11 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 
+use crate::observe::Fault;
+use crate::ticket::{Refused, Tally};
+
 pub(crate) const CONNECT_TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
 pub(crate) const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// The caller's timeout in Connect's header: up to ten digits of milliseconds.
-pub(crate) fn connect_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+pub(crate) fn connect_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refused> {
     let Some(value) = headers.get(CONNECT_TIMEOUT) else {
         return Ok(None);
     };
@@ -27,7 +30,7 @@ pub(crate) fn connect_timeout(headers: &HeaderMap) -> Result<Option<Duration>, S
 }
 
 /// The caller's timeout in gRPC's header: up to eight digits and a unit.
-pub(crate) fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+pub(crate) fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, Refused> {
     let Some(value) = headers.get(GRPC_TIMEOUT) else {
         return Ok(None);
     };
@@ -63,8 +66,9 @@ fn digits(text: &[u8], most: usize) -> Option<u64> {
     }
 }
 
-fn bad(header: &HeaderName, value: &HeaderValue, wanted: &str) -> Status {
-    Status::invalid_argument(format!("{header} is {value:?}, it must be {wanted}"))
+fn bad(header: &HeaderName, value: &HeaderValue, wanted: &str) -> Refused {
+    let message = format!("{header} is {value:?}, it must be {wanted}");
+    Refused::invalid(Fault::Header, message)
 }
 
 /// A timeout as the gRPC header, rounded up where eight digits do not suffice.
@@ -86,12 +90,18 @@ pub(crate) struct Ends {
     pub(crate) deadline: Option<Instant>,
     /// Fires for streams when the server stops.
     pub(crate) cut: Option<CancellationToken>,
+    /// Is told what ended the call.
+    pub(crate) tally: Tally,
 }
 
 impl Ends {
     /// Resolves with the status to end the call with, or never.
     pub(crate) async fn reached(self) -> Status {
-        let Self { deadline, cut } = self;
+        let Self {
+            deadline,
+            cut,
+            tally,
+        } = self;
         let expired = async {
             match deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -105,8 +115,14 @@ impl Ends {
             }
         };
         tokio::select! {
-            () = expired => exceeded(),
-            () = stopped => Status::unavailable("the server is stopping, try again"),
+            () = expired => {
+                tally.fault(Fault::Deadline);
+                Status::deadline_exceeded("the deadline passed before the call ended")
+            }
+            () = stopped => {
+                tally.fault(Fault::Stopping);
+                Status::unavailable("the server is stopping, try again")
+            }
         }
     }
 
@@ -114,11 +130,6 @@ impl Ends {
     pub(crate) fn is_never(&self) -> bool {
         self.deadline.is_none() && self.cut.is_none()
     }
-}
-
-/// The status of a call whose deadline passed.
-pub(crate) fn exceeded() -> Status {
-    Status::deadline_exceeded("the deadline passed before the call ended")
 }
 
 /// A gRPC response body that ends with a status of its own when the call must end.
@@ -174,6 +185,7 @@ mod tests {
     use tonic::Code;
 
     use super::*;
+    use crate::ticket::tests::silent;
 
     fn headers(name: HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
@@ -190,7 +202,7 @@ mod tests {
         );
         for wrong in ["", "-1", "1.5", "1s", "10000000000", " 1"] {
             assert_eq!(
-                read(wrong).unwrap_err().code(),
+                read(wrong).unwrap_err().status.code(),
                 Code::InvalidArgument,
                 "{wrong:?}"
             );
@@ -212,7 +224,7 @@ mod tests {
         );
         for wrong in ["", "m", "1", "1x", "123456789m", "-1m"] {
             assert_eq!(
-                read(wrong).unwrap_err().code(),
+                read(wrong).unwrap_err().status.code(),
                 Code::InvalidArgument,
                 "{wrong:?}"
             );
@@ -252,6 +264,7 @@ mod tests {
             Ends {
                 deadline: Some(deadline),
                 cut: None,
+                tally: silent(None),
             },
             Body::new(Silent),
         )
@@ -268,6 +281,7 @@ mod tests {
             Ends {
                 deadline: None,
                 cut: Some(cut),
+                tally: silent(None),
             },
             Body::new(Silent),
         )

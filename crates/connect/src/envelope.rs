@@ -3,6 +3,9 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tonic::Status;
 
+use crate::observe::Fault;
+use crate::ticket::Refused;
+
 /// Bytes before each message.
 pub(crate) const PREFIX: usize = 5;
 /// The message is compressed with the encoding that the headers name.
@@ -34,6 +37,16 @@ pub(crate) enum Malformed {
     TooLarge { length: usize, limit: usize },
     #[error("the stream ended in the middle of a message, after {have} of its bytes")]
     Truncated { have: usize },
+}
+
+impl From<Malformed> for Refused {
+    fn from(malformed: Malformed) -> Self {
+        let fault = match malformed {
+            Malformed::TooLarge { .. } => Fault::TooLarge,
+            Malformed::Truncated { .. } => Fault::Truncated,
+        };
+        Self::new(fault, malformed.into())
+    }
 }
 
 impl From<Malformed> for Status {
@@ -105,9 +118,14 @@ impl Splitter {
         Ok(Some(Envelope { frame }))
     }
 
+    /// Bytes of a message whose rest has not come.
+    pub(crate) fn held(&self) -> usize {
+        self.chunk.len() + self.partial.len()
+    }
+
     /// The wire has ended: bytes left over are half a message.
     pub(crate) fn finish(&self) -> Result<(), Malformed> {
-        let have = self.chunk.len() + self.partial.len();
+        let have = self.held();
         if have == 0 {
             Ok(())
         } else {

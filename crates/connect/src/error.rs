@@ -12,7 +12,7 @@ use serde_json::Value;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-/// The code as Connect spells it.
+/// The code as Connect spells it in an error.
 pub(crate) fn name(code: Code) -> &'static str {
     match code {
         // An error never has this code; a peer that sends it anyway is unknown to us.
@@ -32,6 +32,15 @@ pub(crate) fn name(code: Code) -> &'static str {
         Code::Unavailable => "unavailable",
         Code::DataLoss => "data_loss",
         Code::Unauthenticated => "unauthenticated",
+    }
+}
+
+/// The code as Connect spells it, and `ok`: for metrics.
+#[must_use]
+pub fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "ok",
+        error => name(error),
     }
 }
 

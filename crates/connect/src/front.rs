@@ -20,14 +20,18 @@ use tower::{Layer as _, Service};
 use tower_http::cors::Cors;
 
 use crate::classify::{Route, classify, essence};
+use crate::codec::Codec;
+use crate::compress::Bounds;
 use crate::cors::CorsOrigins;
 use crate::deadline::Ends;
 use crate::drain::Draining;
 use crate::error;
 use crate::grpc::Grpc;
+use crate::observe::{Fault, Observer, Protocol, Unobserved};
 use crate::raw::Raw;
 use crate::registry::{Method, Registry};
 use crate::serve::Connection;
+use crate::ticket::{Places, Tally, Ticket};
 use crate::{stream, unary};
 
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
@@ -37,8 +41,9 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + 
 
 /// What bounds a call.
 pub(crate) struct Limits {
-    pub(crate) max_message_bytes: usize,
+    pub(crate) bounds: Bounds,
     pub(crate) compress_from: usize,
+    pub(crate) places: Places,
     unary_deadline: Option<Duration>,
 }
 
@@ -49,6 +54,7 @@ impl Limits {
         method: Option<&Method>,
         timeout: Option<Duration>,
         extensions: &Extensions,
+        tally: &Tally,
     ) -> Ends {
         let is_unary = method.is_some_and(Method::is_unary);
         let timeout = timeout.or(if is_unary { self.unary_deadline } else { None });
@@ -58,13 +64,13 @@ impl Limits {
         Ends {
             deadline,
             cut: connection.map(|connection| connection.cut.clone()),
+            tally: tally.clone(),
         }
     }
 
-    /// How long the one request message of a stream may take to arrive.
+    /// How long the one request message may take to arrive, whatever timeout the caller stated.
     pub(crate) fn request_wait(&self, method: &Method) -> Option<Duration> {
-        let streams_down_only = method.server_streaming && !method.client_streaming;
-        self.unary_deadline.filter(|_| streams_down_only)
+        self.unary_deadline.filter(|_| !method.client_streaming)
     }
 }
 
@@ -73,12 +79,26 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) raw: Raw,
     pub(crate) limits: Limits,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+impl Shared {
+    /// Begins a call.
+    pub(crate) fn ticket(
+        &self,
+        method: Option<&Arc<Method>>,
+        protocol: Protocol,
+        codec: Codec,
+    ) -> Ticket {
+        Ticket::begin(self.observer.clone(), method.cloned(), protocol, codec)
+    }
 }
 
 /// gRPC, gRPC-Web, Connect and plain HTTP in one tower service.
 #[derive(Clone)]
 pub struct Front {
     service: Cors<Switch>,
+    observer: Arc<dyn Observer>,
 }
 
 impl Front {
@@ -88,11 +108,23 @@ impl Front {
             registry,
             routes,
             http,
-            max_message_bytes: 4 * 1024 * 1024,
+            bounds: Bounds {
+                bytes: 4 * 1024 * 1024,
+                ratio: 200,
+                ratio_from: 1024 * 1024,
+            },
             compress_from: 1024,
             unary_deadline: Some(Duration::from_mins(1)),
+            max_unary_calls: 1024,
+            max_streams: 50_000,
             origins: CorsOrigins::default(),
+            observer: Arc::new(Unobserved),
         }
+    }
+
+    /// Who is told of calls and connections.
+    pub(crate) fn observer(&self) -> &Arc<dyn Observer> {
+        &self.observer
     }
 }
 
@@ -103,28 +135,62 @@ impl fmt::Debug for Front {
 }
 
 /// The settings of a [`Front`].
-#[derive(Debug)]
 #[must_use = "call build"]
 pub struct FrontBuilder {
     registry: Registry,
     routes: Routes,
     http: axum::Router,
-    max_message_bytes: usize,
+    bounds: Bounds,
     compress_from: usize,
     unary_deadline: Option<Duration>,
+    max_unary_calls: usize,
+    max_streams: usize,
     origins: CorsOrigins,
+    observer: Arc<dyn Observer>,
+}
+
+impl fmt::Debug for FrontBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrontBuilder").finish_non_exhaustive()
+    }
 }
 
 impl FrontBuilder {
     /// The longest request message in bytes, as sent and when decompressed. Default 4 MiB.
     /// Services have a limit of their own, also 4 MiB unless configured.
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
-        self.max_message_bytes = bytes;
+        self.bounds.bytes = bytes;
         self
     }
 
-    /// How long a unary call may take whose caller states no timeout, and how long the one request message of a
-    /// stream may take to arrive. `None` is for ever. Default one minute.
+    /// How many times longer than it was sent a compressed request message may become, once it is over 1 MiB.
+    /// Default 200.
+    pub fn max_inflate_ratio(mut self, ratio: usize) -> Self {
+        self.bounds.ratio = ratio;
+        self
+    }
+
+    /// How many unary calls may run at once; further ones end with `unavailable` and when to try again. Default 1,024.
+    pub fn max_unary_calls(mut self, calls: usize) -> Self {
+        self.max_unary_calls = calls;
+        self
+    }
+
+    /// How many streaming calls may run at once; further ones end with `unavailable` and when to try again.
+    /// Default 50,000.
+    pub fn max_streams(mut self, streams: usize) -> Self {
+        self.max_streams = streams;
+        self
+    }
+
+    /// Who is told of calls and connections. Default nobody.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// How long a unary call may take whose caller states no timeout, and how long the one request message of a call
+    /// may take to arrive, whatever its caller states. `None` is for ever. Default one minute.
     pub fn unary_deadline(mut self, deadline: Option<Duration>) -> Self {
         self.unary_deadline = deadline;
         self
@@ -146,8 +212,9 @@ impl FrontBuilder {
     #[must_use]
     pub fn build(self) -> Front {
         let limits = Limits {
-            max_message_bytes: self.max_message_bytes,
+            bounds: self.bounds,
             compress_from: self.compress_from,
+            places: Places::new(self.max_unary_calls, self.max_streams),
             unary_deadline: self.unary_deadline,
         };
         let raw = Raw::new(self.routes);
@@ -155,9 +222,10 @@ impl FrontBuilder {
             registry: self.registry,
             raw,
             limits,
+            observer: self.observer.clone(),
         });
-        let grpc = Grpc::new(shared.clone());
-        let web = GrpcWebLayer::new().layer(grpc.clone());
+        let grpc = Grpc::new(shared.clone(), Protocol::Grpc);
+        let web = GrpcWebLayer::new().layer(Grpc::new(shared.clone(), Protocol::GrpcWeb));
         let switch = Switch {
             shared,
             grpc,
@@ -166,6 +234,7 @@ impl FrontBuilder {
         };
         Front {
             service: self.origins.layer().layer(switch),
+            observer: self.observer,
         }
     }
 }
@@ -231,19 +300,34 @@ impl Service<Request<Body>> for Switch {
                 let answer = self.http.call(request);
                 Box::pin(async move { answer.await.map(|response| response.map(Body::new)) })
             }
-            Route::WrongVerb(allowed) => now(error::refusal(
-                StatusCode::METHOD_NOT_ALLOWED,
-                ALLOW,
-                allowed,
-            )),
-            Route::WrongContentType(accepted) => now(error::refusal(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                ACCEPT_POST,
-                accepted,
-            )),
+            Route::WrongVerb(allowed) => {
+                self.shared.observer.fault(Fault::Verb);
+                now(error::refusal(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    ALLOW,
+                    allowed,
+                ))
+            }
+            Route::WrongContentType(accepted) => {
+                self.shared.observer.fault(Fault::ContentType);
+                now(error::refusal(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    ACCEPT_POST,
+                    accepted,
+                ))
+            }
             Route::UnknownMethod => {
+                self.shared.observer.fault(Fault::UnknownMethod);
                 let status = Status::unimplemented(format!("there is no method {path}"));
-                now(error::response(&status, self.shared.registry.pool()))
+                // A newer client calls an older server: a stream's error is the
+                // end of a stream, or the client does not understand it.
+                let codec = [Codec::Json, Codec::Proto]
+                    .into_iter()
+                    .find(|codec| essence(content_type.unwrap_or_default()) == codec.stream_type());
+                now(match codec {
+                    Some(codec) => stream::refused(&self.shared, codec, status),
+                    None => error::response(&status, self.shared.registry.pool()),
+                })
             }
             Route::ConnectUnary(_) | Route::ConnectGet | Route::ConnectStream(_) => {
                 self.connect(route, request)

@@ -4,10 +4,11 @@ use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use tonic::Status;
 
 use crate::codec::Codec;
-use crate::compress::{Encoding, SUPPORTED};
+use crate::compress::{self, Encoding};
+use crate::observe::Fault;
+use crate::ticket::Refused;
 
 /// In a request's extensions when the call came by GET.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub(crate) enum BadQuery {
     /// `encoding` is missing or names a codec that does not exist.
     UnknownCodec,
     /// Something else is wrong.
-    Invalid(Status),
+    Invalid(Refused),
 }
 
 const LENIENT: GeneralPurposeConfig =
@@ -59,11 +60,8 @@ pub(crate) fn parse(query: &str) -> Result<GetCall, BadQuery> {
             }
             "compression" => {
                 let name = text(&value);
-                let Some(known) = Encoding::named(&name) else {
-                    let message = format!("unknown compression {name:?}, use one of {SUPPORTED}");
-                    return Err(BadQuery::Invalid(Status::unimplemented(message)));
-                };
-                encoding = known;
+                encoding = Encoding::named(&name)
+                    .ok_or_else(|| BadQuery::Invalid(compress::unknown("compression", &name)))?;
             }
             "base64" => base64 = value == b"1",
             "message" => message = Some(value),
@@ -87,7 +85,7 @@ pub(crate) fn parse(query: &str) -> Result<GetCall, BadQuery> {
 }
 
 fn invalid<T>(message: String) -> Result<T, BadQuery> {
-    Err(BadQuery::Invalid(Status::invalid_argument(message)))
+    Err(BadQuery::Invalid(Refused::invalid(Fault::Header, message)))
 }
 
 fn text(value: &[u8]) -> String {
@@ -198,7 +196,7 @@ mod tests {
     fn a_bad_query_is_the_callers_mistake() {
         let code = |query: &str| match parse(query).unwrap_err() {
             BadQuery::UnknownCodec => None,
-            BadQuery::Invalid(status) => Some(status.code()),
+            BadQuery::Invalid(refused) => Some(refused.status.code()),
         };
         assert_eq!(code("message={}"), None);
         assert_eq!(code("encoding=xml&message={}"), None);

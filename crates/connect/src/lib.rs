@@ -14,6 +14,7 @@
 //! Two things that tonic's traits cannot say travel as extensions: a handler puts [`Trailers`] into its response,
 //! and finds [`ConnectGet`] in a request that came by GET.
 
+mod blame;
 mod classify;
 mod codec;
 mod compress;
@@ -23,21 +24,28 @@ mod drain;
 mod envelope;
 mod error;
 mod front;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod get;
 mod grpc;
+mod observe;
 mod raw;
 mod registry;
 mod request;
 mod response;
 mod serve;
 mod stream;
+mod ticket;
 mod trailers;
 mod unary;
 
-pub use codec::{JsonCodec, JsonError};
+pub use codec::{Codec, JsonCodec, JsonError};
 pub use cors::CorsOrigins;
+pub use error::code_name;
 pub use front::{Front, FrontBuilder};
 pub use get::ConnectGet;
+pub use observe::{CallEnd, CallStart, Fault, Observer, Protocol};
 pub use registry::{Registry, RegistryError};
-pub use serve::{ServeOptions, serve};
+pub use serve::{ServeOptions, Tls, TlsError, serve};
 pub use trailers::Trailers;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use prost_reflect::{DescriptorError, DescriptorPool, MethodDescriptor};
+use prost_reflect::{DescriptorError, DescriptorPool, MessageDescriptor, MethodDescriptor};
 use prost_types::method_options::IdempotencyLevel;
 
 use crate::classify::Known;
@@ -27,7 +27,12 @@ pub enum RegistryError {
 }
 
 /// One RPC method.
+#[derive(Clone)]
 pub(crate) struct Method {
+    /// `/pkg.Svc/Method`.
+    pub(crate) path: String,
+    /// The request message, for what its codec does not say.
+    pub(crate) request: MessageDescriptor,
     pub(crate) input: Arc<dyn JsonCodec>,
     pub(crate) output: Arc<dyn JsonCodec>,
     pub(crate) client_streaming: bool,
@@ -36,10 +41,12 @@ pub(crate) struct Method {
 }
 
 impl Method {
-    fn from_descriptor(method: &MethodDescriptor) -> Self {
+    fn from_descriptor(path: String, method: &MethodDescriptor) -> Self {
         let options = method.method_descriptor_proto().options.as_ref();
         let idempotency = options.map(prost_types::MethodOptions::idempotency_level);
         Self {
+            path,
+            request: method.input(),
             input: Arc::new(ReflectCodec::new(method.input())),
             output: Arc::new(ReflectCodec::new(method.output())),
             client_streaming: method.is_client_streaming(),
@@ -82,7 +89,8 @@ impl Registry {
             services.insert(service.full_name().to_owned());
             for method in service.methods() {
                 let path = format!("/{}/{}", service.full_name(), method.name());
-                methods.insert(path, Arc::new(Method::from_descriptor(&method)));
+                let known = Method::from_descriptor(path.clone(), &method);
+                methods.insert(path, Arc::new(known));
             }
         }
         Ok(Self {
@@ -105,7 +113,7 @@ impl Registry {
         *method = Arc::new(Method {
             input,
             output,
-            ..*method.as_ref()
+            ..method.as_ref().clone()
         });
         Ok(())
     }

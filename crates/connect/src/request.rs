@@ -12,15 +12,17 @@ use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TE,
 };
 use http_body::{Body as _, Frame};
-use tokio::time::Sleep;
-use tonic::Status;
+use tokio::time::{Instant, Sleep};
 use tonic::body::Body;
+use tonic::{Code, Status};
 
 use crate::codec::{self, Codec};
-use crate::compress::Encoding;
+use crate::compress::{Bounds, Encoding};
 use crate::deadline::{self, CONNECT_TIMEOUT};
 use crate::envelope::{self, COMPRESSED, END_STREAM, Envelope, Splitter};
+use crate::observe::Fault;
 use crate::registry::Method;
+use crate::ticket::{Refused, Tally};
 
 pub(crate) const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 pub(crate) const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -30,11 +32,12 @@ pub(crate) const CONNECT_ACCEPT_ENCODING: HeaderName =
 pub(crate) const CONNECT_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 
 /// Refuses another version of the Connect protocol; none given means this one.
-pub(crate) fn check_version(headers: &HeaderMap) -> Result<(), Status> {
+pub(crate) fn check_version(headers: &HeaderMap) -> Result<(), Refused> {
     match headers.get(CONNECT_VERSION) {
-        Some(version) if version != "1" => Err(Status::invalid_argument(format!(
-            "{CONNECT_VERSION} is {version:?}, it must be \"1\""
-        ))),
+        Some(version) if version != "1" => {
+            let message = format!("{CONNECT_VERSION} is {version:?}, it must be \"1\"");
+            Err(Refused::invalid(Fault::Header, message))
+        }
         _ => Ok(()),
     }
 }
@@ -70,9 +73,9 @@ pub(crate) struct Rules {
     pub(crate) method: Arc<Method>,
     pub(crate) codec: Codec,
     pub(crate) encoding: Encoding,
-    /// The longest message in bytes, before and after decompression.
-    pub(crate) limit: usize,
-    /// How long a method that takes one message waits for it; `None` where the call's deadline covers that.
+    /// The longest message, before and after decompression.
+    pub(crate) bounds: Bounds,
+    /// How long a method that takes one message waits for it; `None` is for ever.
     pub(crate) wait: Option<Duration>,
 }
 
@@ -81,65 +84,68 @@ pub(crate) struct RequestFrames {
     body: Body,
     splitter: Splitter,
     rules: Rules,
+    tally: Tally,
+    due: Option<Instant>,
+    /// Exists once the body has made us wait.
     late: Option<Pin<Box<Sleep>>>,
     messages: u64,
+    /// The service has a message from which it may not have asked on yet.
+    handed_over: bool,
     done: bool,
 }
 
 impl RequestFrames {
-    pub(crate) fn new(body: Body, rules: Rules) -> Self {
-        let late = rules.wait.map(|wait| Box::pin(tokio::time::sleep(wait)));
+    pub(crate) fn new(body: Body, rules: Rules, tally: Tally) -> Self {
+        let due = rules.wait.and_then(|wait| Instant::now().checked_add(wait));
         Self {
             body,
-            splitter: Splitter::new(rules.limit),
+            splitter: Splitter::new(rules.bounds.bytes),
             rules,
-            late,
+            tally,
+            due,
+            late: None,
             messages: 0,
+            handed_over: false,
             done: false,
         }
     }
 
-    fn accept(&mut self, envelope: Envelope) -> Result<Bytes, Status> {
+    fn accept(&mut self, envelope: Envelope) -> Result<Bytes, Refused> {
         let flags = envelope.flags();
         if flags & END_STREAM != 0 {
-            return Err(Status::invalid_argument(
-                "a request has no end-of-stream message",
-            ));
+            let message = "a request has no end-of-stream message";
+            return Err(Refused::invalid(Fault::Envelope, message));
         }
         if flags & !COMPRESSED != 0 {
-            return Err(Status::invalid_argument(format!(
-                "message flags {flags:#04x} are unknown"
-            )));
+            let message = format!("message flags {flags:#04x} are unknown");
+            return Err(Refused::invalid(Fault::Envelope, message));
         }
         let compressed = flags & COMPRESSED != 0;
         if compressed && self.rules.encoding == Encoding::Identity {
-            return Err(Status::internal(
-                "a message is compressed, but no header names the encoding",
-            ));
+            // All three protocols ask for this code.
+            let message = "a message is compressed, but no header names the encoding";
+            return Err(Refused::new(Fault::Envelope, Status::internal(message)));
         }
         if self.takes_one() && self.messages > 0 {
-            return Err(Status::unimplemented(
-                "the method takes one request message, got more",
-            ));
+            return Err(wrong_count("more"));
         }
         self.messages += 1;
+        self.tally.accepted();
         if !compressed && self.rules.codec == Codec::Proto {
             return Ok(envelope.frame);
         }
         let mut message = envelope.payload();
         if compressed {
-            message = self.rules.encoding.decompress(message, self.rules.limit)?;
+            message = self.rules.encoding.decompress(message, self.rules.bounds)?;
         }
         let proto = codec::to_proto(self.rules.codec, self.rules.method.input.as_ref(), message)?;
         Ok(envelope::single(0, &proto))
     }
 
-    fn finish(&self) -> Result<(), Status> {
+    fn finish(&self) -> Result<(), Refused> {
         self.splitter.finish()?;
         if self.takes_one() && self.messages == 0 {
-            return Err(Status::unimplemented(
-                "the method takes one request message, got none",
-            ));
+            return Err(wrong_count("none"));
         }
         Ok(())
     }
@@ -148,30 +154,69 @@ impl RequestFrames {
         !self.rules.method.client_streaming
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+    /// Resolves when the caller has taken too long.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(due) = self.due else {
+            return Poll::Pending;
+        };
+        let late = self
+            .late
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        late.as_mut().poll(cx)
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Refused>> {
         loop {
             if let Some(envelope) = self.splitter.next()? {
                 return Poll::Ready(self.accept(envelope).map(Some));
             }
             let Poll::Ready(polled) = Pin::new(&mut self.body).poll_frame(cx) else {
-                let Some(late) = &mut self.late else {
-                    return Poll::Pending;
-                };
-                ready!(late.as_mut().poll(cx));
-                let message = "the request message did not arrive in time";
-                return Poll::Ready(Err(Status::deadline_exceeded(message)));
+                ready!(self.poll_late(cx));
+                return Poll::Ready(Err(too_late()));
             };
             match polled {
                 Some(Ok(frame)) => {
                     // Request trailers mean nothing in any of the protocols.
                     if let Ok(data) = frame.into_data() {
+                        self.tally.received(data.len());
                         self.splitter.push(data);
                     }
                 }
-                Some(Err(status)) => return Poll::Ready(Err(status)),
+                Some(Err(status)) => return Poll::Ready(Err(broken_off(status))),
                 None => return Poll::Ready(self.finish().map(|()| None)),
             }
         }
+    }
+
+    /// Remembers what the service got, as long as it may find that it cannot decode it.
+    fn hand_over(&mut self, message: Option<&Bytes>) {
+        if message.is_some() || self.handed_over {
+            self.handed_over = message.is_some();
+            self.tally.hand_over(message.cloned());
+        }
+    }
+}
+
+/// The request of a method that takes one message did not arrive in time.
+pub(crate) fn too_late() -> Refused {
+    let message = "the request message did not arrive in time";
+    Refused::new(Fault::RequestTimeout, Status::deadline_exceeded(message))
+}
+
+fn wrong_count(got: &str) -> Refused {
+    let message = format!("the method takes one request message, got {got}");
+    Refused::new(Fault::MessageCount, Status::unimplemented(message))
+}
+
+/// A body that could not be read on. What gRPC-Web's text is not is the caller's mistake.
+fn broken_off(status: Status) -> Refused {
+    let text = status.message().strip_prefix("tonic-web: ");
+    match text.filter(|_| status.code() == Code::Internal) {
+        Some(reason) => {
+            let message = format!("the request body cannot be read: {reason}");
+            Refused::invalid(Fault::Truncated, message)
+        }
+        None => Refused::new(Fault::Truncated, status),
     }
 }
 
@@ -186,19 +231,21 @@ impl http_body::Body for RequestFrames {
         if self.done {
             return Poll::Ready(None);
         }
-        let message = ready!(self.poll_message(cx));
+        self.hand_over(None);
+        let message = ready!(self.poll_message(cx)).map_err(|refused| self.tally.refuse(refused));
         self.done = !matches!(message, Ok(Some(_)));
+        if let Ok(message) = &message {
+            self.hand_over(message.as_ref());
+        }
         Poll::Ready(message.map(|message| message.map(Frame::data)).transpose())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use bytes::BytesMut;
     use http_body_util::{BodyExt as _, Full};
-    use tonic::Code;
-
-    use super::*;
 
     fn frames(method: &str, codec: Codec, encoding: Encoding, wire: Bytes) -> RequestFrames {
         let registry = crate::registry::tests::registry();
@@ -207,13 +254,18 @@ mod tests {
             .unwrap()
             .clone();
         let rules = Rules {
-            method,
+            method: method.clone(),
             codec,
             encoding,
-            limit: 1000,
+            bounds: Bounds {
+                bytes: 1000,
+                ratio: 1000,
+                ratio_from: 0,
+            },
             wait: None,
         };
-        RequestFrames::new(Body::new(Full::from(wire)), rules)
+        let tally = crate::ticket::tests::silent(Some(method));
+        RequestFrames::new(Body::new(Full::from(wire)), rules, tally)
     }
 
     async fn code(frames: RequestFrames) -> Code {

@@ -11,8 +11,8 @@ use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http_body::Frame;
 use serde::Serialize;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 
 use crate::codec::{self, Codec};
 use crate::compress::Encoding;
@@ -21,6 +21,7 @@ use crate::error::{self, ErrorJson};
 use crate::front::Shared;
 use crate::registry::Method;
 use crate::request::{GRPC_ACCEPT_ENCODING, GRPC_ENCODING};
+use crate::ticket::{Passing, Ticket};
 
 /// Leaves only metadata in the headers of a gRPC response.
 pub(crate) fn to_metadata(headers: &mut HeaderMap) {
@@ -76,24 +77,30 @@ pub(crate) struct ResponseFrames {
     splitter: Splitter,
     form: Form,
     tail: Tail,
+    ticket: Ticket,
+    passing: Passing,
     done: bool,
 }
 
 impl ResponseFrames {
-    pub(crate) fn new(body: Body, form: Form, tail: Tail) -> Self {
+    pub(crate) fn new(body: Body, form: Form, tail: Tail, ticket: Ticket) -> Self {
         // What our own service says is not limited.
         Self {
             body,
             splitter: Splitter::new(usize::MAX),
             form,
             tail,
+            ticket,
+            passing: Passing::default(),
             done: false,
         }
     }
 
     /// One frame in can be many messages, which leave as one frame.
     fn repack(&mut self, data: Bytes) -> Result<Bytes, Status> {
+        let messages = self.passing.count(&data);
         if self.form.is_as_is() {
+            self.ticket.sent(data.len(), messages);
             return Ok(data);
         }
         let mut out = BytesMut::with_capacity(data.len() + PREFIX);
@@ -101,6 +108,7 @@ impl ResponseFrames {
         while let Some(envelope) = self.splitter.next()? {
             self.form.write(&envelope, &mut out)?;
         }
+        self.ticket.sent(out.len(), messages);
         Ok(out.freeze())
     }
 
@@ -108,6 +116,9 @@ impl ResponseFrames {
     fn end(&mut self, outcome: Result<(), Status>, metadata: HeaderMap) -> Frame<Bytes> {
         self.done = true;
         self.body = Body::empty();
+        let outcome = outcome.map_err(|status| self.ticket.tally().blame(status));
+        let code = outcome.as_ref().err().map_or(Code::Ok, Status::code);
+        self.ticket.end(code);
         match &self.tail {
             Tail::Connect(shared) => Frame::data(end_of_stream(outcome, &metadata, shared)),
             Tail::Grpc => {
@@ -207,7 +218,44 @@ fn metadata_to_json(metadata: &HeaderMap) -> BTreeMap<&str, Vec<Cow<'_, str>>> {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::{BodyExt as _, Empty};
+
     use super::*;
+    use crate::observe::Unobserved;
+
+    /// A stream whose service read a message, could not decode it, and says so in the trailers.
+    async fn blamed(frame: Bytes) -> (Code, String) {
+        let registry = crate::registry::tests::registry();
+        let method = registry.method("/test.v1.Orders/Load").unwrap().clone();
+        let form = Form {
+            codec: Codec::Proto,
+            encoding: Encoding::Identity,
+            compress_from: 0,
+            method: method.clone(),
+        };
+        let ticket = crate::ticket::tests::ticket(Some(method), Arc::new(Unobserved));
+        ticket.tally().hand_over(Some(frame));
+        let said = "failed to decode Protobuf message: Order.id: invalid string value";
+        let trailers = Status::internal(said)
+            .into_http::<()>()
+            .into_parts()
+            .0
+            .headers;
+        let body = Empty::new().with_trailers(async { Some(Ok(trailers)) });
+        let frames = ResponseFrames::new(Body::new(body), form, Tail::Grpc, ticket);
+        let collected = frames.collect().await.unwrap();
+        let status = Status::from_header_map(collected.trailers().unwrap()).unwrap();
+        (status.code(), status.message().to_owned())
+    }
+
+    #[tokio::test]
+    async fn an_undecodable_message_in_a_stream_is_the_callers_mistake() {
+        let (code, message) = blamed(envelope::single(0, b"\x0a\x01\xff")).await;
+        assert_eq!(code, Code::InvalidArgument, "{message}");
+        assert!(message.starts_with("id: invalid string value"), "{message}");
+        let (code, message) = blamed(envelope::single(0, b"\x0a\x01x")).await;
+        assert_eq!(code, Code::Internal, "{message}");
+    }
 
     #[test]
     fn repeated_metadata_is_a_list() {

@@ -6,23 +6,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
-use hyper::body::Incoming;
 use hyper::rt::Executor as _;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::server::TcpConnectInfo;
-use tower::Service as _;
 
 use crate::front::Front;
 
+mod conversation;
 mod first_bytes;
+mod tls;
 
-use first_bytes::FirstBytes;
+use conversation::Conversation;
+pub use tls::{Tls, TlsError};
 
 /// Flow control for HTTP/2. A receive window below this lets a burst of small messages
 /// on some thousand streams end the connection: h2 charges each unread small frame to it.
@@ -30,9 +29,8 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const STREAM_WINDOW: u32 = 1024 * 1024;
 /// What a caller that does not read can make us hold, per stream.
 const SEND_BUFFER: usize = 64 * 1024;
-/// Calls by GET carry their message in the path.
-const HEADER_LIST: u32 = 64 * 1024;
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// The least that hyper can be told for the headers of HTTP/1.
+const LEAST_HEADER_BYTES: usize = 8 * 1024;
 /// The pause after the system refused a connection for want of resources.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -45,12 +43,23 @@ pub struct ServeOptions {
     pub stream_grace: Duration,
     /// How long a new connection may take to show which HTTP version it speaks. Default 10 s.
     pub first_bytes: Duration,
+    /// How long a TLS handshake may take. Default 10 s.
+    pub handshake: Duration,
     /// How long an HTTP/1 caller may take for its headers, and stay idle between requests. Default 30 s.
     pub header_read: Duration,
     /// Open connections; further ones wait in the system's backlog. Default 10,000.
     pub max_connections: usize,
     /// Open streams per HTTP/2 connection; `None` is without bound. Default 10,000.
     pub max_concurrent_streams: Option<u32>,
+    /// All headers of a request in bytes, and the path with them: a call by GET carries its message there.
+    /// HTTP/1 paths end at 64 KiB in any case. Default 64 KiB.
+    pub max_header_bytes: u32,
+    /// After so much silence a peer is asked whether it is still there. Default 20 s.
+    pub keep_alive_interval: Duration,
+    /// How long it may take to answer; then the connection ends. Default 20 s.
+    pub keep_alive_timeout: Duration,
+    /// TLS on every connection; `None` is plain text. Default `None`.
+    pub tls: Option<Tls>,
 }
 
 impl Default for ServeOptions {
@@ -59,9 +68,14 @@ impl Default for ServeOptions {
             grace: Duration::from_secs(2),
             stream_grace: Duration::from_millis(500),
             first_bytes: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
             header_read: Duration::from_secs(30),
             max_connections: 10_000,
             max_concurrent_streams: Some(10_000),
+            max_header_bytes: 64 * 1024,
+            keep_alive_interval: Duration::from_secs(20),
+            keep_alive_timeout: Duration::from_secs(20),
+            tls: None,
         }
     }
 }
@@ -137,9 +151,12 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let connection = self.converse(stream, peer);
+                    if let Err(error) = conversation::keep_alive(&stream, &self.options) {
+                        tracing::debug!(%peer, %error, "cannot set the socket's options");
+                    }
+                    let conversation = self.conversation(peer);
                     self.executor.execute(async move {
-                        connection.await;
+                        conversation.hold(stream).await;
                         drop(place);
                     });
                 }
@@ -153,37 +170,17 @@ impl Server {
         }
     }
 
-    /// One connection, from its first byte to its last.
-    fn converse(&self, stream: TcpStream, peer: SocketAddr) -> impl Future<Output = ()> + use<> {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "cannot turn off Nagle's algorithm");
-        }
-        let info = TcpConnectInfo {
-            local_addr: stream.local_addr().ok(),
-            remote_addr: Some(peer),
-        };
-        let front = self.front.clone();
-        let connection = self.connection.clone();
-        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(connection.clone());
-            request.extensions_mut().insert(info.clone());
-            front.clone().call(request)
-        });
-        let io = TokioIo::new(FirstBytes::new(stream, self.options.first_bytes));
-        let builder = self.builder.clone();
-        let stop = self.stop.clone();
-        async move {
-            let mut conversation = std::pin::pin!(builder.serve_connection(io, service));
-            let ended = tokio::select! {
-                ended = conversation.as_mut() => ended,
-                () = stop.cancelled() => {
-                    conversation.as_mut().graceful_shutdown();
-                    conversation.await
-                }
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%peer, %error, "connection ended early");
-            }
+    fn conversation(&self, peer: SocketAddr) -> Conversation {
+        Conversation {
+            builder: self.builder.clone(),
+            front: self.front.clone(),
+            stop: self.stop.clone(),
+            connection: self.connection.clone(),
+            dead: self.executor.dead.clone(),
+            first_bytes: self.options.first_bytes,
+            handshake: self.options.handshake,
+            tls: self.options.tls.clone(),
+            peer,
         }
     }
 
@@ -212,16 +209,17 @@ fn builder(executor: Executor, options: &ServeOptions) -> auto::Builder<Executor
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(options.header_read);
+        .header_read_timeout(options.header_read)
+        .max_buf_size((options.max_header_bytes as usize).max(LEAST_HEADER_BYTES));
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
+        .keep_alive_interval(options.keep_alive_interval)
+        .keep_alive_timeout(options.keep_alive_timeout)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .initial_stream_window_size(STREAM_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
-        .max_header_list_size(HEADER_LIST)
+        .max_header_list_size(options.max_header_bytes)
         .max_concurrent_streams(options.max_concurrent_streams);
     builder
 }

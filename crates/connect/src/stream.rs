@@ -1,6 +1,7 @@
 //! Connect calls that stream: enveloped messages both ways, the status in the last envelope.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -13,9 +14,11 @@ use crate::compress::Encoding;
 use crate::deadline;
 use crate::error;
 use crate::front::Shared;
+use crate::observe::Protocol;
 use crate::registry::Method;
 use crate::request::{self, CONNECT_ACCEPT_ENCODING, CONNECT_ENCODING, RequestFrames, Rules};
 use crate::response::{self, Form, ResponseFrames, Tail};
+use crate::ticket::{Refused, Ticket};
 
 /// Answers a streaming call. Its HTTP status is always 200.
 pub(crate) async fn call(
@@ -24,9 +27,10 @@ pub(crate) async fn call(
     codec: Codec,
     request: Request<Body>,
 ) -> Response<Body> {
-    match perform(shared, method, codec, request).await {
-        Ok(response) => response,
-        Err(status) => ended(shared, codec, status, &HeaderMap::new()),
+    let mut ticket = shared.ticket(Some(&method), Protocol::Connect, codec);
+    match perform(shared, method, codec, request, &mut ticket).await {
+        Ok((form, response)) => formed(shared, form, response, ticket),
+        Err(status) => ended(shared, codec, status, &HeaderMap::new(), &mut ticket),
     }
 }
 
@@ -35,21 +39,22 @@ async fn perform(
     method: Arc<Method>,
     codec: Codec,
     mut request: Request<Body>,
-) -> Result<Response<Body>, Status> {
+    ticket: &mut Ticket,
+) -> Result<(Form, Response<Body>), Status> {
+    ticket.take_place(&shared.limits.places)?;
+    let tally = ticket.tally();
     let headers = request.headers_mut();
-    request::check_version(headers)?;
-    let timeout = deadline::connect_timeout(headers)?;
-    let used = Encoding::used(headers, &CONNECT_ENCODING)?;
+    let (timeout, used) = stated(headers).map_err(|refused| tally.refuse(refused))?;
     let accepted = Encoding::accepted(headers, &CONNECT_ACCEPT_ENCODING);
     request::to_grpc_headers(headers, timeout);
     let ends = shared
         .limits
-        .ends(Some(&method), timeout, request.extensions());
+        .ends(Some(&method), timeout, request.extensions(), tally);
     let rules = Rules {
         method: method.clone(),
         codec,
         encoding: used,
-        limit: shared.limits.max_message_bytes,
+        bounds: shared.limits.bounds,
         wait: shared.limits.request_wait(&method),
     };
     let form = Form {
@@ -58,17 +63,29 @@ async fn perform(
         compress_from: shared.limits.compress_from,
         method,
     };
-    let request = request.map(|body| Body::new(RequestFrames::new(body, rules)));
-    let response = shared.raw.call(request, ends).await;
-    Ok(formed(shared, form, response))
+    let request = request.map(|body| Body::new(RequestFrames::new(body, rules, tally.clone())));
+    Ok((form, shared.raw.call(request, ends).await))
 }
 
-fn formed(shared: &Arc<Shared>, form: Form, response: Response<Body>) -> Response<Body> {
+/// The timeout and the encoding of the messages that the headers state.
+fn stated(headers: &HeaderMap) -> Result<(Option<Duration>, Encoding), Refused> {
+    request::check_version(headers)?;
+    let timeout = deadline::connect_timeout(headers)?;
+    Ok((timeout, Encoding::used(headers, &CONNECT_ENCODING)?))
+}
+
+fn formed(
+    shared: &Arc<Shared>,
+    form: Form,
+    response: Response<Body>,
+    mut ticket: Ticket,
+) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     response::to_metadata(&mut parts.headers);
     if let Some(outcome) = error::take_status(&mut parts.headers) {
         let status = outcome.err().unwrap_or_else(response::no_status);
-        return ended(shared, form.codec, status, &parts.headers);
+        let status = ticket.tally().blame(status);
+        return ended(shared, form.codec, status, &parts.headers, &mut ticket);
     }
     let mut answer = begun(form.codec);
     if form.encoding != Encoding::Identity {
@@ -77,12 +94,25 @@ fn formed(shared: &Arc<Shared>, form: Form, response: Response<Body>) -> Respons
     }
     answer.headers_mut().extend(parts.headers);
     let tail = Tail::Connect(shared.clone());
-    answer.map(|_| Body::new(ResponseFrames::new(body, form, tail)))
+    answer.map(|_| Body::new(ResponseFrames::new(body, form, tail, ticket)))
 }
 
 /// A response that is over before its first message.
-fn ended(shared: &Shared, codec: Codec, status: Status, metadata: &HeaderMap) -> Response<Body> {
+fn ended(
+    shared: &Shared,
+    codec: Codec,
+    status: Status,
+    metadata: &HeaderMap,
+    ticket: &mut Ticket,
+) -> Response<Body> {
+    ticket.end(status.code());
     let end = response::end_of_stream(Err(status), metadata, shared);
+    begun(codec).map(|_| Body::new(Full::from(end)))
+}
+
+/// The answer to a stream of a method that is not there.
+pub(crate) fn refused(shared: &Shared, codec: Codec, status: Status) -> Response<Body> {
+    let end = response::end_of_stream(Err(status), &HeaderMap::new(), shared);
     begun(codec).map(|_| Body::new(Full::from(end)))
 }
 

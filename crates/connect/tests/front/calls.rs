@@ -106,6 +106,22 @@ async fn what_is_not_a_call_is_told_what_would_be() {
 }
 
 #[tokio::test]
+async fn a_stream_of_an_unknown_method_ends_as_a_stream() {
+    for kind in ["application/connect+json", "application/connect+proto"] {
+        let typed = [("content-type", kind)];
+        let path = "/grpc.health.v1.Health/Chuck";
+        let answer = call(front(), request("POST", path, &typed, "")).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("content-type")),
+            (200, kind)
+        );
+        let message = format!("there is no method {path}");
+        let end = json!({"error": {"code": "unimplemented", "message": message}});
+        assert_eq!(envelopes(&answer.body), [(2, end)]);
+    }
+}
+
+#[tokio::test]
 async fn other_paths_are_the_routers() {
     let answer = call(front(), request("GET", "/healthz", &[], "")).await;
     assert_eq!(

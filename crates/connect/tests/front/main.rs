@@ -5,5 +5,9 @@
 )]
 
 mod calls;
+mod hostile;
+mod observing;
+mod secure;
+mod seen;
 mod serving;
 mod support;

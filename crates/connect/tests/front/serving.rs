@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gauntlet_connect::{FrontBuilder, ServeOptions, serve};
+use gauntlet_connect::{Fault, FrontBuilder, ServeOptions, serve};
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -20,15 +20,16 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::seen::Seen;
 use crate::support::{Answer, CHECK, WATCH, envelope, envelopes, front, request};
 
-struct Running {
-    address: SocketAddr,
+pub struct Running {
+    pub address: SocketAddr,
     stop: CancellationToken,
     served: JoinHandle<io::Result<()>>,
 }
 
-async fn start(front: FrontBuilder, options: ServeOptions) -> Running {
+pub async fn start(front: FrontBuilder, options: ServeOptions) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
@@ -41,7 +42,7 @@ async fn start(front: FrontBuilder, options: ServeOptions) -> Running {
 }
 
 /// A grace that no test waits for, so that a passing test shows that the end came by itself.
-fn patient() -> ServeOptions {
+pub fn patient() -> ServeOptions {
     ServeOptions {
         grace: Duration::from_hours(1),
         stream_grace: Duration::ZERO,
@@ -62,7 +63,7 @@ impl Running {
         HealthClient::new(endpoint.connect().await.unwrap())
     }
 
-    async fn stopped(self) {
+    pub async fn stopped(self) {
         self.stop.cancel();
         self.served.await.unwrap().unwrap();
     }
@@ -176,9 +177,11 @@ async fn a_silent_connection_is_closed() {
         first_bytes: Duration::ZERO,
         ..patient()
     };
-    let running = start(front(), options).await;
+    let seen = Seen::new();
+    let running = start(front().observer(seen.clone()), options).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
+    assert_eq!(seen.fault().await, Fault::SilentConnection);
     running.stopped().await;
 }
 
@@ -203,5 +206,91 @@ async fn a_connection_over_the_bound_waits_for_a_place() {
         Answer::read(waiting.await.unwrap().unwrap()).await.status,
         200
     );
+    running.stopped().await;
+}
+
+#[tokio::test]
+async fn a_thousand_open_streams_do_not_hold_up_the_end() {
+    let seen = Seen::new();
+    let running = start(front().observer(seen.clone()), patient()).await;
+    let mut streams = Vec::new();
+    for _ in 0..10 {
+        let mut grpc = running.grpc().await;
+        for _ in 0..100 {
+            let watched = grpc.watch(HealthCheckRequest::default()).await;
+            let mut updates = watched.unwrap().into_inner();
+            updates.message().await.unwrap();
+            streams.push(updates);
+        }
+    }
+    running.stopped().await;
+    for mut updates in streams {
+        let status = updates.message().await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unavailable);
+    }
+    assert_eq!(seen.faults(), [Fault::Stopping; 1000]);
+    let ended = seen.ended();
+    assert!(ended.iter().all(|call| call.code == "unavailable"));
+    assert_eq!((ended.len(), seen.open()), (1000, 0));
+}
+
+#[tokio::test]
+async fn what_the_server_cuts_is_counted() {
+    let seen = Seen::new();
+    let options = ServeOptions {
+        grace: Duration::ZERO,
+        ..ServeOptions::default()
+    };
+    let running = start(front().observer(seen.clone()), options).await;
+    let mut http1 = running.http1().await;
+    let slow = http1.send_request(check(r#"{"service": "slow"}"#));
+    let (cut, ()) = tokio::join!(slow, async {
+        seen.started().await;
+        running.stopped().await;
+    });
+    assert!(cut.is_err());
+    assert_eq!(seen.faults(), [Fault::CutConnection]);
+    assert_eq!(seen.ended()[0].code, "canceled");
+    assert_eq!(seen.open(), 0);
+}
+
+#[tokio::test]
+async fn long_paths_pass_but_not_with_long_headers() {
+    let running = start(front(), patient()).await;
+    let path = format!("/healthz?message={}", "x".repeat(60_000));
+    let mut status = Vec::new();
+    for more in ["", &"x".repeat(10_000)] {
+        let mut http1 = running.http1().await;
+        let get = request("GET", &path, &[("host", "x"), ("x-more", more)], "");
+        let answered = http1.send_request(get).await.unwrap();
+        status.push(answered.status().as_u16());
+    }
+    assert_eq!(status, [200, 431]);
+    running.stopped().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_idles_is_closed() {
+    let seen = Seen::new();
+    let options = ServeOptions {
+        header_read: Duration::ZERO,
+        ..patient()
+    };
+    let running = start(front().observer(seen.clone()), options).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"POST /half HTTP/1.1\r\n").await.unwrap();
+    // An answer that says so, or just the end.
+    stream.read_to_end(&mut Vec::new()).await.unwrap();
+    assert_eq!(seen.fault().await, Fault::IdleConnection);
+    running.stopped().await;
+}
+
+#[tokio::test]
+async fn garbage_on_the_wire_is_counted() {
+    let seen = Seen::new();
+    let running = start(front().observer(seen.clone()), patient()).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"\0\x01garbage\r\n\r\n").await.unwrap();
+    assert_eq!(seen.fault().await, Fault::BrokenConnection);
     running.stopped().await;
 }

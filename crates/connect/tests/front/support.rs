@@ -144,8 +144,13 @@ pub fn envelopes(mut body: &[u8]) -> Vec<(u8, serde_json::Value)> {
 
 /// One message in an envelope.
 pub fn envelope(json: &str) -> Bytes {
-    let length = u32::try_from(json.len())
+    framed(0, json.as_bytes())
+}
+
+/// A payload in an envelope with these flags.
+pub fn framed(flags: u8, payload: &[u8]) -> Bytes {
+    let length = u32::try_from(payload.len())
         .expect("the message is short")
         .to_be_bytes();
-    [&[0][..], &length, json.as_bytes()].concat().into()
+    [&[flags][..], &length, payload].concat().into()
 }
