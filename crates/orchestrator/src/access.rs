@@ -1,11 +1,30 @@
 //! How the control plane reaches a target, and who can open its password.
 
+mod capabilities;
+mod catalog;
+mod preflight;
+
 use async_trait::async_trait;
 use gauntlet_model::{
     session::KeyRange,
     target::{Address, Dataset, Sealed, Secret},
     template::Spec,
 };
+
+pub use capabilities::{Capabilities, DatabaseKind, Feature, FeatureStatus, Setting};
+pub use catalog::{
+    CatalogColumn, CatalogIndex, CatalogTable, ColumnProfile, SampleMethod, TableKind, TableProfile,
+};
+pub use preflight::{OperationFacts, PreflightFacts, TableFacts};
+
+/// The most tables that one call of [`TargetAccess::catalog`] gives.
+pub const CATALOG_AT_MOST: u32 = 1_000;
+
+/// The most rows that one call of [`TargetAccess::profile`] samples.
+pub const PROFILE_ROWS_AT_MOST: u32 = 1_000_000;
+
+/// The most values that one call of [`TargetAccess::sample_column`] gives.
+pub const SAMPLE_VALUES_AT_MOST: u32 = 100_000;
 
 /// Where to log in and with what.
 #[derive(Clone, Debug)]
@@ -49,7 +68,8 @@ pub struct Loaded {
     pub already_present: bool,
 }
 
-/// Reaches targets. Every call has a deadline of its own, loading aside.
+/// Reaches targets. Every call has a deadline of its own, loading aside, and
+/// none but loading writes.
 #[async_trait]
 pub trait TargetAccess: Send + Sync {
     /// Connects, logs in, asks for the version.
@@ -79,6 +99,43 @@ pub trait TargetAccess: Send + Sync {
         dataset: &Dataset,
         progress: &(dyn Fn(Loaded) + Send + Sync),
     ) -> Result<Loaded, AccessError>;
+    /// What the target can do and how it is set.
+    async fn capabilities(&self, login: &Login) -> Result<Capabilities, AccessError>;
+    /// Tables ordered by (schema, name), of one schema or all, after a (schema,
+    /// name); at most `limit` and [`CATALOG_AT_MOST`]. The database's own tables
+    /// are left out.
+    async fn catalog(
+        &self,
+        login: &Login,
+        schema: Option<&str>,
+        after: Option<(String, String)>,
+        limit: u32,
+    ) -> Result<Vec<CatalogTable>, AccessError>;
+    /// What is in a table, from about `sample_rows` rows, at most
+    /// [`PROFILE_ROWS_AT_MOST`]; fewer for very wide tables. The same content
+    /// gives the same profile.
+    async fn profile(
+        &self,
+        login: &Login,
+        table: &str,
+        sample_rows: u32,
+    ) -> Result<TableProfile, AccessError>;
+    /// Values of a column from rows taken by chance, as often as the rows have
+    /// them; `None` is NULL, bytes are written `\x0a0b`. At most `limit` and
+    /// [`SAMPLE_VALUES_AT_MOST`] values, 8 MiB together; fewer when the table has
+    /// fewer rows. The same content and seed give the same values.
+    async fn sample_column(
+        &self,
+        login: &Login,
+        table: &str,
+        column: &str,
+        limit: u32,
+        seed: u64,
+    ) -> Result<Vec<Option<String>>, AccessError>;
+    /// What the target says about the operations of a template, without
+    /// executing any. What is wrong with one operation or table is in the facts,
+    /// not an error.
+    async fn preflight(&self, login: &Login, spec: &Spec) -> Result<PreflightFacts, AccessError>;
 }
 
 /// A password cannot be opened: it was sealed with another key.

@@ -7,13 +7,20 @@
 //! repaired when the task is started again: effects are derived from the state.
 
 pub mod access;
+mod follow;
 pub mod hub;
 mod keys;
+mod login;
 mod orchestrator;
+mod points;
+mod pools;
 pub mod registry;
 mod report;
+mod rollups;
 mod session;
 mod task;
 
-pub use orchestrator::{ControlError, CreateRun, Metrics, Orchestrator, Services};
+pub use orchestrator::{
+    ControlError, CreateRun, DrainError, Metrics, Orchestrator, RerunRun, Services,
+};
 pub use session::{Session, SessionError};

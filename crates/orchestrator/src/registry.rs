@@ -14,10 +14,14 @@ use gauntlet_model::{
 };
 use tokio::sync::mpsc;
 
+use crate::orchestrator::DrainError;
+
 /// How often a worker sends a heartbeat.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A worker that is silent for longer is lost.
 pub const LOST_AFTER: Duration = Duration::from_secs(3);
+/// How often a worker's heartbeats are told to those who watch workers.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// Messages that wait for a worker; one that does not read them is disconnected.
 const DOWN_QUEUE: usize = 64;
 
@@ -69,6 +73,35 @@ struct Entry {
     worker: Worker,
     generation: u64,
     down: Option<mpsc::Sender<ControlMessage>>,
+    /// Why it is to leave, if it is.
+    draining: Option<String>,
+    /// When a heartbeat was last told to those who watch.
+    told: Timestamp,
+}
+
+impl Entry {
+    /// The status of a worker that is attached.
+    fn refresh(&mut self) {
+        self.worker.status = match (&self.draining, self.worker.run) {
+            (Some(_), _) => WorkerStatus::Draining,
+            (None, Some(_)) => WorkerStatus::Busy,
+            (None, None) => WorkerStatus::Idle,
+        };
+    }
+
+    /// Puts a message into the worker's queue; disconnects a worker whose queue
+    /// is full.
+    fn send(&mut self, message: ControlMessage) -> bool {
+        let down = self.down.as_ref();
+        let sent = down.is_some_and(|down| down.try_send(message).is_ok());
+        if !sent {
+            self.down = None;
+            if self.worker.status != WorkerStatus::Gone {
+                self.worker.status = WorkerStatus::Lost;
+            }
+        }
+        sent
+    }
 }
 
 impl Registry {
@@ -91,11 +124,7 @@ impl Registry {
         let worker = Worker {
             id: hello.worker,
             name: hello.name.clone(),
-            status: if run.is_some() {
-                WorkerStatus::Busy
-            } else {
-                WorkerStatus::Idle
-            },
+            status: WorkerStatus::Idle,
             capacity: hello.capacity,
             processors: hello.processors,
             labels: hello.labels.clone(),
@@ -106,16 +135,22 @@ impl Registry {
             clock_offset_us: before
                 .as_ref()
                 .map_or(0, |entry| entry.worker.clock_offset_us),
-            clock_uncertainty: before.and_then(|entry| entry.worker.clock_uncertainty),
+            clock_uncertainty: before
+                .as_ref()
+                .and_then(|entry| entry.worker.clock_uncertainty),
         };
-        entries.insert(
-            hello.worker,
-            Entry {
-                worker,
-                generation,
-                down: Some(sender),
-            },
-        );
+        let mut entry = Entry {
+            worker,
+            generation,
+            down: Some(sender),
+            draining: before.and_then(|entry| entry.draining),
+            told: now,
+        };
+        entry.refresh();
+        if let Some(message) = entry.draining.clone() {
+            entry.send(ControlMessage::Drain { message });
+        }
+        entries.insert(hello.worker, entry);
         let welcome = Welcome {
             protocol: PROTOCOL,
             generation,
@@ -131,12 +166,23 @@ impl Registry {
             .is_some()
     }
 
-    /// Notes a heartbeat's clock sample.
-    pub fn heartbeat(&self, worker: WorkerId, generation: u64, heartbeat: &Heartbeat) {
+    /// Notes a heartbeat's clock sample. Gives the worker when it is time to
+    /// tell those who watch.
+    pub fn heartbeat(
+        &self,
+        worker: WorkerId,
+        generation: u64,
+        heartbeat: &Heartbeat,
+        now: Timestamp,
+    ) -> Option<Worker> {
         self.with_session(worker, generation, |entry| {
             entry.worker.clock_offset_us = heartbeat.clock_offset_us;
             entry.worker.clock_uncertainty = heartbeat.clock_uncertainty;
-        });
+            (now.since(entry.told) >= TOLD_EVERY).then(|| {
+                entry.told = now;
+                entry.worker.clone()
+            })
+        })?
     }
 
     /// Notes that a session's stream ended; with `goodbye`, for good.
@@ -158,20 +204,28 @@ impl Registry {
         let Some(entry) = entries.get_mut(&worker) else {
             return false;
         };
-        let sent = entry
-            .down
-            .as_ref()
-            .is_some_and(|down| down.try_send(message).is_ok());
-        if !sent {
-            entry.down = None;
-            if entry.worker.status != WorkerStatus::Gone {
-                entry.worker.status = WorkerStatus::Lost;
-            }
-        }
-        sent
+        entry.send(message)
     }
 
-    /// Reserves idle workers for a run, by name.
+    /// Tells a worker to take no shard any more and to leave when it holds none.
+    pub fn drain(&self, worker: WorkerId, message: &str) -> Result<Worker, DrainError> {
+        let mut entries = self.lock();
+        let found = entries.get_mut(&worker);
+        let entry = found.ok_or(DrainError::NoSuchWorker(worker))?;
+        if entry.down.is_none() {
+            return Err(DrainError::Detached(worker));
+        }
+        if entry.draining.is_none() {
+            let message = message.to_owned();
+            entry.draining = Some(message.clone());
+            entry.refresh();
+            // One that does not read is told when it attaches again.
+            entry.send(ControlMessage::Drain { message });
+        }
+        Ok(entry.worker.clone())
+    }
+
+    /// Reserves idle workers for a run, by name; never one that is to leave.
     pub fn reserve(
         &self,
         run: RunId,
@@ -186,7 +240,8 @@ impl Registry {
         let mut free: Vec<&mut Entry> = entries
             .values_mut()
             .filter(alive)
-            .filter(|entry| entry.worker.run.is_none() && entry.worker.capacity >= connections)
+            .filter(|entry| entry.worker.run.is_none() && entry.draining.is_none())
+            .filter(|entry| entry.worker.capacity >= connections)
             .collect();
         if free.len() < needed as usize {
             return Err(NotEnoughWorkers {
@@ -202,7 +257,7 @@ impl Registry {
             .take(needed as usize)
             .map(|entry| {
                 entry.worker.run = Some(run);
-                entry.worker.status = WorkerStatus::Busy;
+                entry.refresh();
                 entry.worker.clone()
             })
             .collect())
@@ -212,20 +267,21 @@ impl Registry {
     pub fn claim(&self, worker: WorkerId, run: RunId) {
         if let Some(entry) = self.lock().get_mut(&worker) {
             entry.worker.run = Some(run);
-            entry.worker.status = WorkerStatus::Busy;
+            entry.refresh();
         }
     }
 
-    /// Frees a worker that serves the run.
-    pub fn free(&self, worker: WorkerId, run: RunId) {
-        if let Some(entry) = self.lock().get_mut(&worker)
-            && entry.worker.run == Some(run)
-        {
-            entry.worker.run = None;
-            if entry.worker.status == WorkerStatus::Busy {
-                entry.worker.status = WorkerStatus::Idle;
-            }
+    /// Frees a worker that serves the run. Gives it, if it did.
+    pub fn free(&self, worker: WorkerId, run: RunId) -> Option<Worker> {
+        let mut entries = self.lock();
+        let entry = entries
+            .get_mut(&worker)
+            .filter(|entry| entry.worker.run == Some(run))?;
+        entry.worker.run = None;
+        if entry.worker.status == WorkerStatus::Busy {
+            entry.worker.status = WorkerStatus::Idle;
         }
+        Some(entry.worker.clone())
     }
 
     /// A worker as it is now; `None` when it never attached to this process.

@@ -7,16 +7,18 @@ use gauntlet_model::{
     id::RunId,
     interval::{BadHistogram, Interval},
     lifecycle::{ShardStage, Window},
-    report::{Environment, Facts, Reconciliation, Report, Tally},
+    report::{Environment, Facts, Offered, ReasonCode, Reconciliation, Report, Tally},
     run::{Attempt, Run},
     session::AttemptRef,
     target::Address,
     template::Statement,
-    time::Timestamp,
 };
-use gauntlet_store::{PageQuery, Stores};
+use gauntlet_store::{PageQuery, Stores, TimeRange};
 
-use crate::access::{Login, TargetAccess};
+use crate::{
+    access::{Login, TargetAccess},
+    orchestrator::Services,
+};
 
 /// Intervals read at a time.
 const PAGE: u32 = 500;
@@ -30,37 +32,78 @@ pub(crate) enum ReportError {
     Interval(#[from] BadHistogram),
 }
 
-/// What the run's task knows beside the store.
+/// What a report is made from beside the intervals.
 pub(crate) struct Inputs {
     pub(crate) run: Run,
     pub(crate) attempts: Vec<Attempt>,
-    pub(crate) measured: Option<Window>,
+    /// The latest that a command was carried out after its instant, as far as
+    /// the run's state does not know.
     pub(crate) command_lateness: Duration,
     pub(crate) target_version: String,
     pub(crate) login: Result<Login, String>,
     pub(crate) version: String,
+    /// The report that there is. What it found at the target when the run ended
+    /// cannot be found again.
+    pub(crate) before: Option<Report>,
 }
 
 impl Inputs {
     /// Whether the target is a process of its own, so that a worker's
     /// processor time is the load generator's alone.
     fn own_process_target(&self) -> bool {
-        !matches!(&self.login, Ok(login) if matches!(login.address, Address::Sqlite { .. }))
+        match (&self.before, &self.login) {
+            (Some(before), _) => {
+                let mut reasons = before.reasons.iter();
+                reasons.any(|reason| reason.code == ReasonCode::GeneratorCpu)
+            }
+            (None, Ok(login)) => !matches!(login.address, Address::Sqlite { .. }),
+            (None, Err(_)) => true,
+        }
+    }
+
+    fn environment(&self) -> Environment {
+        if let Some(before) = &self.before {
+            return before.environment.clone();
+        }
+        let workers = self.attempts.iter();
+        Environment {
+            gauntlet_version: self.version.clone(),
+            target_version: self.target_version.clone(),
+            workers: workers.map(|attempt| attempt.worker_text.clone()).collect(),
+        }
+    }
+
+    fn command_lateness(&self) -> Duration {
+        let known = u64::try_from(self.run.state.command_lateness_us).unwrap_or(0);
+        self.command_lateness.max(Duration::from_micros(known))
     }
 }
 
+/// Makes a report; it is not stored.
 pub(crate) async fn make(
-    stores: &Stores,
-    access: &dyn TargetAccess,
-    inputs: Inputs,
-    now: Timestamp,
-) -> Result<Report, ReportError> {
-    let tally = tally(stores, &inputs.run).await?;
-    let (reconciliations, unreconciled) = reconcile(access, &inputs, &tally).await;
-    let report = tally.report(Facts {
-        run: inputs.run.id,
-        spec: &inputs.run.spec,
-        measured: inputs.measured.map(Window::length).unwrap_or_default(),
+    services: &Services,
+    inputs: &Inputs,
+    tally: &Tally,
+) -> Result<Report, gauntlet_store::Error> {
+    let run = &inputs.run;
+    let measured = run.state.measured();
+    let offered = match (run.spec.load.offered_per_s(), measured) {
+        (Some(rate), Some(window)) => {
+            let controls = services.stores.runs.controls(run.id, 0).await?;
+            Some(Offered::of(rate, window, &controls))
+        }
+        _ => None,
+    };
+    let access = services.access.as_ref();
+    let (reconciliations, unreconciled) = match &inputs.before {
+        Some(before) => reconciled_before(before, inputs, tally),
+        None => reconcile(access, inputs, tally).await,
+    };
+    Ok(tally.report(Facts {
+        run: run.id,
+        spec: &run.spec,
+        measured: measured.map(Window::length).unwrap_or_default(),
+        offered,
         reconciliations,
         unreconciled,
         lost_workers: lost(&inputs.attempts),
@@ -69,23 +112,14 @@ pub(crate) async fn make(
             .then(|| peak_cpu(&inputs.attempts)),
         start_skew: start_skew(&inputs.attempts),
         clock_uncertainty: clock_uncertainty(&inputs.attempts),
-        command_lateness: inputs.command_lateness,
-        environment: Environment {
-            gauntlet_version: inputs.version,
-            target_version: inputs.target_version,
-            workers: inputs
-                .attempts
-                .iter()
-                .map(|attempt| attempt.worker_text.clone())
-                .collect(),
-        },
-        now,
-    });
-    stores.reports.put(&report).await?;
-    Ok(report)
+        command_lateness: inputs.command_lateness(),
+        environment: inputs.environment(),
+        now: services.clock.now(),
+    }))
 }
 
-async fn tally(stores: &Stores, run: &Run) -> Result<Tally, ReportError> {
+/// The sum of a run's stored intervals.
+pub(crate) async fn tally(stores: &Stores, run: &Run) -> Result<Tally, ReportError> {
     let mut tally = Tally::new(run.spec.operations.len());
     each_interval(stores, run.id, |interval| tally.add(interval)).await?;
     Ok(tally)
@@ -95,12 +129,22 @@ async fn tally(stores: &Stores, run: &Run) -> Result<Tally, ReportError> {
 pub(crate) async fn each_interval(
     stores: &Stores,
     run: RunId,
+    visit: impl FnMut(&Interval) -> Result<(), BadHistogram>,
+) -> Result<(), ReportError> {
+    each_interval_of(stores, run, TimeRange::default(), visit).await
+}
+
+/// Visits the stored intervals of a run that ended in a stretch of time.
+pub(crate) async fn each_interval_of(
+    stores: &Stores,
+    run: RunId,
+    ended: TimeRange,
     mut visit: impl FnMut(&Interval) -> Result<(), BadHistogram>,
 ) -> Result<(), ReportError> {
     let mut after = None;
     loop {
         let page = PageQuery { after, limit: PAGE };
-        let page = stores.intervals.list(run, page).await?;
+        let page = stores.intervals.list(run, ended, page).await?;
         for interval in &page {
             visit(interval)?;
         }
@@ -110,6 +154,46 @@ pub(crate) async fn each_interval(
         let AttemptRef { shard, attempt, .. } = last.attempt;
         after = Some((last.end, shard, attempt, last.sequence));
     }
+}
+
+/// The rows that were found when the run ended, against what is counted now.
+fn reconciled_before(
+    before: &Report,
+    inputs: &Inputs,
+    tally: &Tally,
+) -> (Vec<Reconciliation>, Option<String>) {
+    // They were made attempt by attempt, table by table.
+    let tables = insert_tables(&inputs.run);
+    let known = before.reconciliations.iter().zip(tables.iter().cycle());
+    let again = known.map(|(known, (_, _, operations))| {
+        let reference = AttemptRef {
+            run: inputs.run.id,
+            shard: known.shard,
+            attempt: known.attempt,
+        };
+        let (counted, uncertain) = inserted(tally, reference, operations);
+        Reconciliation {
+            counted,
+            uncertain,
+            ..known.clone()
+        }
+    });
+    let mut reasons = before.reasons.iter();
+    let unreconciled = reasons.find(|reason| reason.code == ReasonCode::NotReconciled);
+    (
+        again.collect(),
+        unreconciled.map(|reason| reason.message.clone()),
+    )
+}
+
+/// What an attempt counted of some operations: certain, uncertain.
+fn inserted(tally: &Tally, attempt: AttemptRef, operations: &[u32]) -> (u64, u64) {
+    let parts = operations
+        .iter()
+        .map(|operation| tally.inserted(attempt, *operation));
+    parts.fold((0, 0), |(counted, uncertain), part| {
+        (counted + part.counted, uncertain + part.uncertain)
+    })
 }
 
 /// Counts the rows in every attempt's key range, table by table. Keys of a
@@ -143,12 +227,7 @@ async fn reconcile(
                     return (done, Some(message));
                 }
             };
-            let (mut counted, mut uncertain) = (0, 0);
-            for operation in operations {
-                let inserted = tally.inserted(reference, *operation);
-                counted += inserted.counted;
-                uncertain += inserted.uncertain;
-            }
+            let (counted, uncertain) = inserted(tally, reference, operations);
             done.push(Reconciliation {
                 table: table.clone(),
                 shard: attempt.shard,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use gauntlet_model::{
     id::WorkerId,
     run::WorkerStatus,
-    session::{ControlMessage, Welcome, WorkerEvent},
+    session::{ControlMessage, Heartbeat, Welcome, WorkerEvent},
+    time::Timestamp,
 };
 
 use crate::{orchestrator::Shared, task::Upward};
@@ -57,65 +58,69 @@ impl Session {
         {
             return Err(SessionError::Superseded);
         }
-        let attempt = match &event {
+        let (run, attempt) = match &event {
             WorkerEvent::Hello(_) => return Err(SessionError::SecondHello),
             WorkerEvent::Heartbeat(heartbeat) => {
-                shared
-                    .registry
-                    .heartbeat(self.worker, self.welcome.generation, heartbeat);
-                let replied = shared.services.clock.now();
-                let reply = ControlMessage::HeartbeatReply {
-                    sent: heartbeat.sent,
-                    received: now,
-                    replied,
-                };
-                shared.registry.send(self.worker, reply);
+                self.heartbeat(heartbeat, now);
                 return Ok(());
             }
             WorkerEvent::Goodbye { message } => {
-                self.left = true;
-                let run = shared
-                    .registry
-                    .get(self.worker)
-                    .and_then(|worker| worker.run);
-                shared
-                    .registry
-                    .detach(self.worker, self.welcome.generation, true);
-                if let Some(task) = run.and_then(|run| shared.known_task(run)) {
-                    let left = Upward::Left {
-                        worker: self.worker,
-                        message: message.clone(),
-                    };
-                    // An error means that the run has just ended.
-                    let _ = task.up.send(left).await;
-                }
+                self.goodbye(message.clone()).await;
                 return Ok(());
             }
-            WorkerEvent::Interval(interval) => interval.attempt,
-            WorkerEvent::ShardFinished(totals) => totals.attempt,
+            WorkerEvent::Logs { run, .. } => (*run, None),
+            WorkerEvent::Interval(interval) => (interval.attempt.run, Some(interval.attempt)),
+            WorkerEvent::ShardFinished(totals) => (totals.attempt.run, Some(totals.attempt)),
             WorkerEvent::Ready { attempt, .. }
             | WorkerEvent::Ack { attempt, .. }
             | WorkerEvent::PhaseEntered { attempt, .. }
-            | WorkerEvent::ShardFailed { attempt, .. } => *attempt,
+            | WorkerEvent::Samples { attempt, .. }
+            | WorkerEvent::ShardFailed { attempt, .. } => (attempt.run, Some(*attempt)),
         };
-        let sent = match shared.known_task(attempt.run) {
-            Some(task) => task
-                .up
-                .send(Upward::Event {
-                    worker: self.worker,
-                    event,
-                })
-                .await
-                .is_ok(),
+        let upward = Upward::Event {
+            worker: self.worker,
+            event,
+        };
+        let sent = match shared.known_task(run) {
+            Some(task) => task.up.send(upward).await.is_ok(),
             None => false,
         };
-        if !sent {
+        if let Some(attempt) = attempt.filter(|_| !sent) {
             // The run is over; the worker need not keep anything of it.
-            shared
-                .registry
-                .send(self.worker, ControlMessage::Release { attempt });
+            let release = ControlMessage::Release { attempt };
+            shared.registry.send(self.worker, release);
         }
         Ok(())
+    }
+
+    fn heartbeat(&self, heartbeat: &Heartbeat, received: Timestamp) {
+        let (shared, generation) = (&self.shared, self.welcome.generation);
+        let news = shared
+            .registry
+            .heartbeat(self.worker, generation, heartbeat, received);
+        if let Some(worker) = news {
+            shared.hub.worker(worker);
+        }
+        let reply = ControlMessage::HeartbeatReply {
+            sent: heartbeat.sent,
+            received,
+            replied: shared.services.clock.now(),
+        };
+        shared.registry.send(self.worker, reply);
+    }
+
+    async fn goodbye(&mut self, message: String) {
+        self.left = true;
+        let (shared, worker) = (&self.shared, self.worker);
+        let run = shared.registry.get(worker).and_then(|worker| worker.run);
+        shared
+            .registry
+            .detach(worker, self.welcome.generation, true);
+        if let Some(task) = run.and_then(|run| shared.known_task(run)) {
+            let left = Upward::Left { worker, message };
+            // An error means that the run has just ended.
+            let _ = task.up.send(left).await;
+        }
     }
 }
 

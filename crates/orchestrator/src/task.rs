@@ -1,7 +1,7 @@
 //! The loop of one run: its only writer.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -9,26 +9,36 @@ use std::{
 use gauntlet_model::{
     id::{RunId, WorkerId},
     lifecycle::{Effect, Event, ShardStage, Stage},
-    point::Points,
+    logs::LogLine,
     run::{Attempt, Run, RunEvent, RunEventKind},
     session::{AttemptRef, ResumePoint, WorkerEvent},
     time::Timestamp,
+    verdict::Verdict,
 };
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinHandle,
-};
+use gauntlet_store::Validity;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     hub::Channel,
     orchestrator::{ControlError, Shared},
+    pools::Pools,
     registry::LOST_AFTER,
 };
 
+mod ask;
 mod change;
 mod effects;
 mod ingest;
+mod lines;
+mod news;
+mod rolling;
 mod setup;
+
+pub(crate) use ask::{Ask, Control};
+use ingest::Batch;
+use lines::Warned;
+use rolling::Rolling;
 
 /// Requests that wait for a run's task; the callers wait with them.
 pub(crate) const CONTROL_QUEUE: usize = 32;
@@ -40,15 +50,6 @@ const TICK: Duration = Duration::from_millis(250);
 const RETURN: Duration = Duration::from_secs(15);
 /// How long the store may take to give the run.
 const LOAD: Duration = Duration::from_secs(30);
-
-/// A request of a person.
-pub(crate) enum Control {
-    Start { reply: Reply },
-    Stop { message: String, reply: Reply },
-    Abort { message: String, reply: Reply },
-}
-
-type Reply = oneshot::Sender<Result<Run, ControlError>>;
 
 /// News of a worker.
 #[derive(Debug)]
@@ -71,7 +72,7 @@ pub(crate) enum Upward {
 enum Input {
     Control(Control),
     Up,
-    Report(Result<(), String>),
+    Report(Result<Judged, String>),
     Deadline,
     Tick,
     Shutdown,
@@ -88,21 +89,17 @@ pub(crate) async fn run(
     match Task::load(shared.clone(), id, up).await {
         Ok(mut task) => task.serve(&mut control).await,
         Err(error) => {
-            tracing::error!(run = %id, %error, "run not loaded");
-            let mut error = Some(error);
+            if !matches!(error, ControlError::NoSuchRun(_)) {
+                tracing::error!(run = %id, %error, "run not loaded");
+            }
             while let Ok(request) = control.try_recv() {
-                let error = error.take().unwrap_or(ControlError::NoSuchRun(id));
+                let error = match &error {
+                    ControlError::Store(error) => error.clone().into(),
+                    _ => ControlError::NoSuchRun(id),
+                };
                 request.answer(Err(error));
             }
         }
-    }
-}
-
-impl Control {
-    fn answer(self, answer: Result<Run, ControlError>) {
-        let (Self::Start { reply } | Self::Stop { reply, .. } | Self::Abort { reply, .. }) = self;
-        // An error means that the caller has gone.
-        let _ = reply.send(answer);
     }
 }
 
@@ -114,19 +111,31 @@ struct Task {
     up: mpsc::Receiver<Upward>,
     /// Taken from `up` and not yet dealt with; nothing more is taken until it is empty.
     inbox: VecDeque<Upward>,
+    /// Taken from `inbox` and not yet stored.
+    batch: Batch,
+    /// Lines of the run's log that are not yet stored.
+    lines: Vec<LogLine>,
+    warned: Warned,
     /// Events that could not be stored; tried again at each tick.
     deferred: VecDeque<Event>,
     /// By attempt: the sequence up to which intervals are stored without a gap.
     stored: HashMap<AttemptRef, i64>,
-    points: Option<Points>,
-    /// By shard: the end of its newest interval.
-    measured_until: BTreeMap<u32, Timestamp>,
+    rolling: Rolling,
+    /// The values that the operations draw from, from the start to the end.
+    pools: Option<Pools>,
+    /// What the report says, once it is there.
+    judged: Option<Judged>,
     command_lateness: Duration,
     target_version: String,
     /// Before this instant nobody is called silent.
     silence_from: Timestamp,
-    report: Option<JoinHandle<Result<(), String>>>,
+    report: Option<Making>,
 }
+
+/// The verdict and the validity that a report gives.
+type Judged = (Option<Verdict>, Validity);
+/// A report that is being made.
+type Making = AbortOnDropHandle<Result<Judged, String>>;
 
 impl Task {
     async fn load(
@@ -142,11 +151,17 @@ impl Task {
                 .await?
                 .ok_or(ControlError::NoSuchRun(id))?;
             let attempts = stores.runs.attempts(id).await?;
-            Ok::<_, ControlError>((run, attempts))
+            let report = if run.status().is_terminal() {
+                stores.reports.get(id).await?
+            } else {
+                None
+            };
+            Ok::<_, ControlError>((run, attempts, report))
         };
-        let (run, attempts) = tokio::time::timeout(LOAD, reading).await.map_err(|_| {
-            gauntlet_store::Error::Unavailable(format!("no answer within {} s", LOAD.as_secs()))
-        })??;
+        let (run, attempts, report) =
+            tokio::time::timeout(LOAD, reading).await.map_err(|_| {
+                gauntlet_store::Error::Unavailable(format!("no answer within {} s", LOAD.as_secs()))
+            })??;
         let channel = shared.hub.channel(id);
         let now = shared.services.clock.now();
         let mut task = Self {
@@ -154,9 +169,17 @@ impl Task {
             up,
             inbox: VecDeque::new(),
             deferred: VecDeque::new(),
+            batch: Batch::default(),
+            lines: Vec::new(),
+            warned: Warned::default(),
             stored: HashMap::new(),
-            points: None,
-            measured_until: BTreeMap::new(),
+            rolling: if run.state.load_started.is_some() {
+                Rolling::default()
+            } else {
+                Rolling::of_new_run()
+            },
+            pools: None,
+            judged: report.map(|report| (report.verdict, Validity::of(&report))),
             command_lateness: Duration::ZERO,
             target_version: String::new(),
             silence_from: if run.status().is_active() {
@@ -184,7 +207,7 @@ impl Task {
                 self.shared.keys.remember(&login.address, attempt.keys);
             }
         }
-        self.open_points();
+        self.open_rolling().await;
         if matches!(self.run.state.stage, Stage::Processing { .. }) {
             self.perform(Effect::MakeReport).await;
         }
@@ -202,7 +225,7 @@ impl Task {
                 Some(request) = control.recv() => Input::Control(request),
                 made = join(&mut self.report), if self.report.is_some() => Input::Report(made),
                 () = tokio::time::sleep(wake.unwrap_or(TICK)), if wake.is_some() => Input::Deadline,
-                Some(first) = self.up.recv(), if self.inbox.is_empty() => {
+                Some(first) = self.up.recv(), if self.inbox.is_empty() && self.batch.is_empty() => {
                     self.inbox.push_back(first);
                     Input::Up
                 }
@@ -212,14 +235,7 @@ impl Task {
                 Input::Shutdown => return,
                 Input::Control(request) => self.control(request).await,
                 Input::Up => self.work_off().await,
-                Input::Report(made) => {
-                    self.report = None;
-                    let event = match made {
-                        Ok(()) => Event::ReportStored,
-                        Err(message) => Event::ReportFailed { message },
-                    };
-                    self.happen(event).await;
-                }
+                Input::Report(made) => self.reported(made).await,
                 Input::Deadline => self.happen(Event::DeadlineReached).await,
                 Input::Tick => self.tick().await,
             }
@@ -242,16 +258,16 @@ impl Task {
             .map(|deadline| deadline.since(now))
     }
 
-    async fn control(&mut self, request: Control) {
-        let (answer, reply) = match request {
-            Control::Start { reply } => (self.start().await, reply),
-            Control::Stop { message, reply } => (self.apply(Event::Stop { message }).await, reply),
-            Control::Abort { message, reply } => {
-                (self.apply(Event::Abort { message }).await, reply)
+    async fn reported(&mut self, made: Result<Judged, String>) {
+        self.report = None;
+        let event = match made {
+            Ok(judged) => {
+                self.judged = Some(judged);
+                Event::ReportStored
             }
+            Err(message) => Event::ReportFailed { message },
         };
-        // An error means that the caller has gone.
-        let _ = reply.send(answer.map(|()| self.run.clone()));
+        self.happen(event).await;
     }
 
     async fn tick(&mut self) {
@@ -263,7 +279,6 @@ impl Task {
             }
         }
         self.work_off().await;
-        self.publish_points();
         self.look_for_silence().await;
     }
 
@@ -273,7 +288,7 @@ impl Task {
         match self.apply(event.clone()).await {
             Ok(()) => {}
             Err(ControlError::Store(error)) => {
-                tracing::warn!(run = %self.run.id, event = event.verb(), %error, "not stored; tried again");
+                self.warn("a change is not stored; tried again", error);
                 self.deferred.push_back(event);
             }
             Err(error) => tracing::warn!(run = %self.run.id, %error, "event refused"),
@@ -332,7 +347,7 @@ impl Task {
 }
 
 /// Waits for the report; without one, for ever.
-async fn join(report: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(), String> {
+async fn join(report: &mut Option<Making>) -> Result<Judged, String> {
     match report {
         Some(handle) => match handle.await {
             Ok(made) => made,
@@ -340,4 +355,10 @@ async fn join(report: &mut Option<JoinHandle<Result<(), String>>>) -> Result<(),
         },
         None => std::future::pending().await,
     }
+}
+
+/// Whether a store that could not do something may do it later.
+fn transient(error: &gauntlet_store::Error) -> bool {
+    use gauntlet_store::Error;
+    matches!(error, Error::Unavailable(_) | Error::Full(_))
 }

@@ -3,36 +3,67 @@
 use gauntlet_model::{
     lifecycle::{Action, Effect, Event, RunState, ShardStage, Stage},
     run::{Attempt, ControlEvent, PhaseTransition, Run, RunEvent, RunEventKind},
+    template::Level,
 };
 use gauntlet_store::RunChange;
 
 use super::Task;
-use crate::orchestrator::ControlError;
+use crate::{hub::RunSnapshot, orchestrator::ControlError};
 
 impl Task {
     /// Folds an event, stores what changed, tells the watchers, performs the
     /// effects. Nothing has changed when it fails.
     pub(super) async fn apply(&mut self, event: Event) -> Result<(), ControlError> {
-        let problem = problem_of(&event);
+        let (problem, reason) = (problem_of(&event), reason_of(&event));
         let change = self.run.state.on(&self.run.timing(), event, self.now())?;
         if change.state == self.run.state && change.effects.is_empty() {
             return Ok(());
         }
         let attempts = self.moved_attempts(&change.state, problem.as_deref());
-        let stored = self.describe(change.state, &change.effects, &attempts, problem);
-        let revision = self.shared.services.stores.runs.advance(&stored).await?;
-        self.run = Run {
-            revision,
-            ..stored.run
-        };
-        self.attempts = attempts;
-        self.open_points();
-        // The last points come before the last state: a reader that sees the end has them all.
-        self.publish_points();
-        self.channel.publish_state(self.run.clone().into());
+        let mut stored = self.describe(change.state, &change.effects, &attempts, problem);
+        if let (Some(reason), Some(event)) = (reason, stored.events.first_mut()) {
+            event.message = format!("{}: {reason}", event.message);
+        }
+        self.save(stored, attempts).await?;
         for effect in change.effects {
             self.perform(effect).await;
         }
+        Ok(())
+    }
+
+    /// Stores a change and tells the watchers.
+    pub(super) async fn save(
+        &mut self,
+        change: RunChange,
+        mut attempts: Vec<Attempt>,
+    ) -> Result<(), ControlError> {
+        let advanced = self.shared.services.stores.runs.advance(&change).await?;
+        let changed = |attempt: &&mut Attempt| {
+            let mut changed = change.attempts.iter();
+            changed.any(|one| (one.shard, one.number) == (attempt.shard, attempt.number))
+        };
+        for attempt in attempts.iter_mut().filter(changed) {
+            attempt.revision = advanced.revision;
+        }
+        self.run = Run {
+            revision: advanced.revision,
+            ..change.run
+        };
+        self.attempts = attempts;
+        self.say_events(&advanced.events);
+        self.channel.publish_events(advanced.events);
+        if self.is_settled() {
+            // The last points and lines come before the last state: a reader
+            // that sees the end has them all. What the store does not take now
+            // is made again with the report.
+            let _ = self.close_buckets().await;
+            let _ = self.flush_lines().await;
+        }
+        self.shared.hub.changed(RunSnapshot {
+            run: self.run.clone().into(),
+            attempts: self.attempts.clone().into(),
+            judged: self.judged,
+        });
         Ok(())
     }
 
@@ -144,10 +175,19 @@ impl Task {
     }
 }
 
+/// Why a person asked for a command.
+fn reason_of(event: &Event) -> Option<String> {
+    match event {
+        Event::Adjust { message, .. } if !message.is_empty() => Some(message.clone()),
+        _ => None,
+    }
+}
+
 /// What an event says went wrong.
 fn problem_of(event: &Event) -> Option<String> {
     match event {
         Event::ShardFailed { message, .. }
+        | Event::AbortShard { message, .. }
         | Event::WorkerLost { message, .. }
         | Event::ReportFailed { message } => Some(message.clone()),
         _ => None,
@@ -165,7 +205,7 @@ fn control(effect: &Effect) -> Option<ControlEvent> {
             at: *at,
             action: *action,
         }),
-        Effect::Assign | Effect::Release | Effect::MakeReport => None,
+        Effect::Assign | Effect::Release | Effect::ReleaseShard { .. } | Effect::MakeReport => None,
     }
 }
 
@@ -173,6 +213,14 @@ fn control_text(event: &ControlEvent) -> String {
     let action = match event.action {
         Action::Start(phase) => format!("START in {}", phase.as_str()),
         Action::SetPhase(phase) => format!("SET_PHASE {}", phase.as_str()),
+        Action::SetTarget(Level::Concurrency { connections }) => {
+            format!("SET_TARGET {connections} connections")
+        }
+        Action::SetTarget(Level::Rate { milli_per_s }) => {
+            format!("SET_TARGET {} per second", milli_per_s as f64 / 1e3)
+        }
+        Action::Pause => "PAUSE".to_owned(),
+        Action::Resume => "RESUME".to_owned(),
         Action::Stop { drain_us: 0 } => "STOP at once".to_owned(),
         Action::Stop { drain_us } => format!("STOP, drain within {} ms", drain_us / 1_000),
     };

@@ -1,15 +1,26 @@
 //! What follows from a stored change. Every effect may be performed again.
 
+use std::time::Duration;
+
 use gauntlet_model::{
     lifecycle::Effect,
     session::{Assign, AttemptRef, Command, ControlMessage},
 };
+use gauntlet_store::Validity;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::Task;
+use super::{Judged, Task, transient};
 use crate::{
     access::Login,
-    report::{self, Inputs},
+    login::login,
+    orchestrator::Services,
+    pools::{self, Pools},
+    report::{self, Inputs, ReportError},
+    rollups,
 };
+
+/// How long to wait before a report that the store could not take is made again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 impl Task {
     pub(super) async fn perform(&mut self, effect: Effect) {
@@ -35,22 +46,34 @@ impl Task {
                 }
             }
             Effect::Release => {
-                for (index, shard) in self.run.state.shards.iter().enumerate() {
-                    let attempt = self.reference(index as u32, shard.attempt);
-                    self.send(attempt, ControlMessage::Release { attempt });
-                    self.shared.registry.free(shard.worker, self.run.id);
+                self.pools = None;
+                for (shard, index) in self.run.state.shards.iter().zip(0..) {
+                    self.release(index, shard.attempt);
                 }
             }
+            Effect::ReleaseShard { shard, attempt } => self.release(shard, attempt),
             Effect::MakeReport => self.make_report().await,
         }
     }
 
+    fn release(&self, shard: u32, attempt: u32) {
+        let attempt = self.reference(shard, attempt);
+        self.send(attempt, ControlMessage::Release { attempt });
+        if let Some(shard) = self.run.state.shards.get(shard as usize) {
+            self.shared.free(shard.worker, self.run.id);
+        }
+    }
+
     /// Gives a shard to its worker. One that is not attached gets it when it is.
-    pub(super) async fn assign(&self, shard: u32) {
-        let login = match self.login().await {
-            Ok(login) => login,
+    pub(super) async fn assign(&mut self, shard: u32) {
+        let given = match (self.login().await, self.pools().await) {
+            (Ok(login), Ok(pools)) => Ok((login, pools)),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+        let (login, pools) = match given {
+            Ok(given) => given,
             Err(error) => {
-                tracing::warn!(run = %self.run.id, error, "shard not assigned");
+                self.warn("shard not assigned", error);
                 return;
             }
         };
@@ -69,8 +92,20 @@ impl Task {
             password: login.password,
             shards: self.run.state.shards.len() as u32,
             keys: attempt.keys,
+            pools,
         };
         self.send(reference, ControlMessage::Assign(Box::new(assign)));
+    }
+
+    /// The values of the pools that the run's operations draw from. Read once:
+    /// every worker gets the same.
+    async fn pools(&mut self) -> Result<Pools, String> {
+        if let Some(pools) = &self.pools {
+            return Ok(pools.clone());
+        }
+        let pools = pools::read(&self.shared.services.stores, &self.run).await?;
+        self.pools = Some(pools.clone());
+        Ok(pools)
     }
 
     async fn make_report(&mut self) {
@@ -84,57 +119,34 @@ impl Task {
         {
             self.target_version = version.version;
         }
+        let services = self.shared.services.clone();
         let inputs = Inputs {
             run: self.run.clone(),
             attempts: self.attempts.clone(),
-            measured: self.run.state.measured(),
             command_lateness: self.command_lateness,
             target_version: self.target_version.clone(),
             login,
-            version: self.shared.services.version.clone(),
+            version: services.version.clone(),
+            before: None,
         };
-        let services = self.shared.services.clone();
-        self.report = Some(tokio::spawn(async move {
-            let now = services.clock.now();
-            report::make(&services.stores, services.access.as_ref(), inputs, now)
-                .await
-                .map(|_| ())
-                .map_err(|error| error.to_string())
-        }));
+        let rebuild = self.rolling.is_doubtful();
+        let making = async move {
+            loop {
+                match make_once(&services, &inputs, rebuild).await {
+                    // The run's deadline ends this.
+                    Err(ReportError::Store(error)) if transient(&error) => {
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                    made => return made.map_err(|error| error.to_string()),
+                }
+            }
+        };
+        self.report = Some(AbortOnDropHandle::new(tokio::spawn(making)));
     }
 
     /// The target's address and opened password, or why there are none.
     pub(super) async fn login(&self) -> Result<Login, String> {
-        let services = &self.shared.services;
-        let (project, name) = (&self.run.project, &self.run.spec.target);
-        let target = services
-            .stores
-            .targets
-            .get(project, name)
-            .await
-            .map_err(|error| error.to_string())?
-            .ok_or_else(|| {
-                format!("target {name} does not exist in project {project}; add it with \"gauntlet target add\"")
-            })?;
-        let sealed = services
-            .stores
-            .targets
-            .password(project, name)
-            .await
-            .map_err(|error| error.to_string())?;
-        let password = match sealed {
-            Some(sealed) => Some(
-                services
-                    .vault
-                    .open(&sealed)
-                    .map_err(|error| error.to_string())?,
-            ),
-            None => None,
-        };
-        Ok(Login {
-            address: target.address,
-            password,
-        })
+        login(&self.shared.services, &self.run).await
     }
 
     pub(super) fn send(&self, attempt: AttemptRef, message: ControlMessage) {
@@ -161,4 +173,20 @@ impl Task {
             .map(|(index, shard)| self.reference(index as u32, shard.attempt))
             .collect()
     }
+}
+
+/// Makes and stores the report, and before it the rollups if they may lack something.
+async fn make_once(
+    services: &Services,
+    inputs: &Inputs,
+    rebuild: bool,
+) -> Result<Judged, ReportError> {
+    let stores = &services.stores;
+    if rebuild {
+        rollups::rebuild_all(stores, &inputs.run).await?;
+    }
+    let tally = report::tally(stores, &inputs.run).await?;
+    let report = report::make(services, inputs, &tally).await?;
+    stores.reports.put(&report).await?;
+    Ok((report.verdict, Validity::of(&report)))
 }

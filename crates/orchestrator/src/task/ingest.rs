@@ -1,90 +1,98 @@
-//! News of the workers: attachments, acknowledgements, measurements.
+//! What workers measure and say, on its way to the store.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use gauntlet_model::{
     id::WorkerId,
     interval::Interval,
-    lifecycle::{Event, ShardStage, Stage},
-    point::Points,
-    run::RunEventKind,
-    session::{AttemptRef, Command, ControlMessage, ResumePoint, ShardTotals, WorkerEvent},
-    time::Timestamp,
+    lifecycle::Event,
+    logs::LogLine,
+    run::{RunEvent, RunEventKind},
+    sample::{OperationSample, SampleKind},
+    session::{AttemptRef, ControlMessage, WorkerEvent},
 };
+use gauntlet_store::Error;
 
-use super::{Task, UP_QUEUE, Upward};
+use super::{Task, UP_QUEUE, Upward, lines::LINES, transient};
 
-/// A second is published this long after its end even when a worker's part is missing.
-const POINT_PATIENCE: Duration = Duration::from_secs(3);
+/// Intervals that are stored at a time.
+const INTERVALS: usize = 256;
 /// A command carried out later than this is worth an event.
 const NOTABLE_LATENESS: Duration = Duration::from_millis(5);
+/// Samples that are kept of one operation, attempt and kind.
+const SAMPLES: usize = 200;
+/// The longest text of a sample, in characters.
+const SAMPLE_TEXT: usize = 1_000;
+
+/// What was taken from the inbox and is not yet stored. What fails stays and is
+/// tried again before anything else is taken.
+#[derive(Default)]
+pub(super) struct Batch {
+    intervals: Vec<Interval>,
+    /// Stored, not yet acknowledged.
+    stored: BTreeSet<AttemptRef>,
+    events: Vec<RunEvent>,
+    /// The newest of each attempt and operation.
+    samples: BTreeMap<(AttemptRef, u32), Vec<OperationSample>>,
+    /// The latest command among those that were told.
+    late: Duration,
+}
+
+impl Batch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.intervals.is_empty()
+            && self.stored.is_empty()
+            && self.events.is_empty()
+            && self.samples.is_empty()
+            && self.late.is_zero()
+    }
+}
 
 impl Task {
     /// Deals with all that waits, in its order. Stops where the store is away:
-    /// the rest stays in the inbox for the next tick.
+    /// the rest waits for the next tick.
     pub(super) async fn work_off(&mut self) {
         while self.inbox.len() < UP_QUEUE
             && let Ok(next) = self.up.try_recv()
         {
             self.inbox.push_back(next);
         }
-        while !self.inbox.is_empty() {
-            let intervals = self.leading_intervals();
-            if intervals.is_empty() {
-                if let Some(news) = self.inbox.pop_front() {
-                    self.news(news).await;
-                }
-            } else if let Err(error) = self.store(&intervals).await {
-                tracing::warn!(run = %self.run.id, %error, "intervals not stored; tried again");
+        loop {
+            self.gather();
+            if !self.flush().await {
                 return;
-            } else {
-                self.inbox.drain(..intervals.len());
+            }
+            match self.inbox.pop_front_if(|news| !is_told(news)) {
+                Some(news) => self.news(news).await,
+                None if self.inbox.is_empty() => break,
+                // More than one batch waits.
+                None => {}
             }
         }
-        self.publish_points();
+        // An error is tried again at the next tick.
+        let _ = self.close_buckets().await;
     }
 
-    fn leading_intervals(&self) -> Vec<Interval> {
-        self.inbox
-            .iter()
-            .map_while(|news| match news {
-                Upward::Event {
-                    event: WorkerEvent::Interval(interval),
-                    ..
-                } => Some(interval.as_ref().clone()),
-                _ => None,
-            })
-            .collect()
-    }
-
-    async fn news(&mut self, news: Upward) {
-        match news {
-            Upward::Attached { worker, resume } => self.attached(worker, resume).await,
-            Upward::Left { worker, message } => self.left(worker, &message).await,
-            Upward::Event { worker, event } => self.event(worker, event).await,
+    /// Takes what can be stored together: all up to the first message that
+    /// changes the run.
+    fn gather(&mut self) {
+        while self.batch.intervals.len() < INTERVALS
+            && self.lines.len() < LINES
+            && let Some(Upward::Event { worker, event }) =
+                self.inbox.pop_front_if(|news| is_told(news))
+        {
+            self.take(worker, event);
         }
     }
 
-    async fn event(&mut self, worker: WorkerId, event: WorkerEvent) {
+    fn take(&mut self, worker: WorkerId, event: WorkerEvent) {
         match event {
-            WorkerEvent::Ready {
-                attempt,
-                target_version,
-            } => {
-                self.target_version = target_version;
-                let (shard, attempt) = (attempt.shard, attempt.attempt);
-                self.happen(Event::ShardReady { shard, attempt }).await;
-            }
-            WorkerEvent::ShardFinished(totals) => self.finished(totals).await,
-            WorkerEvent::ShardFailed { attempt, message } => {
-                let (shard, attempt) = (attempt.shard, attempt.attempt);
-                self.happen(Event::ShardFailed {
-                    shard,
-                    attempt,
-                    message,
-                })
-                .await;
-            }
+            WorkerEvent::Interval(interval) => self.batch.intervals.push(*interval),
+            WorkerEvent::Samples { attempt, samples } => self.take_samples(attempt, samples),
+            WorkerEvent::Logs { lines, .. } => self.take_lines(worker, lines),
             WorkerEvent::Ack {
                 attempt,
                 sequence,
@@ -92,21 +100,20 @@ impl Task {
             } => {
                 self.command_lateness = self.command_lateness.max(late);
                 if late > NOTABLE_LATENESS {
-                    let message = format!(
-                        "command {sequence} was carried out {} ms late",
-                        late.as_millis()
-                    );
-                    self.record(RunEventKind::Worker, attempt.shard, message)
-                        .await;
+                    self.batch.late = self.batch.late.max(late);
+                    let late = late.as_millis();
+                    let message = format!("command {sequence} was carried out {late} ms late");
+                    self.take_event(attempt.shard, message);
                 }
             }
             WorkerEvent::PhaseEntered { attempt, phase, at } => {
                 let message = format!("entered {} at {} us", phase.as_str(), at.0);
-                self.record(RunEventKind::Worker, attempt.shard, message)
-                    .await;
+                self.take_event(attempt.shard, message);
             }
-            // These do not come here: the session keeps them.
-            WorkerEvent::Interval(_)
+            // These are dealt with one by one, or by the session.
+            WorkerEvent::Ready { .. }
+            | WorkerEvent::ShardFinished(_)
+            | WorkerEvent::ShardFailed { .. }
             | WorkerEvent::Hello(_)
             | WorkerEvent::Heartbeat(_)
             | WorkerEvent::Goodbye { .. } => {
@@ -115,80 +122,169 @@ impl Task {
         }
     }
 
-    async fn record(&self, kind: RunEventKind, shard: u32, message: String) {
-        let event = self.note(kind, Some(shard), message);
-        let runs = &self.shared.services.stores.runs;
-        if let Err(error) = runs.append_events(self.run.id, &[event]).await {
-            tracing::warn!(run = %self.run.id, %error, "event not stored");
-        }
+    fn take_event(&mut self, shard: u32, message: String) {
+        let event = self.note(RunEventKind::Worker, Some(shard), message);
+        self.batch.events.push(event);
     }
 
-    /// A worker came back. It is told what it does not know yet; when it has
-    /// forgotten a shard that is under load, that shard is lost.
-    async fn attached(&mut self, worker: WorkerId, resume: Option<ResumePoint>) {
-        let Some((shard, number, stage)) = self.shard_of(worker) else {
+    fn take_lines(&mut self, worker: WorkerId, lines: Vec<LogLine>) {
+        if self.attempts.iter().all(|attempt| attempt.worker != worker) {
             return;
-        };
-        let expected = self.reference(shard, number);
-        match resume {
-            Some(point) if point.attempt == expected && stage.is_live() => {
-                self.send_commands_after(expected, point.last_command).await;
-            }
-            Some(point) => {
-                self.send(
-                    expected,
-                    ControlMessage::Release {
-                        attempt: point.attempt,
-                    },
-                );
-            }
-            None if stage == ShardStage::Assigned => self.assign(shard).await,
-            None if stage.is_live() => {
-                let message = "the worker came back without its shard".to_owned();
-                self.happen(Event::WorkerLost {
-                    shard,
-                    attempt: number,
-                    message,
-                })
-                .await;
-            }
-            None => {}
         }
+        let shards = self.run.state.shards.len() as u32;
+        self.lines.extend(lines.into_iter().map(|line| LogLine {
+            sequence: 0,
+            worker: Some(worker),
+            shard: line.shard.filter(|shard| *shard < shards),
+            message: LogLine::cut(&line.message),
+            ..line
+        }));
     }
 
-    async fn send_commands_after(&self, attempt: AttemptRef, last: i64) {
-        match self
-            .shared
-            .services
-            .stores
-            .runs
-            .controls(self.run.id, last)
-            .await
-        {
-            Ok(controls) => {
-                for control in controls {
-                    let (sequence, at, action) = (control.sequence, control.at, control.action);
-                    let command = Command {
-                        attempt,
-                        sequence,
-                        at,
-                        action,
-                    };
-                    self.send(attempt, ControlMessage::Command(command));
+    /// Samples of operations that the run does not have are passed over, and so
+    /// are more than a worker keeps.
+    fn take_samples(&mut self, attempt: AttemptRef, samples: Vec<OperationSample>) {
+        if !self.knows(attempt) {
+            return;
+        }
+        let operations = self.run.spec.operations.len() as u32;
+        let mut told: BTreeMap<u32, Vec<OperationSample>> = BTreeMap::new();
+        for mut sample in samples {
+            if sample.operation >= operations {
+                continue;
+            }
+            let kept = told.entry(sample.operation).or_default();
+            let alike = |kind: SampleKind| kept.iter().filter(|kept| kept.kind == kind).count();
+            if alike(sample.kind) < SAMPLES {
+                sample.attempt = attempt;
+                cut(&mut sample.parameters);
+                if let Some(error) = &mut sample.error {
+                    cut(&mut error.message);
+                }
+                kept.push(sample);
+            }
+        }
+        let told = told.into_iter();
+        self.batch
+            .samples
+            .extend(told.map(|(operation, samples)| ((attempt, operation), samples)));
+    }
+
+    /// Stores the batch and the lines. False when the store cannot take
+    /// something now.
+    async fn flush(&mut self) -> bool {
+        if let Err(error) = self.flush_intervals().await {
+            self.warn("intervals not stored; tried again", error);
+            return false;
+        }
+        let (id, stores) = (self.run.id, self.shared.services.stores.clone());
+        if !self.batch.events.is_empty() {
+            let stored = stores.runs.append_events(id, &self.batch.events).await;
+            match self.unless_transient("events not stored", stored) {
+                Err(()) => return false,
+                Ok(numbered) => {
+                    self.batch.events.clear();
+                    self.channel.publish_events(numbered.unwrap_or_default());
                 }
             }
+        }
+        if !self.batch.samples.is_empty() {
+            let samples: Vec<_> = self.batch.samples.values().flatten().cloned().collect();
+            let stored = stores.samples.put(&samples).await;
+            if self.unless_transient("samples not stored", stored).is_err() {
+                return false;
+            }
+            self.batch.samples.clear();
+        }
+        let late = std::mem::take(&mut self.batch.late);
+        if late > Duration::from_micros(self.run.state.command_lateness_us.unsigned_abs()) {
+            self.happen(Event::CommandLate { late }).await;
+        }
+        self.flush_lines().await
+    }
+
+    /// What cannot be stored later either is given up, with a warning.
+    fn unless_transient<T>(
+        &mut self,
+        cause: &'static str,
+        stored: Result<T, Error>,
+    ) -> Result<Option<T>, ()> {
+        match stored {
+            Ok(stored) => Ok(Some(stored)),
             Err(error) => {
-                tracing::warn!(run = %self.run.id, %error, "commands not read; the worker stays behind");
+                let again = transient(&error);
+                self.warn(cause, error);
+                if again { Err(()) } else { Ok(None) }
             }
         }
     }
 
-    async fn left(&mut self, worker: WorkerId, why: &str) {
-        let Some((shard, attempt, _)) = self.shard_of(worker) else {
-            return;
+    /// Stores intervals, then their rollups where those were closed before,
+    /// then acknowledges them. Those that make no sense for this run are
+    /// dropped, and their shard fails.
+    async fn flush_intervals(&mut self) -> Result<(), Error> {
+        if self.is_settled() {
+            self.batch.intervals.clear();
+            self.batch.stored.clear();
+            return Ok(());
+        }
+        if !self.batch.intervals.is_empty() {
+            self.open_rolling().await;
+            self.append_intervals().await?;
+        }
+        if self.batch.stored.is_empty() {
+            return Ok(());
+        }
+        if !self.close_buckets().await {
+            // The worker keeps what is not acknowledged and sends it again:
+            // so a crash before the rollups are stored loses nothing.
+            return Err(Error::Unavailable("rollups are not stored".to_owned()));
+        }
+        for attempt in std::mem::take(&mut self.batch.stored) {
+            let sequence = self.stored.get(&attempt).copied().unwrap_or(0);
+            self.send(attempt, ControlMessage::IntervalsAck { attempt, sequence });
+        }
+        Ok(())
+    }
+
+    async fn append_intervals(&mut self) -> Result<(), Error> {
+        let intervals = std::mem::take(&mut self.batch.intervals);
+        let (good, bad): (Vec<Interval>, Vec<Interval>) = intervals
+            .into_iter()
+            .partition(|interval| self.makes_sense(interval));
+        for interval in bad {
+            self.fail(interval.attempt, "the worker sent measurements of an operation or attempt that the run does not have; use the same version of gauntlet for both").await;
+        }
+        let stores = self.shared.services.stores.clone();
+        let new = match stores.intervals.append(&good).await {
+            Ok(new) => new,
+            Err(error) => {
+                self.batch.intervals = good;
+                return Err(error);
+            }
         };
-        let message = format!("the worker left: {why}");
-        self.happen(Event::WorkerLost {
+        for (interval, new) in good.iter().zip(new) {
+            if let Err(error) = self.roll(interval, new) {
+                self.warn("an interval makes no sense", error);
+                self.give_rolling_up();
+            }
+            self.batch.stored.insert(interval.attempt);
+        }
+        for interval in &good {
+            let (attempt, sequence) = (interval.attempt, interval.sequence);
+            if let Err(error) = self.advance_stored(attempt, sequence).await {
+                // Those that are stored are passed over the next time.
+                self.batch.intervals = good;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn fail(&mut self, attempt: AttemptRef, message: &str) {
+        let AttemptRef { shard, attempt, .. } = attempt;
+        let message = message.to_owned();
+        self.happen(Event::ShardFailed {
             shard,
             attempt,
             message,
@@ -196,150 +292,49 @@ impl Task {
         .await;
     }
 
-    /// All intervals of the attempt came before this on the same stream and
-    /// are stored.
-    async fn finished(&mut self, totals: ShardTotals) {
-        let AttemptRef { shard, attempt, .. } = totals.attempt;
-        let stored = self.stored.get(&totals.attempt).copied().unwrap_or(0);
-        if stored < totals.intervals {
-            tracing::warn!(run = %self.run.id, shard, stored, sent = totals.intervals, "intervals missing");
-            return;
-        }
-        if let Some(entry) = self
-            .attempts
-            .iter_mut()
-            .find(|entry| (entry.shard, entry.number) == (shard, attempt))
-        {
-            entry.first_operation = totals.first_operation;
-            entry.peak_cpu_permille = (totals.peak_cpu * 1e3) as u32;
-        }
-        self.measured_until.remove(&shard);
-        self.happen(Event::ShardFinished { shard, attempt }).await;
-    }
-
-    /// Stores intervals and acknowledges them. Those that make no sense for
-    /// this run are dropped, and their shard fails.
-    async fn store(&mut self, intervals: &[Interval]) -> Result<(), gauntlet_store::Error> {
-        if matches!(
-            self.run.state.stage,
-            Stage::Processing { .. } | Stage::Done { .. }
-        ) {
-            return Ok(());
-        }
-        let (good, bad): (Vec<Interval>, Vec<Interval>) = intervals
-            .iter()
-            .cloned()
-            .partition(|interval| self.makes_sense(interval));
-        let new = self.shared.services.stores.intervals.append(&good).await?;
-        let mut touched = BTreeSet::new();
-        for (interval, new) in good.iter().zip(new) {
-            touched.insert(interval.attempt);
-            self.advance_stored(interval.attempt, interval.sequence)
-                .await?;
-            if new {
-                self.add_to_points(interval);
-            }
-        }
-        for attempt in touched {
-            let sequence = self.stored.get(&attempt).copied().unwrap_or(0);
-            self.send(attempt, ControlMessage::IntervalsAck { attempt, sequence });
-        }
-        for interval in bad {
-            let AttemptRef { shard, attempt, .. } = interval.attempt;
-            let message = "the worker sent measurements of an operation or attempt that the run does not have; use the same version of gauntlet for both".to_owned();
-            self.happen(Event::ShardFailed {
-                shard,
-                attempt,
-                message,
-            })
-            .await;
-        }
-        Ok(())
+    fn knows(&self, attempt: AttemptRef) -> bool {
+        let mut known = self.attempts.iter();
+        known.any(|known| (known.shard, known.number) == (attempt.shard, attempt.attempt))
     }
 
     fn makes_sense(&self, interval: &Interval) -> bool {
-        let AttemptRef { shard, attempt, .. } = interval.attempt;
         let operations = self.run.spec.operations.len() as u32;
-        self.attempts
-            .iter()
-            .any(|known| (known.shard, known.number) == (shard, attempt))
+        let known = |operation: u32| operation < operations;
+        self.knows(interval.attempt)
             && interval.sequence > 0
-            && interval
-                .operations
-                .iter()
-                .all(|part| part.operation < operations)
-            && interval
-                .errors
-                .iter()
-                .all(|error| error.operation < operations)
+            && interval.operations.iter().all(|part| known(part.operation))
+            && interval.errors.iter().all(|error| known(error.operation))
     }
 
-    async fn advance_stored(
-        &mut self,
-        attempt: AttemptRef,
-        sequence: i64,
-    ) -> Result<(), gauntlet_store::Error> {
-        let stores = &self.shared.services.stores;
-        let known = self.stored.get(&attempt).copied();
-        let next = match known {
+    async fn advance_stored(&mut self, attempt: AttemptRef, sequence: i64) -> Result<(), Error> {
+        let intervals = &self.shared.services.stores.intervals;
+        let next = match self.stored.get(&attempt).copied() {
             Some(stored) if sequence == stored + 1 => sequence,
             Some(stored) if sequence <= stored => stored,
-            _ => stores.intervals.contiguous(attempt).await?,
+            _ => intervals.contiguous(attempt).await?,
         };
         self.stored.insert(attempt, next);
         Ok(())
     }
+}
 
-    /// Begins the live view once the load has begun.
-    pub(super) fn open_points(&mut self) {
-        if self.points.is_none()
-            && let Some(origin) = self.run.state.load_started
-        {
-            self.points = Some(Points::new(origin, self.run.spec.operations.len()));
+/// Whether a message changes nothing of the run itself.
+fn is_told(news: &Upward) -> bool {
+    matches!(
+        news,
+        Upward::Event {
+            event: WorkerEvent::Interval(_)
+                | WorkerEvent::Samples { .. }
+                | WorkerEvent::Logs { .. }
+                | WorkerEvent::Ack { .. }
+                | WorkerEvent::PhaseEntered { .. },
+            ..
         }
-    }
+    )
+}
 
-    fn add_to_points(&mut self, interval: &Interval) {
-        self.measured_until
-            .insert(interval.attempt.shard, interval.end);
-        if let Some(points) = &mut self.points
-            && let Err(error) = points.add(interval)
-        {
-            tracing::warn!(run = %self.run.id, %error, "interval left out of the live view");
-        }
-    }
-
-    /// Publishes the seconds that every worker has told of, or that are old
-    /// enough not to wait for the rest.
-    pub(super) fn publish_points(&mut self) {
-        let Some(points) = &mut self.points else {
-            return;
-        };
-        if matches!(
-            self.run.state.stage,
-            Stage::Processing { .. } | Stage::Done { .. }
-        ) {
-            self.channel
-                .publish_points(points.take_all(), Timestamp(i64::MAX));
-            return;
-        }
-        let live = self
-            .run
-            .state
-            .shards
-            .iter()
-            .enumerate()
-            .filter(|(_, s)| s.stage.is_live());
-        let told = live
-            .map(|(index, _)| {
-                self.measured_until
-                    .get(&(index as u32))
-                    .copied()
-                    .unwrap_or(Timestamp(i64::MIN))
-            })
-            .min();
-        let old = self.shared.services.clock.now().before(POINT_PATIENCE);
-        let until = told.unwrap_or(old).max(old);
-        self.channel.publish_points(points.take_until(until), until);
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(SAMPLE_TEXT) {
+        text.truncate(end);
     }
 }

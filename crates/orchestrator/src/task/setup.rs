@@ -7,7 +7,7 @@ use gauntlet_model::{
 };
 
 use super::Task;
-use crate::{access::Login, keys::BLOCK, orchestrator::ControlError, report::insert_tables};
+use crate::{access::Login, keys::BLOCK, orchestrator::ControlError, pools, report::insert_tables};
 
 struct Setup {
     workers: Vec<Worker>,
@@ -58,6 +58,7 @@ impl Task {
                 first_operation: None,
                 peak_cpu_permille: 0,
                 clock_uncertainty: None,
+                revision: 0,
             })
             .collect();
         self.silence_from = now;
@@ -66,7 +67,7 @@ impl Task {
         if started.is_err() {
             self.attempts.clear();
             for worker in setup.workers {
-                self.shared.registry.free(worker.id, self.run.id);
+                self.shared.free(worker.id, self.run.id);
             }
         }
         started
@@ -74,8 +75,9 @@ impl Task {
 
     /// Checks everything in the order in which a person would want to know, and
     /// reserves the workers last: nothing needs to be undone.
-    async fn set_up(&self) -> Result<Setup, String> {
+    async fn set_up(&mut self) -> Result<Setup, String> {
         let login = self.login().await?;
+        self.pools = Some(pools::read(&self.shared.services.stores, &self.run).await?);
         let access = &self.shared.services.access;
         let version = access
             .check(&login, &self.run.spec)
@@ -89,6 +91,9 @@ impl Task {
             .registry
             .reserve(self.run.id, shards, connections, self.now())
             .map_err(|error| error.to_string())?;
+        for worker in &workers {
+            self.shared.hub.worker(worker.clone());
+        }
         Ok(Setup {
             workers,
             keys,

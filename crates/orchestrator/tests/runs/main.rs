@@ -3,7 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the message")]
 
+mod faults;
+mod history;
+mod records;
+mod reports;
 mod script;
+mod steer;
+mod worker;
+mod workers;
 
 use std::time::Duration;
 
@@ -15,7 +22,8 @@ use gauntlet_model::{
 };
 use gauntlet_orchestrator::{ControlError, access::AccessError};
 use gauntlet_store::{PageQuery, memory};
-use script::{FakeTarget, PER_INTERVAL, Plane, Script, Worker, in_status, measuring, spec};
+use script::{FakeTarget, Plane, in_status, measuring, spec};
+use worker::{PER_INTERVAL, Script, Worker};
 
 async fn report(plane: &Plane, run: &Run) -> Report {
     plane

@@ -1,4 +1,4 @@
-//! A control plane over the in-memory store, and workers that play a script.
+//! A control plane over the in-memory store.
 //! Time is tokio's and paused: it jumps to the next timer when all wait.
 
 use std::{
@@ -9,24 +9,24 @@ use std::{
 
 use async_trait::async_trait;
 use gauntlet_model::{
-    id::{Name, Project, RunId, TargetId, TemplateId, WorkerId},
-    interval::{Encoded, Interval, Latencies, OperationInterval, empty_histogram},
-    lifecycle::{Action, Phase, Status},
+    id::{Name, Project, RunId, TargetId, TemplateId},
+    lifecycle::{Phase, Status},
     run::Run,
-    session::{
-        Assign, AttemptRef, Command, ControlMessage, Heartbeat, Hello, KeyRange, ResumePoint,
-        ShardTotals, WorkerEvent,
-    },
+    session::KeyRange,
     target::{Address, Dataset, Sealed, Secret, Target},
     template::{Load, Operation, Parameter, Phases, Spec, Statement, Template, WorkerLossPolicy},
     time::{Clock, Timestamp},
 };
 use gauntlet_orchestrator::{
     CreateRun, Orchestrator, Services,
-    access::{AccessError, BadSeal, Loaded, Login, TargetAccess, TargetVersion, Vault},
+    access::{
+        AccessError, BadSeal, Capabilities, CatalogColumn, CatalogTable, ColumnProfile,
+        DatabaseKind, Loaded, Login, OperationFacts, PreflightFacts, SampleMethod, TableKind,
+        TableProfile, TargetAccess, TargetVersion, Vault,
+    },
 };
 use gauntlet_store::{Stores, memory};
-use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Tokio's clock as microseconds since an epoch of its own.
@@ -91,6 +91,117 @@ impl TargetAccess for FakeTarget {
         Ok(Loaded {
             rows: dataset.rows,
             already_present: false,
+        })
+    }
+
+    async fn capabilities(&self, login: &Login) -> Result<Capabilities, AccessError> {
+        let version = self.test(login).await?.version;
+        Ok(Capabilities {
+            kind: DatabaseKind::Sqlite,
+            version,
+            features: Vec::new(),
+            settings: Vec::new(),
+            max_connections: None,
+            connections_in_use: None,
+            read_only: false,
+        })
+    }
+
+    async fn catalog(
+        &self,
+        login: &Login,
+        schema: Option<&str>,
+        after: Option<(String, String)>,
+        limit: u32,
+    ) -> Result<Vec<CatalogTable>, AccessError> {
+        self.test(login).await?;
+        let table = |name: &str| CatalogTable {
+            schema: "main".to_owned(),
+            name: name.to_owned(),
+            path: name.to_owned(),
+            kind: TableKind::Table,
+            rows_estimate: Some(3),
+            bytes: None,
+            columns: vec![CatalogColumn {
+                name: "id".to_owned(),
+                type_name: "INTEGER".to_owned(),
+                nullable: false,
+                primary_key_position: Some(1),
+                indexed: true,
+            }],
+            indexes: Vec::new(),
+            analyzed: None,
+        };
+        let tables = ["items", "orders", "users"].map(table).into_iter();
+        let wanted = tables.filter(|table| {
+            schema.is_none_or(|schema| schema == table.schema)
+                && after
+                    .as_ref()
+                    .is_none_or(|(schema, name)| (&table.schema, &table.name) > (schema, name))
+        });
+        Ok(wanted.take(limit as usize).collect())
+    }
+
+    async fn profile(
+        &self,
+        login: &Login,
+        table: &str,
+        sample_rows: u32,
+    ) -> Result<TableProfile, AccessError> {
+        let tables = self.catalog(login, None, None, u32::MAX).await?;
+        let found = tables.into_iter().find(|found| found.name == table);
+        let table = found.ok_or_else(|| {
+            AccessError::Refused(format!("the target has no table {table}; near it: items"))
+        })?;
+        Ok(TableProfile {
+            table,
+            rows: 3,
+            rows_exact: true,
+            columns: vec![ColumnProfile {
+                name: "id".to_owned(),
+                type_name: "INTEGER".to_owned(),
+                nulls_ratio: 0.0,
+                distinct_estimate: Some(3),
+                min: Some("1".to_owned()),
+                max: Some("3".to_owned()),
+                range_exact: true,
+                average_bytes: Some(1.0),
+                common: Vec::new(),
+            }],
+            sampled_rows: u64::from(sample_rows.min(3)),
+            sample: SampleMethod::All,
+            from_statistics: false,
+        })
+    }
+
+    async fn sample_column(
+        &self,
+        login: &Login,
+        table: &str,
+        _: &str,
+        limit: u32,
+        _: u64,
+    ) -> Result<Vec<Option<String>>, AccessError> {
+        self.profile(login, table, limit).await?;
+        let values = ["1", "2", "3"].map(|value| Some(value.to_owned()));
+        Ok(values.into_iter().take(limit as usize).collect())
+    }
+
+    async fn preflight(&self, login: &Login, spec: &Spec) -> Result<PreflightFacts, AccessError> {
+        let version = self.test(login).await?.version;
+        let facts = |operation| OperationFacts {
+            operation,
+            problem: None,
+            plan: Some("SEARCH items USING INTEGER PRIMARY KEY (rowid=?)".to_owned()),
+            uses_index: true,
+            scans: Vec::new(),
+        };
+        Ok(PreflightFacts {
+            version,
+            read_only: false,
+            connections_free: None,
+            tables: Vec::new(),
+            operations: (0..spec.operations.len()).map(facts).collect(),
         })
     }
 }
@@ -181,6 +292,7 @@ impl Plane {
             name: name("db"),
             address,
             created,
+            revision: 1,
         };
         services
             .stores
@@ -268,244 +380,4 @@ pub fn measuring(run: &Run) -> bool {
 
 pub fn in_status(status: Status) -> impl Fn(&Run) -> bool {
     move |run| run.status() == status
-}
-
-/// What a scripted worker does differently from a good one.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Script {
-    /// Never reports READY.
-    pub never_ready: bool,
-    /// Sends every interval twice.
-    pub repeats: bool,
-}
-
-/// What a scripted worker knows; outlives its sessions.
-#[derive(Debug, Default)]
-pub struct Memory {
-    pub commands: Vec<Command>,
-    pub assigned: Option<Box<Assign>>,
-    pub acked: i64,
-    pub sent: i64,
-    pub stopped: bool,
-    pub released: bool,
-}
-
-/// A worker with two operations per interval and one interval per second.
-pub struct Worker {
-    pub id: WorkerId,
-    pub script: Script,
-    pub memory: Arc<Mutex<Memory>>,
-    session: Option<JoinHandle<()>>,
-}
-
-pub const PER_INTERVAL: u64 = 2;
-
-impl Worker {
-    pub async fn attach(plane: &Plane, number: u128, script: Script) -> Self {
-        let id = WorkerId(Uuid::from_u128(number));
-        let mut worker = Self {
-            id,
-            script,
-            memory: Arc::default(),
-            session: None,
-        };
-        worker.reattach(plane).await;
-        worker
-    }
-
-    /// The process or its network is gone; what it knew stays in `memory`.
-    pub fn cut(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.abort();
-        }
-    }
-
-    pub async fn reattach(&mut self, plane: &Plane) {
-        self.cut();
-        let resume = {
-            let memory = self.memory.lock().unwrap();
-            memory
-                .assigned
-                .as_ref()
-                .filter(|_| !memory.released)
-                .map(|assign| ResumePoint {
-                    attempt: assign.attempt,
-                    last_command: memory.commands.last().map_or(0, |command| command.sequence),
-                })
-        };
-        let hello = Hello {
-            protocol_min: 1,
-            protocol_max: 1,
-            worker: self.id,
-            name: format!("w{}", self.id.0.as_u128()),
-            capacity: 100,
-            labels: BTreeMap::new(),
-            processors: 1,
-            version: "0".to_owned(),
-            resume,
-        };
-        let (session, down) = plane.orchestrator.attach(hello).await.unwrap();
-        let life = Life {
-            session,
-            down,
-            memory: self.memory.clone(),
-            script: self.script,
-            clock: plane.services.clock.clone(),
-        };
-        self.session = Some(tokio::spawn(life.live()));
-    }
-}
-
-struct Life {
-    session: gauntlet_orchestrator::Session,
-    down: mpsc::Receiver<ControlMessage>,
-    memory: Arc<Mutex<Memory>>,
-    script: Script,
-    clock: Arc<dyn Clock>,
-}
-
-impl Life {
-    async fn live(mut self) {
-        let mut second = tokio::time::interval(Duration::from_secs(1));
-        // What an earlier session could not deliver.
-        let (from, to, stopped) = {
-            let memory = self.memory.lock().unwrap();
-            (memory.acked + 1, memory.sent, memory.stopped)
-        };
-        for sequence in from..=to {
-            self.interval(sequence).await;
-        }
-        if stopped {
-            self.finish().await;
-        }
-        loop {
-            tokio::select! {
-                message = self.down.recv() => match message {
-                    Some(message) => self.obey(message).await,
-                    None => return,
-                },
-                _ = second.tick() => self.second().await,
-            }
-        }
-    }
-
-    async fn obey(&mut self, message: ControlMessage) {
-        match message {
-            ControlMessage::Assign(assign) => {
-                let attempt = assign.attempt;
-                self.memory.lock().unwrap().assigned = Some(assign);
-                if !self.script.never_ready {
-                    self.say(WorkerEvent::Ready {
-                        attempt,
-                        target_version: "fake 1".to_owned(),
-                    })
-                    .await;
-                }
-            }
-            ControlMessage::Command(command) => {
-                let (attempt, sequence) = (command.attempt, command.sequence);
-                let stop = matches!(command.action, Action::Stop { .. });
-                self.memory.lock().unwrap().commands.push(command);
-                self.say(WorkerEvent::Ack {
-                    attempt,
-                    sequence,
-                    late: Duration::ZERO,
-                })
-                .await;
-                if stop {
-                    self.memory.lock().unwrap().stopped = true;
-                    self.finish().await;
-                }
-            }
-            ControlMessage::IntervalsAck { sequence, .. } => {
-                self.memory.lock().unwrap().acked = sequence;
-            }
-            ControlMessage::Release { .. } => self.memory.lock().unwrap().released = true,
-            ControlMessage::Welcome(_) | ControlMessage::HeartbeatReply { .. } => {}
-        }
-    }
-
-    async fn second(&mut self) {
-        let now = self.clock.now();
-        self.say(WorkerEvent::Heartbeat(Heartbeat {
-            sent: now,
-            clock_offset_us: 0,
-            clock_uncertainty: Some(Duration::from_micros(50)),
-            cpu: 0.1,
-            memory_bytes: 1,
-            in_flight: 1,
-            backlog: 0,
-        }))
-        .await;
-        let next = {
-            let mut memory = self.memory.lock().unwrap();
-            let running = !memory.commands.is_empty() && !memory.stopped;
-            memory.sent += i64::from(running);
-            running.then_some(memory.sent)
-        };
-        if let Some(sequence) = next {
-            self.interval(sequence).await;
-            if self.script.repeats {
-                self.interval(sequence).await;
-            }
-        }
-    }
-
-    async fn interval(&mut self, sequence: i64) {
-        let attempt = self.attempt();
-        let mut histogram = empty_histogram();
-        histogram.record_n(1_000_000, PER_INTERVAL).unwrap();
-        let response = Encoded::from_histogram(&histogram);
-        let part = OperationInterval {
-            operation: 0,
-            phase: Phase::Measurement,
-            succeeded: Latencies {
-                response,
-                rows: PER_INTERVAL,
-                ..Latencies::default()
-            },
-            failed: Latencies::default(),
-            cut: 0,
-            dropped: 0,
-        };
-        let end = self.clock.now();
-        self.say(WorkerEvent::Interval(Box::new(Interval {
-            attempt,
-            sequence,
-            start: end.before(Duration::from_secs(1)),
-            end,
-            operations: vec![part],
-            errors: vec![],
-            in_flight: 0,
-            backlog: 0,
-        })))
-        .await;
-    }
-
-    async fn finish(&mut self) {
-        let (attempt, sent) = (self.attempt(), self.memory.lock().unwrap().sent);
-        self.say(WorkerEvent::ShardFinished(ShardTotals {
-            attempt,
-            intervals: sent,
-            operations: sent as u64 * PER_INTERVAL,
-            first_operation: Some(self.clock.now()),
-            peak_cpu: 0.5,
-        }))
-        .await;
-    }
-
-    fn attempt(&self) -> AttemptRef {
-        self.memory
-            .lock()
-            .unwrap()
-            .assigned
-            .as_ref()
-            .expect("assigned before")
-            .attempt
-    }
-
-    /// An error means that a newer session took over.
-    async fn say(&mut self, event: WorkerEvent) {
-        let _ = self.session.receive(event).await;
-    }
 }
