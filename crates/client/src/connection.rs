@@ -8,7 +8,10 @@ use gauntlet_api::v1::{
 };
 use tonic::transport::{Channel, Endpoint, Uri};
 
-use crate::Error;
+use crate::{
+    Error,
+    tls::{self, Dial},
+};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -16,6 +19,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long the answer to that may take.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest answer about templates, bytes: a page of a thousand, or a value
+/// pool with all its values.
+const LARGEST_ANSWER: usize = 64 << 20;
 
 /// One connection to a control plane, shared by all clones; it opens again by
 /// itself after it broke.
@@ -27,12 +34,39 @@ pub struct Client {
 impl Client {
     /// Connects to a control plane at an address like `http://127.0.0.1:8090`.
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        let channel = endpoint(url)?
-            .connect()
-            .await
-            .map_err(|_| Error::Unreachable {
+        Self::connect_with(url, None).await
+    }
+
+    /// Connects to a control plane, with `https` by TLS: `authorities` (PEM) are
+    /// those that its certificate must come from.
+    pub async fn connect_with(url: &str, authorities: Option<&[u8]>) -> Result<Self, Error> {
+        let endpoint = endpoint(url)?;
+        let is_tls = endpoint.uri().scheme_str() == Some("https");
+        let opened = match authorities {
+            _ if !is_tls => endpoint.connect().await,
+            None => {
+                return Err(Error::NoAuthority {
+                    url: url.to_owned(),
+                });
+            }
+            Some(authorities) => {
+                let dial = Dial::new(authorities).map_err(|reason| Error::Tls {
+                    url: url.to_owned(),
+                    reason,
+                })?;
+                let dial = tower::service_fn(move |uri| dial.clone().open(uri));
+                endpoint.connect_with_connector(dial).await
+            }
+        };
+        let channel = opened.map_err(|error| match tls::refusal(&error) {
+            Some(reason) => Error::Tls {
                 url: url.to_owned(),
-            })?;
+                reason,
+            },
+            None => Error::Unreachable {
+                url: url.to_owned(),
+            },
+        })?;
         Ok(Self { channel })
     }
 
@@ -45,7 +79,7 @@ impl Client {
     /// The benchmark descriptions.
     #[must_use]
     pub fn templates(&self) -> TemplateServiceClient<Channel> {
-        TemplateServiceClient::new(self.channel.clone())
+        TemplateServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
     /// The databases under test.
@@ -66,7 +100,7 @@ fn endpoint(url: &str) -> Result<Endpoint, Error> {
         url: url.to_owned(),
     };
     let uri: Uri = url.parse().map_err(|_| bad())?;
-    if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) {
+    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
         return Err(bad());
     }
     Ok(Endpoint::from(uri)
@@ -90,7 +124,7 @@ mod tests {
             "localhost",
             "ftp://host",
             "http://",
-            "https://host",
+            "https://",
         ] {
             let error = endpoint(url).expect_err(url).to_string();
             assert_eq!(
@@ -102,6 +136,17 @@ mod tests {
         }
         assert!(endpoint("http://127.0.0.1:8090").is_ok());
         assert!(endpoint("http://localhost:8090/").is_ok());
+    }
+
+    #[tokio::test]
+    async fn https_needs_an_authority_that_can_be_read() {
+        let url = "https://127.0.0.1:1";
+        let message = |error: Error| error.to_string();
+        let without = Client::connect(url).await.map_err(message).unwrap_err();
+        assert!(without.contains("--tls-ca"), "{without}");
+        let bad = Client::connect_with(url, Some(b"no certificate")).await;
+        let bad = bad.map_err(message).unwrap_err();
+        assert!(bad.contains("no CERTIFICATE section"), "{bad}");
     }
 
     #[tokio::test]

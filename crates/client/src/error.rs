@@ -20,6 +20,20 @@ pub enum Error {
         /// The address as given.
         url: String,
     },
+    /// An address with `https` and nobody to vouch for who answers there.
+    #[error("{url} speaks TLS; name the file of its certificate's authority with --tls-ca")]
+    NoAuthority {
+        /// The address as given.
+        url: String,
+    },
+    /// The authorities cannot be used, or do not vouch for who answers.
+    #[error("no TLS with {url}: {reason}")]
+    Tls {
+        /// The address as given.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The connection broke during a call; whether the call was carried out is
     /// not known.
     #[error("the connection to the control plane broke: {0}")]
@@ -35,7 +49,11 @@ impl Error {
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Refused(refusal) => Some(refusal.code),
-            Self::BadAddress { .. } | Self::Unreachable { .. } | Self::Lost(_) => None,
+            Self::BadAddress { .. }
+            | Self::Unreachable { .. }
+            | Self::NoAuthority { .. }
+            | Self::Tls { .. }
+            | Self::Lost(_) => None,
         }
     }
 
@@ -43,7 +61,7 @@ impl Error {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::BadAddress { .. } => false,
+            Self::BadAddress { .. } | Self::NoAuthority { .. } | Self::Tls { .. } => false,
             Self::Unreachable { .. } | Self::Lost(_) => true,
             Self::Refused(refusal) => matches!(
                 refusal.code,

@@ -7,6 +7,7 @@ mod error;
 pub mod json;
 pub mod near;
 mod schema;
+mod tls;
 pub mod watch;
 pub mod yaml;
 

@@ -6,8 +6,11 @@
 //! slow one skips states and makes nobody wait.
 
 pub mod catalog;
+mod judged;
 mod load;
+mod logs;
 mod metrics;
+mod pools;
 mod pull;
 pub mod roster;
 mod runs;
@@ -16,6 +19,10 @@ mod status;
 mod targets;
 mod templates;
 mod watch;
+mod watch_events;
+mod watch_runs;
+mod watch_shards;
+mod watch_workers;
 mod workers;
 
 use std::{sync::Arc, time::Duration};
@@ -24,7 +31,7 @@ use gauntlet_api::v1::{
     run_service_server::RunServiceServer, target_service_server::TargetServiceServer,
     template_service_server::TemplateServiceServer, worker_service_server::WorkerServiceServer,
 };
-use gauntlet_model::time::Clock;
+use gauntlet_model::{preflight::Place, time::Clock};
 use gauntlet_orchestrator::{
     Orchestrator,
     access::{TargetAccess, Vault},
@@ -39,6 +46,10 @@ use crate::{runs::RunApi, targets::TargetApi, templates::TemplateApi, workers::W
 /// A stream that has been quiet for so long says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
+/// The longest message that the services take, bytes: the largest value pool
+/// with all that is around its values.
+pub const LARGEST_REQUEST: usize = 10 << 20;
+
 /// What the services stand on. Cheap to clone.
 #[derive(Clone)]
 pub struct Backend {
@@ -46,6 +57,9 @@ pub struct Backend {
     pub orchestrator: Orchestrator,
     /// Where everything is kept.
     pub stores: Stores,
+    /// Where that is, to tell a target that is its neighbour; `None` when it is
+    /// in memory.
+    pub store_place: Option<Place>,
     /// The way to the targets.
     pub access: Arc<dyn TargetAccess>,
     /// Seals and opens passwords.
@@ -61,8 +75,12 @@ pub struct Backend {
 /// The four services of `gauntlet.v1`.
 #[must_use]
 pub fn routes(backend: &Backend) -> Routes {
-    Routes::new(RunServiceServer::new(RunApi(backend.clone())))
-        .add_service(TemplateServiceServer::new(TemplateApi(backend.clone())))
-        .add_service(TargetServiceServer::new(TargetApi(backend.clone())))
-        .add_service(WorkerServiceServer::new(WorkerApi(backend.clone())))
+    let runs = RunServiceServer::new(RunApi(backend.clone()));
+    let templates = TemplateServiceServer::new(TemplateApi(backend.clone()));
+    let targets = TargetServiceServer::new(TargetApi(backend.clone()));
+    let workers = WorkerServiceServer::new(WorkerApi(backend.clone()));
+    Routes::new(runs.max_decoding_message_size(LARGEST_REQUEST))
+        .add_service(templates.max_decoding_message_size(LARGEST_REQUEST))
+        .add_service(targets.max_decoding_message_size(LARGEST_REQUEST))
+        .add_service(workers.max_decoding_message_size(LARGEST_REQUEST))
 }

@@ -3,8 +3,11 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use gauntlet_api::v1::{self as pb, stream_metrics_response::Update};
-use gauntlet_model::{lifecycle::Phase, point::Point, run::Run, template::Spec, time::Timestamp};
-use gauntlet_orchestrator::{ControlError, hub::Channel};
+use gauntlet_model::{lifecycle::Phase, point::Point, template::Spec, time::Timestamp};
+use gauntlet_orchestrator::{
+    ControlError,
+    hub::{Channel, RunSnapshot},
+};
 use gauntlet_wire::{decode::StreamMetrics, encode};
 use tokio::sync::{
     broadcast::{
@@ -27,7 +30,7 @@ pub(crate) struct Metrics {
     spec: Spec,
     /// Keeps the last points there after the run's task has ended.
     _channel: Arc<Channel>,
-    states: watch::Receiver<Option<Arc<Run>>>,
+    states: watch::Receiver<Option<RunSnapshot>>,
     history: VecDeque<Point>,
     /// The revision to say once the history is sent.
     snapshot: Option<i64>,
@@ -137,7 +140,7 @@ impl Metrics {
         let newest = self.states.borrow_and_update();
         self.over = newest
             .as_ref()
-            .is_some_and(|run| run.status().is_terminal());
+            .is_some_and(|now| now.run.status().is_terminal());
     }
 }
 

@@ -32,3 +32,8 @@ pub(crate) fn answer<P: Pull>(pull: P) -> Response<Down<P::Message>> {
 pub(crate) fn stopping() -> Status {
     Status::unavailable("the control plane is shutting down")
 }
+
+/// What ends a watch on a run that was deleted.
+pub(crate) fn deleted() -> Status {
+    Status::not_found("the run was deleted")
+}

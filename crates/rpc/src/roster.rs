@@ -3,10 +3,16 @@
 use std::{collections::HashSet, time::Duration};
 
 use gauntlet_model::run::{Worker, WorkerStatus};
-use gauntlet_store::WorkerKey;
+use gauntlet_store::{PageQuery, WorkerKey};
+use tonic::Status;
+
+use crate::{Backend, status};
 
 /// Workers that have been gone for longer are not listed.
 pub const REMEMBERED: Duration = Duration::from_hours(1);
+
+/// Workers that are read at a time.
+pub(crate) const PAGE: u32 = 1_000;
 
 /// The place of a worker in the list.
 #[must_use]
@@ -37,9 +43,33 @@ pub fn merge(
     all
 }
 
+/// Workers after `after`, by name and id; no more than [`PAGE`].
+pub(crate) async fn page(
+    backend: &Backend,
+    after: Option<&WorkerKey>,
+) -> Result<Vec<Worker>, Status> {
+    let since = backend.clock.now().before(REMEMBERED);
+    let query = PageQuery {
+        after: after.cloned(),
+        limit: PAGE,
+    };
+    let stored = backend.stores.workers.list(since, query).await;
+    let stored = stored.map_err(status::store)?;
+    let mut workers = merge(backend.orchestrator.workers(), stored, after);
+    // Beyond as many as were read, stored ones may be missing.
+    workers.truncate(PAGE as usize);
+    Ok(workers)
+}
+
+/// One worker: as the registry knows it, or else as it was stored last.
+#[must_use]
+pub fn one(registered: Option<Worker>, stored: Option<Worker>) -> Option<Worker> {
+    registered.or_else(|| stored.map(detached))
+}
+
 fn detached(worker: Worker) -> Worker {
     match worker.status {
-        WorkerStatus::Idle | WorkerStatus::Busy => Worker {
+        WorkerStatus::Idle | WorkerStatus::Busy | WorkerStatus::Draining => Worker {
             status: WorkerStatus::Lost,
             ..worker
         },
@@ -100,5 +130,18 @@ mod tests {
 
         let rest = merge(registered, stored, Some(&key(&all[1])));
         assert_eq!(shape(&rest), expected[2..]);
+    }
+
+    #[test]
+    fn a_worker_that_only_the_store_knows_is_not_attached() {
+        use WorkerStatus::{Busy, Draining, Gone, Lost};
+        let status = |registered: Option<WorkerStatus>, stored: Option<WorkerStatus>| {
+            let worker = |status| worker(1, "a", status);
+            one(registered.map(worker), stored.map(worker)).map(|worker| worker.status)
+        };
+        assert_eq!(status(Some(Busy), Some(Gone)), Some(Busy));
+        assert_eq!(status(None, Some(Draining)), Some(Lost));
+        assert_eq!(status(None, Some(Gone)), Some(Gone));
+        assert_eq!(status(None, None), None);
     }
 }

@@ -1,30 +1,48 @@
 //! `RunService`.
 
+mod change;
+mod compare;
+mod errors;
+mod export;
+mod history;
+mod list;
+mod operations;
+mod preflight;
+mod report;
+mod rollups;
+mod shards;
+
+pub(crate) use export::FileError;
+pub(crate) use history::HistoryError;
+pub(crate) use list::{encode_summary, filter};
+pub(crate) use report::ReportError;
+
 use gauntlet_api::v1::{self as pb, run_service_server::RunService};
-use gauntlet_model::{
-    id::RunId,
-    lifecycle::{ProcessingStatus, Status as RunStatus},
-    report::Report,
-    run::Run,
-};
+use gauntlet_model::{id::RunId, run::Run};
 use gauntlet_orchestrator::{ControlError, CreateRun};
-use gauntlet_store::{Error as StoreError, PageQuery, RunFilter, Stores};
+use gauntlet_store::PageQuery;
 use gauntlet_wire::{decode, encode};
 use tonic::{Request, Response, Status};
 
 use crate::{
     Backend, catalog,
+    judged::{self, Judged},
+    logs,
     metrics::Metrics,
     pull::{self, Down},
     status,
     watch::Watch,
+    watch_events, watch_runs, watch_shards,
 };
+
+pub(crate) use preflight::PreflightError;
 
 pub(crate) struct RunApi(pub(crate) Backend);
 
 impl RunApi {
-    fn encode(&self, run: &Run) -> pb::Run {
-        encode::run(run, self.0.clock.now())
+    async fn answer(&self, run: Result<Run, ControlError>) -> Result<Option<pb::Run>, Status> {
+        let run = answer(&self.0, run.map_err(status::control)?).await?;
+        Ok(Some(run))
     }
 }
 
@@ -32,6 +50,11 @@ impl RunApi {
 impl RunService for RunApi {
     type WatchRunStream = Down<pb::WatchRunResponse>;
     type StreamMetricsStream = Down<pb::StreamMetricsResponse>;
+    type WatchShardsStream = Down<pb::WatchShardsResponse>;
+    type WatchEventsStream = Down<pb::WatchEventsResponse>;
+    type StreamLogsStream = Down<pb::StreamLogsResponse>;
+    type WatchRunsStream = Down<pb::WatchRunsResponse>;
+    type ExportRunStream = Down<pb::ExportRunResponse>;
 
     async fn create_run(
         &self,
@@ -43,7 +66,7 @@ impl RunService for RunApi {
             .orchestrator
             .create(RunId((self.0.ids)()), to_create(request))
             .await;
-        let run = Some(self.encode(&made.map_err(status::control)?));
+        let run = self.answer(made).await?;
         Ok(Response::new(pb::CreateRunResponse { run }))
     }
 
@@ -52,8 +75,9 @@ impl RunService for RunApi {
         request: Request<pb::GetRunRequest>,
     ) -> Result<Response<pb::GetRunResponse>, Status> {
         let id = decode::get_run(request.get_ref())?;
-        let found = run(&self.0.stores, id).await.map_err(status::control)?;
-        let run = Some(self.encode(&found));
+        let found = Judged::load(&self.0.stores, id).await;
+        let found = found.map_err(status::control)?;
+        let run = Some(found.encode(self.0.clock.now()));
         Ok(Response::new(pb::GetRunResponse { run }))
     }
 
@@ -61,37 +85,18 @@ impl RunService for RunApi {
         &self,
         request: Request<pb::ListRunsRequest>,
     ) -> Result<Response<pb::ListRunsResponse>, Status> {
-        let request = decode::list_runs(request.into_inner())?;
-        let page = request.page;
-        let filter = RunFilter {
-            project: request.project,
-            statuses: request.statuses,
-            template: request.template,
-        };
-        let query = PageQuery {
-            after: page.after,
-            limit: page.limit(),
-        };
-        let stored = self.0.stores.runs.list(&filter, query).await;
-        let mut runs = stored.map_err(status::store)?;
-        let next_page_token = page.cut(&mut runs, |last| (last.created, last.id));
-        let now = self.0.clock.now();
-        Ok(Response::new(pb::ListRunsResponse {
-            runs: runs
-                .iter()
-                .map(|run| encode::run_for_list(run, now))
-                .collect(),
-            next_page_token,
-        }))
+        list::list_runs(&self.0, request.into_inner()).await
     }
 
     async fn start_run(
         &self,
         request: Request<pb::StartRunRequest>,
     ) -> Result<Response<pb::StartRunResponse>, Status> {
-        let id = decode::start_run(request.get_ref())?;
-        let started = self.0.orchestrator.start(id).await;
-        let run = Some(self.encode(&started.map_err(status::control)?));
+        let request = decode::start_run(request.into_inner())?;
+        let allowed = preflight::gate(&self.0, &request).await;
+        allowed.map_err(status::preflight)?;
+        let started = self.0.orchestrator.start(request.run).await;
+        let run = self.answer(started).await?;
         Ok(Response::new(pb::StartRunResponse { run }))
     }
 
@@ -101,7 +106,7 @@ impl RunService for RunApi {
     ) -> Result<Response<pb::StopRunResponse>, Status> {
         let request = decode::stop_run(request.into_inner())?;
         let stopped = self.0.orchestrator.stop(request.run, request.message).await;
-        let run = Some(self.encode(&stopped.map_err(status::control)?));
+        let run = self.answer(stopped).await?;
         Ok(Response::new(pb::StopRunResponse { run }))
     }
 
@@ -115,7 +120,7 @@ impl RunService for RunApi {
             .orchestrator
             .abort(request.run, request.message)
             .await;
-        let run = Some(self.encode(&aborted.map_err(status::control)?));
+        let run = self.answer(aborted).await?;
         Ok(Response::new(pb::AbortRunResponse { run }))
     }
 
@@ -139,24 +144,14 @@ impl RunService for RunApi {
         &self,
         request: Request<pb::GetReportRequest>,
     ) -> Result<Response<pb::GetReportResponse>, Status> {
-        let id = decode::get_report(request.get_ref())?;
-        let (run, report) = report(&self.0.stores, id).await.map_err(status::report)?;
-        Ok(Response::new(pb::GetReportResponse {
-            run: Some(self.encode(&run)),
-            report: Some(encode::report(&report)),
-        }))
+        report::get_report(&self.0, request.into_inner()).await
     }
 
     async fn list_shards(
         &self,
         request: Request<pb::ListShardsRequest>,
     ) -> Result<Response<pb::ListShardsResponse>, Status> {
-        let id = decode::list_shards(request.get_ref())?;
-        run(&self.0.stores, id).await.map_err(status::control)?;
-        let attempts = self.0.stores.runs.attempts(id).await;
-        Ok(Response::new(pb::ListShardsResponse {
-            shards: encode::shards(&attempts.map_err(status::store)?),
-        }))
+        shards::list_shards(&self.0, request.into_inner()).await
     }
 
     async fn list_events(
@@ -164,9 +159,8 @@ impl RunService for RunApi {
         request: Request<pb::ListEventsRequest>,
     ) -> Result<Response<pb::ListEventsResponse>, Status> {
         let request = decode::list_events(request.into_inner())?;
-        run(&self.0.stores, request.run)
-            .await
-            .map_err(status::control)?;
+        let run = judged::run(&self.0.stores, request.run).await;
+        run.map_err(status::control)?;
         let page = request.page;
         let query = PageQuery {
             after: page.after,
@@ -179,6 +173,132 @@ impl RunService for RunApi {
             events: events.iter().map(encode::run_event).collect(),
             next_page_token,
         }))
+    }
+
+    async fn get_shard(
+        &self,
+        request: Request<pb::GetShardRequest>,
+    ) -> Result<Response<pb::GetShardResponse>, Status> {
+        shards::get_shard(&self.0, request.into_inner()).await
+    }
+
+    async fn abort_shard(
+        &self,
+        request: Request<pb::AbortShardRequest>,
+    ) -> Result<Response<pb::AbortShardResponse>, Status> {
+        shards::abort_shard(&self.0, request.into_inner()).await
+    }
+
+    async fn watch_shards(
+        &self,
+        request: Request<pb::WatchShardsRequest>,
+    ) -> Result<Response<Self::WatchShardsStream>, Status> {
+        watch_shards::watch_shards(&self.0, request.into_inner()).await
+    }
+
+    async fn watch_events(
+        &self,
+        request: Request<pb::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        watch_events::watch_events(&self.0, request.into_inner()).await
+    }
+
+    async fn stream_logs(
+        &self,
+        request: Request<pb::StreamLogsRequest>,
+    ) -> Result<Response<Self::StreamLogsStream>, Status> {
+        logs::stream_logs(&self.0, request.into_inner()).await
+    }
+
+    async fn update_run(
+        &self,
+        request: Request<pb::UpdateRunRequest>,
+    ) -> Result<Response<pb::UpdateRunResponse>, Status> {
+        change::update_run(&self.0, request.into_inner()).await
+    }
+
+    async fn delete_run(
+        &self,
+        request: Request<pb::DeleteRunRequest>,
+    ) -> Result<Response<pb::DeleteRunResponse>, Status> {
+        change::delete_run(&self.0, request.into_inner()).await
+    }
+
+    async fn rerun_run(
+        &self,
+        request: Request<pb::RerunRunRequest>,
+    ) -> Result<Response<pb::RerunRunResponse>, Status> {
+        change::rerun_run(&self.0, request.into_inner()).await
+    }
+
+    async fn preflight_run(
+        &self,
+        request: Request<pb::PreflightRunRequest>,
+    ) -> Result<Response<pb::PreflightRunResponse>, Status> {
+        preflight::preflight_run(&self.0, request.into_inner()).await
+    }
+
+    async fn adjust_run(
+        &self,
+        request: Request<pb::AdjustRunRequest>,
+    ) -> Result<Response<pb::AdjustRunResponse>, Status> {
+        change::adjust_run(&self.0, request.into_inner()).await
+    }
+
+    async fn watch_runs(
+        &self,
+        request: Request<pb::WatchRunsRequest>,
+    ) -> Result<Response<Self::WatchRunsStream>, Status> {
+        watch_runs::watch_runs(&self.0, request.into_inner()).await
+    }
+
+    async fn get_metrics(
+        &self,
+        request: Request<pb::GetMetricsRequest>,
+    ) -> Result<Response<pb::GetMetricsResponse>, Status> {
+        history::get_metrics(&self.0, request.into_inner()).await
+    }
+
+    async fn recompute_report(
+        &self,
+        request: Request<pb::RecomputeReportRequest>,
+    ) -> Result<Response<pb::RecomputeReportResponse>, Status> {
+        report::recompute_report(&self.0, request.into_inner()).await
+    }
+
+    async fn retry_processing(
+        &self,
+        request: Request<pb::RetryProcessingRequest>,
+    ) -> Result<Response<pb::RetryProcessingResponse>, Status> {
+        report::retry_processing(&self.0, request.into_inner()).await
+    }
+
+    async fn get_error_summary(
+        &self,
+        request: Request<pb::GetErrorSummaryRequest>,
+    ) -> Result<Response<pb::GetErrorSummaryResponse>, Status> {
+        errors::get_error_summary(&self.0, request.into_inner()).await
+    }
+
+    async fn list_operations(
+        &self,
+        request: Request<pb::ListOperationsRequest>,
+    ) -> Result<Response<pb::ListOperationsResponse>, Status> {
+        operations::list_operations(&self.0, request.into_inner()).await
+    }
+
+    async fn compare_runs(
+        &self,
+        request: Request<pb::CompareRunsRequest>,
+    ) -> Result<Response<pb::CompareRunsResponse>, Status> {
+        compare::compare_runs(&self.0, request.into_inner()).await
+    }
+
+    async fn export_run(
+        &self,
+        request: Request<pb::ExportRunRequest>,
+    ) -> Result<Response<Self::ExportRunStream>, Status> {
+        export::export_run(&self.0, request.into_inner()).await
     }
 }
 
@@ -199,52 +319,8 @@ fn to_create(request: decode::CreateRun) -> CreateRun {
     }
 }
 
-async fn run(stores: &Stores, id: RunId) -> Result<Run, ControlError> {
-    let found = stores.runs.get(id).await?;
-    found.ok_or(ControlError::NoSuchRun(id))
-}
-
-/// Why there is no report to give.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReportError {
-    /// There is no such run.
-    #[error(transparent)]
-    NoSuchRun(ControlError),
-    /// The run is not over.
-    #[error("run {0} has no report yet: it is {status}; wait until it is over", status = .1.as_str())]
-    NotOver(RunId, RunStatus),
-    /// No load was sent.
-    #[error("run {0} has no report because no load was sent: {1}")]
-    Skipped(RunId, String),
-    /// It could not be made.
-    #[error(
-        "the report of run {0} could not be made; the control plane's log and the run's events say why"
-    )]
-    Failed(RunId),
-    /// It should be there and is not.
-    #[error("the report of run {0} is not in the store")]
-    Lost(RunId),
-    /// The store did not answer.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-async fn report(stores: &Stores, id: RunId) -> Result<(Run, Report), ReportError> {
-    let run = stores.runs.get(id).await?;
-    let run = run.ok_or(ReportError::NoSuchRun(ControlError::NoSuchRun(id)))?;
-    let status = run.status();
-    if !status.is_terminal() {
-        return Err(ReportError::NotOver(id, status));
-    }
-    match run.state.processing() {
-        ProcessingStatus::Skipped => {
-            let why = run.state.end().map(|end| end.message.clone());
-            Err(ReportError::Skipped(id, why.unwrap_or_default()))
-        }
-        ProcessingStatus::Failed => Err(ReportError::Failed(id)),
-        ProcessingStatus::Pending | ProcessingStatus::Running | ProcessingStatus::Completed => {
-            let stored = stores.reports.get(id).await?;
-            Ok((run, stored.ok_or(ReportError::Lost(id))?))
-        }
-    }
+/// A run as it is now, with what its report says of it.
+async fn answer(backend: &Backend, run: Run) -> Result<pb::Run, Status> {
+    let judged = Judged::of(&backend.stores, run).await;
+    Ok(judged.map_err(status::control)?.encode(backend.clock.now()))
 }

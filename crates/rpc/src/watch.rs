@@ -3,15 +3,15 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use gauntlet_api::v1::{self as pb, watch_run_response::Update};
-use gauntlet_model::run::Run;
-use gauntlet_orchestrator::{ControlError, hub::Channel};
+use gauntlet_orchestrator::hub::{Channel, RunSnapshot};
 use gauntlet_wire::{decode::WatchRun, encode};
 use tokio::sync::watch;
 use tonic::Status;
 
 use crate::{
     Backend, HEARTBEAT,
-    pull::{Pull, stopping},
+    judged::Judged,
+    pull::{Pull, deleted, stopping},
     status,
 };
 
@@ -19,8 +19,8 @@ use crate::{
 pub(crate) struct Watch {
     backend: Backend,
     /// Keeps the newest state there after the run's task has ended.
-    _channel: Arc<Channel>,
-    states: watch::Receiver<Option<Arc<Run>>>,
+    channel: Arc<Channel>,
+    states: watch::Receiver<Option<RunSnapshot>>,
     waiting: VecDeque<Update>,
     /// The newest revision that was sent or that the caller has seen.
     sent: i64,
@@ -33,35 +33,41 @@ impl Watch {
     pub(crate) async fn open(backend: Backend, request: WatchRun) -> Result<Self, Status> {
         let channel = backend.orchestrator.channel(request.run);
         let states = channel.states();
-        let stored = backend.stores.runs.get(request.run).await;
-        let run = stored
-            .map_err(status::store)?
-            .ok_or_else(|| status::control(ControlError::NoSuchRun(request.run)))?;
+        let run = Judged::load(&backend.stores, request.run).await;
+        let run = run.map_err(status::control)?;
         let mut waiting = VecDeque::new();
-        // A caller that has seen a later revision saw it in another store.
-        if run.revision != request.seen {
-            waiting.push_back(Update::Run(encode::run(&run, backend.clock.now())));
+        if request.seen > run.run.revision {
+            let why = "the revision to resume from is not of this store";
+            waiting.push_back(Update::Resync(encode::resync(why)));
         }
-        waiting.push_back(Update::SnapshotDone(encode::snapshot_done(run.revision)));
+        if run.run.revision != request.seen {
+            waiting.push_back(Update::Run(run.encode(backend.clock.now())));
+        }
+        let revision = run.run.revision;
+        waiting.push_back(Update::SnapshotDone(encode::snapshot_done(revision)));
         Ok(Self {
             backend,
-            _channel: channel,
+            channel,
             states,
             waiting,
-            sent: run.revision,
-            over: run.status().is_terminal(),
+            sent: revision,
+            over: run.run.status().is_terminal(),
         })
     }
 
     /// The newest state, if it was not sent yet.
     fn newest(&mut self) -> Option<Update> {
-        let run = self.states.borrow_and_update().clone()?;
-        if run.revision <= self.sent {
+        let snapshot = self.states.borrow_and_update().clone()?;
+        if snapshot.run.revision <= self.sent {
             return None;
         }
-        self.sent = run.revision;
-        self.over = run.status().is_terminal();
-        Some(Update::Run(encode::run(&run, self.backend.clock.now())))
+        self.sent = snapshot.run.revision;
+        self.over = snapshot.run.status().is_terminal();
+        let judged = Judged {
+            run: snapshot.run,
+            judged: snapshot.judged,
+        };
+        Some(Update::Run(judged.encode(self.backend.clock.now())))
     }
 }
 
@@ -82,6 +88,7 @@ impl Pull for Watch {
         }
         let quiet = tokio::time::sleep(HEARTBEAT);
         tokio::pin!(quiet);
+        let channel = self.channel.clone();
         loop {
             tokio::select! {
                 biased;
@@ -90,6 +97,7 @@ impl Pull for Watch {
                         return send(update);
                     }
                 }
+                () = channel.gone() => return Some(Err(deleted())),
                 () = self.backend.stop.cancelled() => return Some(Err(stopping())),
                 () = &mut quiet => {
                     let now = self.backend.clock.now();

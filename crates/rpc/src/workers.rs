@@ -10,7 +10,7 @@ use crate::{
     pull::{self, Down},
     roster,
     session::Session,
-    status,
+    status, watch_workers,
 };
 
 pub(crate) struct WorkerApi(pub(crate) Backend);
@@ -18,6 +18,7 @@ pub(crate) struct WorkerApi(pub(crate) Backend);
 #[tonic::async_trait]
 impl WorkerService for WorkerApi {
     type AttachStream = Down<pb::ControlMessage>;
+    type WatchWorkersStream = Down<pb::WatchWorkersResponse>;
 
     async fn attach(
         &self,
@@ -47,5 +48,42 @@ impl WorkerService for WorkerApi {
             workers: workers.iter().map(encode::worker).collect(),
             next_page_token,
         }))
+    }
+
+    async fn get_worker(
+        &self,
+        request: Request<pb::GetWorkerRequest>,
+    ) -> Result<Response<pb::GetWorkerResponse>, Status> {
+        let id = decode::get_worker(request.get_ref())?;
+        let mut registered = self.0.orchestrator.workers().into_iter();
+        let registered = registered.find(|worker| worker.id == id);
+        let stored = match registered {
+            Some(_) => None,
+            None => self.0.stores.workers.get(id).await.map_err(status::store)?,
+        };
+        let found = roster::one(registered, stored).ok_or_else(|| status::no_worker(id))?;
+        let worker = Some(encode::worker(&found));
+        Ok(Response::new(pb::GetWorkerResponse { worker }))
+    }
+
+    async fn drain_worker(
+        &self,
+        request: Request<pb::DrainWorkerRequest>,
+    ) -> Result<Response<pb::DrainWorkerResponse>, Status> {
+        let request = decode::drain_worker(request.into_inner())?;
+        let drained = self
+            .0
+            .orchestrator
+            .drain(request.worker, request.message)
+            .await;
+        let worker = Some(encode::worker(&drained.map_err(status::drain)?));
+        Ok(Response::new(pb::DrainWorkerResponse { worker }))
+    }
+
+    async fn watch_workers(
+        &self,
+        request: Request<pb::WatchWorkersRequest>,
+    ) -> Result<Response<Self::WatchWorkersStream>, Status> {
+        watch_workers::watch_workers(&self.0, request.into_inner()).await
     }
 }

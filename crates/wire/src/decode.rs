@@ -2,34 +2,54 @@
 //! all that is wrong at once.
 
 mod operation;
+mod pool;
 mod run;
 mod spec;
 mod target;
 mod template;
+mod watch;
 mod worker;
 
+pub use pool::{
+    CreateValuePool, create_value_pool, delete_value_pool, get_value_pool, list_value_pools,
+};
 pub use run::{
-    CreateRun, EndRun, ListEvents, ListRuns, StreamMetrics, WatchRun, abort_run, create_run,
-    get_report, get_run, list_events, list_runs, list_shards, start_run, stop_run, stream_metrics,
-    watch_run,
+    AbortShard, AdjustRun, CompareRuns, CreateRun, EndRun, ExportFormat, ExportRun,
+    GetErrorSummary, GetMetrics, GetShard, ListEvents, ListOperations, ListRuns, LoadChange,
+    LoadMode, RerunRun, RunField, RunFilter, RunOrder, RunPlace, SamplePlace, Span, StartRun,
+    StreamMetrics, UpdateRun, Validity, abort_run, abort_shard, adjust_run, compare_runs,
+    create_run, delete_run, export_run, get_error_summary, get_metrics, get_report, get_run,
+    get_shard, list_events, list_operations, list_runs, list_shards, preflight_run,
+    recompute_report, rerun_run, retry_processing, start_run, stop_run, stream_metrics, update_run,
 };
 pub use target::{
-    CreateTarget, LoadDataset, create_target, get_target, list_targets, load_dataset, test_target,
+    CreateTarget, DeleteTarget, ListCatalog, LoadDataset, NewPassword, ProfileTable, UpdateTarget,
+    create_target, delete_target, get_capabilities, get_target, list_catalog, list_targets,
+    load_dataset, profile_table, test_target, update_target,
 };
 pub use template::{
-    CreateTemplate, GetTemplate, UpdateTemplate, create_template, get_template, list_templates,
-    spec as template_spec, update_template, validate_template,
+    CloneTemplate, CreateTemplate, DeleteTemplate, GetTemplate, ListTemplateVersions,
+    PoolFromColumn, PrepareTemplate, UpdateTemplate, ValidateTemplate, clone_template,
+    create_template, delete_template, get_template, list_template_versions, list_templates,
+    prepare_template, spec as template_spec, update_template, validate_template,
 };
-pub use worker::list_workers;
+pub use watch::{
+    StreamLogs, WatchRun, WatchRuns, stream_logs, watch_events, watch_run, watch_runs,
+    watch_shards, watch_workers,
+};
+pub use worker::{DrainWorker, drain_worker, get_worker, list_workers};
 
 pub(crate) use run::phase;
 pub(crate) use spec::spec;
 pub(crate) use target::address;
 
+use std::str::FromStr;
+
 use gauntlet_api::v1 as pb;
 use gauntlet_model::id::{Name, Project};
 
 use crate::{
+    encode::ETAG_PREFIX,
     fields::Fields,
     page::{self, Page},
 };
@@ -74,6 +94,27 @@ fn list_named(
         project: project?,
         page: page?,
     })
+}
+
+/// The revision or version that an etag names, if it is given.
+fn etag<N>(fields: &mut Fields<'_>, etag: &str) -> Option<N>
+where
+    N: FromStr + PartialOrd + Default,
+{
+    if etag.is_empty() {
+        return None;
+    }
+    let number = etag
+        .strip_prefix(ETAG_PREFIX)
+        .and_then(|number| number.parse().ok())
+        .filter(|number| *number > N::default());
+    if number.is_none() {
+        fields.add(
+            "etag",
+            "is not an etag: give the one that came with what was read, or nothing",
+        );
+    }
+    number
 }
 
 #[cfg(test)]

@@ -24,17 +24,40 @@ pub(crate) struct Fields<'a> {
     path: String,
 }
 
-/// Reads a whole message. `decode` gives `None` only where it noted why.
-pub(crate) fn read<T>(decode: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Result<T, Violations> {
-    let mut found = Vec::new();
+/// Reads a whole message. `broken` is what the rules of its proto found wrong,
+/// see [`rules`](crate::rules); `decode` gives `None` only where that or what it
+/// noted says why.
+pub(crate) fn read<T>(
+    broken: Vec<Violation>,
+    decode: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+) -> Result<T, Violations> {
+    let mut noted = Vec::new();
     let mut fields = Fields {
-        found: &mut found,
+        found: &mut noted,
         path: String::new(),
     };
-    match decode(&mut fields) {
+    let decoded = decode(&mut fields);
+    let rules = broken.len();
+    let mut found = broken;
+    for violation in noted {
+        // What a rule says of a field, or of something in or around it, is said once.
+        let said = |rule: &Violation| {
+            is_within(&rule.field, &violation.field) || is_within(&violation.field, &rule.field)
+        };
+        if !found[..rules].iter().any(said) {
+            found.push(violation);
+        }
+    }
+    match decoded {
         Some(value) if found.is_empty() => Ok(value),
         _ => Err(Violations(found)),
     }
+}
+
+/// Whether a path is that of a field or of something in it.
+fn is_within(path: &str, field: &str) -> bool {
+    path.strip_prefix(field)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 impl Fields<'_> {
@@ -237,6 +260,22 @@ impl Fields<'_> {
             self.add(field, "is required");
         }
         value
+    }
+
+    /// The value of an enum field, if it is given.
+    pub(crate) fn chosen<P, T>(
+        &mut self,
+        field: &str,
+        number: i32,
+        known: impl FnOnce(P) -> Option<T>,
+    ) -> Option<T>
+    where
+        P: TryFrom<i32>,
+    {
+        if number == 0 {
+            return None;
+        }
+        self.choice(field, number, known)
     }
 
     /// Free key-value pairs.

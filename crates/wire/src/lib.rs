@@ -11,6 +11,7 @@ mod digest;
 pub mod encode;
 mod fields;
 pub mod page;
+mod rules;
 pub mod session;
 mod violations;
 

@@ -120,7 +120,7 @@ pub trait Key: Sized {
     fn read(bytes: &mut &[u8]) -> Option<Self>;
 }
 
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+pub(crate) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (front, rest) = bytes.split_first_chunk::<N>()?;
     *bytes = rest;
     Some(*front)
@@ -189,6 +189,7 @@ macro_rules! written_as {
 }
 
 written_as! {
+    i32: i64, |number| i64::from(*number), |wide| i32::try_from(wide).ok();
     Timestamp: i64, |time| time.0, |us| Some(Timestamp(us));
     RunId: Uuid, |id| id.0, |uuid| Some(RunId(uuid));
     WorkerId: Uuid, |id| id.0, |uuid| Some(WorkerId(uuid));
@@ -208,12 +209,12 @@ mod tests {
             page_size: size,
             page_token: token.to_owned(),
         };
-        read(|fields| page(fields, Some(request), query))
+        read(Vec::new(), |fields| page(fields, Some(request), query))
     }
 
     #[test]
     fn sizes_have_a_default_and_a_limit() {
-        let nothing: Page<i64> = read(|fields| page(fields, None, "q")).unwrap();
+        let nothing: Page<i64> = read(Vec::new(), |fields| page(fields, None, "q")).unwrap();
         assert_eq!((nothing.after, nothing.size), (None, 50));
         assert_eq!(decode::<i64>(0, "", "q").unwrap().size, 50);
         assert_eq!(decode::<i64>(1000, "", "q").unwrap().limit(), 1001);

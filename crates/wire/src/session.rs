@@ -2,7 +2,10 @@
 //! both sides.
 
 mod down;
+mod logs;
 mod measured;
+mod pools;
+mod samples;
 mod up;
 
 pub use down::{decode_control, encode_control};

@@ -9,8 +9,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use gauntlet_model::template::{Class, Load, Operation, Phases, Spec, Statement, WorkerLossPolicy};
+use gauntlet_model::{
+    id::Name,
+    template::{Class, Load, Operation, Phases, Spec, Statement, Template, WorkerLossPolicy},
+    time::Timestamp,
+};
 use gauntlet_store::{NameKey, PageQuery, Result as StoreResult, Templates, memory};
+use gauntlet_wire::decode::{CreateTemplate, Named, UpdateTemplate};
+use uuid::Uuid;
 
 use super::*;
 
@@ -53,12 +59,25 @@ impl Templates for Racing {
         self.store.get(project, name, version).await
     }
 
+    async fn delete(&self, project: &Project, name: &Name) -> StoreResult<()> {
+        self.store.delete(project, name).await
+    }
+
     async fn list(
         &self,
         project: &Project,
         page: PageQuery<NameKey>,
     ) -> StoreResult<Vec<Template>> {
         self.store.list(project, page).await
+    }
+
+    async fn versions(
+        &self,
+        project: &Project,
+        name: &Name,
+        page: PageQuery<i32>,
+    ) -> StoreResult<Vec<Template>> {
+        self.store.versions(project, name, page).await
     }
 }
 

@@ -204,13 +204,268 @@ async fn a_description_is_checked_and_not_stored() {
     let plane = Plane::new();
     let mut bad = spec();
     bad.operations[0].weight = 40.0;
-    let request = pb::ValidateTemplateRequest { spec: Some(bad) };
+    let request = pb::ValidateTemplateRequest {
+        spec: Some(bad),
+        project: "acme".to_owned(),
+    };
     let answer = plane.templates().validate_template(request).await.unwrap();
     let violations = answer.into_inner().violations;
     assert_eq!(violations.len(), 1);
     assert_eq!(violations[0].field, "operations");
 
-    let request = pb::ValidateTemplateRequest { spec: Some(spec()) };
+    let request = pb::ValidateTemplateRequest {
+        spec: Some(spec()),
+        project: String::new(),
+    };
     let answer = plane.templates().validate_template(request).await.unwrap();
     assert_eq!(answer.into_inner().violations, []);
+}
+
+fn update_target(host: &str, password: &str, etag: &str) -> pb::UpdateTargetRequest {
+    let mut request = create_target("db");
+    let target = request.target.as_mut().unwrap();
+    if let Some(pb::target::Address::Postgres(address)) = target.address.as_mut() {
+        host.clone_into(&mut address.host);
+        password.clone_into(&mut address.password);
+    }
+    pb::UpdateTargetRequest {
+        target: request.target,
+        etag: etag.to_owned(),
+        remove_password: false,
+    }
+}
+
+/// The password that a login to the target uses.
+async fn password(plane: &Plane) -> Option<String> {
+    let test = pb::TestTargetRequest {
+        project: "acme".to_owned(),
+        name: "db".to_owned(),
+    };
+    plane.targets().test_target(test).await.unwrap();
+    let login = plane.target.seen.lock().unwrap().clone().unwrap();
+    login.password.map(|secret| secret.expose().to_owned())
+}
+
+#[tokio::test]
+async fn a_target_is_changed_by_whoever_read_it_last() {
+    let plane = Plane::new();
+    let first = plane.create_target("db").await;
+    let mut targets = plane.targets();
+    let update = update_target("other.example", "", &first.etag);
+    let second = targets.update_target(update).await.unwrap();
+    let second = second.into_inner().target.unwrap();
+    assert_ne!(second.etag, first.etag);
+    assert_eq!(
+        (&second.target_id, second.created_us),
+        (&first.target_id, first.created_us)
+    );
+    assert!(
+        matches!(&second.address, Some(pb::target::Address::Postgres(address)) if address.host == "other.example")
+    );
+    assert_eq!(password(&plane).await.as_deref(), Some("hunter2"));
+
+    let stale = update_target("third.example", "", &first.etag);
+    let stale = targets.update_target(stale).await.unwrap_err();
+    assert_eq!(stale.code(), Code::Aborted, "{stale:?}");
+    // Nothing changes, so the revision stays.
+    let same = update_target("other.example", "", &second.etag);
+    let same = targets.update_target(same).await.unwrap();
+    assert_eq!(same.into_inner().target.as_ref(), Some(&second));
+
+    let new = update_target("other.example", "new", "");
+    let answer = targets.update_target(new).await.unwrap();
+    assert!(!format!("{answer:?}").contains("\"new\""));
+    assert_eq!(password(&plane).await.as_deref(), Some("new"));
+    let removed = pb::UpdateTargetRequest {
+        remove_password: true,
+        ..update_target("other.example", "", "")
+    };
+    targets.update_target(removed).await.unwrap();
+    assert_eq!(password(&plane).await, None);
+
+    let mut unknown = update_target("other.example", "", "");
+    unknown.target.as_mut().unwrap().name = "nope".to_owned();
+    let unknown = targets.update_target(unknown).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_target_is_forgotten_by_whoever_read_it_last() {
+    let plane = Plane::new();
+    let first = plane.create_target("db").await;
+    let delete = |etag: &str| pb::DeleteTargetRequest {
+        project: "acme".to_owned(),
+        name: "db".to_owned(),
+        etag: etag.to_owned(),
+    };
+    let mut targets = plane.targets();
+    let update = update_target("other.example", "", "");
+    targets.update_target(update).await.unwrap();
+    let stale = targets.delete_target(delete(&first.etag)).await;
+    assert_eq!(stale.unwrap_err().code(), Code::Aborted);
+    targets.delete_target(delete("")).await.unwrap();
+    let again = targets.delete_target(delete("")).await.unwrap_err();
+    assert_eq!(again.code(), Code::NotFound);
+    assert_eq!(
+        again.get_details_resource_info().unwrap().resource_name,
+        "acme/db"
+    );
+}
+
+#[tokio::test]
+async fn a_target_says_what_it_is_and_has() {
+    let plane = Plane::ready().await;
+    let mut targets = plane.targets();
+    let (project, name) = ("acme".to_owned(), "db".to_owned());
+    let request = pb::GetCapabilitiesRequest { project, name };
+    let found = targets.get_capabilities(request).await.unwrap();
+    let found = found.into_inner().capabilities.unwrap();
+    assert_eq!(
+        (found.kind.as_str(), found.version.as_str()),
+        ("sqlite", "Fake 1")
+    );
+
+    let list = |page_size, page_token| pb::ListCatalogRequest {
+        project: "acme".to_owned(),
+        name: "db".to_owned(),
+        schema: String::new(),
+        page: Some(pb::PageRequest {
+            page_size,
+            page_token,
+        }),
+    };
+    let (mut names, mut token, mut pages) = (Vec::new(), String::new(), 0);
+    while pages == 0 || !token.is_empty() {
+        let page = targets.list_catalog(list(2, token)).await.unwrap();
+        let page = page.into_inner();
+        names.extend(page.tables.into_iter().map(|table| table.name));
+        (token, pages) = (page.next_page_token, pages + 1);
+    }
+    assert_eq!(
+        (names, pages),
+        (["items", "orders", "users"].map(str::to_owned).to_vec(), 2)
+    );
+    let unknown = pb::ListCatalogRequest {
+        name: "nope".to_owned(),
+        ..list(2, String::new())
+    };
+    let unknown = targets.list_catalog(unknown).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+
+    let profile = |table: &str| pb::ProfileTableRequest {
+        project: "acme".to_owned(),
+        name: "db".to_owned(),
+        table: table.to_owned(),
+        sample_rows: 2,
+    };
+    let found = targets.profile_table(profile("items")).await.unwrap();
+    let found = found.into_inner().profile.unwrap();
+    assert_eq!((found.rows, found.sampled_rows), (3, 2));
+    assert_eq!(found.columns[0].max.as_deref(), Some("3"));
+    let missing = targets.profile_table(profile("item")).await.unwrap_err();
+    assert_eq!(missing.code(), Code::FailedPrecondition);
+    assert!(missing.message().contains("near it: items"));
+}
+
+#[tokio::test]
+async fn versions_are_listed_the_newest_first() {
+    let plane = Plane::ready().await;
+    let mut templates = plane.templates();
+    for description in ["b", "c"] {
+        let update = pb::UpdateTemplateRequest {
+            project: "acme".to_owned(),
+            name: "lookups".to_owned(),
+            spec: Some(pb::TemplateSpec {
+                description: description.to_owned(),
+                ..spec()
+            }),
+            etag: String::new(),
+        };
+        templates.update_template(update).await.unwrap();
+    }
+    let list = |name: &str, page_token| pb::ListTemplateVersionsRequest {
+        project: "acme".to_owned(),
+        name: name.to_owned(),
+        page: Some(pb::PageRequest {
+            page_size: 2,
+            page_token,
+        }),
+    };
+    let (mut versions, mut token, mut pages) = (Vec::new(), String::new(), 0);
+    while pages == 0 || !token.is_empty() {
+        let page = templates
+            .list_template_versions(list("lookups", token))
+            .await;
+        let page = page.unwrap().into_inner();
+        let found = page.versions.into_iter();
+        versions.extend(found.map(|one| (one.version, one.spec.unwrap().description)));
+        (token, pages) = (page.next_page_token, pages + 1);
+    }
+    let expected = [(3, "c"), (2, "b"), (1, "")].map(|(n, text)| (n, text.to_owned()));
+    assert_eq!((versions, pages), (expected.to_vec(), 2));
+    let unknown = templates.list_template_versions(list("nope", String::new()));
+    assert_eq!(unknown.await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_clone_is_a_template_of_its_own() {
+    let plane = Plane::ready().await;
+    let mut templates = plane.templates();
+    let clone = |request_id: &str, new_name: &str| pb::CloneTemplateRequest {
+        request_id: request_id.to_owned(),
+        project: "acme".to_owned(),
+        name: "lookups".to_owned(),
+        version: 0,
+        // Neither the project nor a target in it needs to be there.
+        new_project: "other".to_owned(),
+        new_name: new_name.to_owned(),
+    };
+    let first = templates.clone_template(clone("r1", "copy")).await.unwrap();
+    let first = first.into_inner().template.unwrap();
+    assert_eq!(
+        (first.project.as_str(), first.name.as_str(), first.version),
+        ("other", "copy", 1)
+    );
+    let get = pb::GetTemplateRequest {
+        project: "acme".to_owned(),
+        name: "lookups".to_owned(),
+        version: 1,
+    };
+    let original = templates.get_template(get).await.unwrap().into_inner();
+    let original = original.template.unwrap();
+    assert_eq!(first.spec, original.spec);
+    assert_ne!(first.template_id, original.template_id);
+
+    let again = templates.clone_template(clone("r1", "copy")).await.unwrap();
+    assert_eq!(again.into_inner().template, Some(first));
+    for request in [clone("r1", "other"), clone("", "copy")] {
+        let taken = templates.clone_template(request).await.unwrap_err();
+        assert_eq!(taken.code(), Code::AlreadyExists, "{taken:?}");
+    }
+    let missing = pb::CloneTemplateRequest {
+        version: 9,
+        ..clone("", "nine")
+    };
+    let missing = templates.clone_template(missing).await.unwrap_err();
+    assert_eq!(missing.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_template_goes_with_all_its_versions() {
+    let plane = Plane::ready().await;
+    let run = plane.create_run().await;
+    let mut templates = plane.templates();
+    let delete = |etag: &str| pb::DeleteTemplateRequest {
+        project: "acme".to_owned(),
+        name: "lookups".to_owned(),
+        etag: etag.to_owned(),
+    };
+    let stale = templates.delete_template(delete("v2")).await.unwrap_err();
+    assert_eq!(stale.code(), Code::Aborted);
+    templates.delete_template(delete("v1")).await.unwrap();
+    let again = templates.delete_template(delete("")).await.unwrap_err();
+    assert_eq!(again.code(), Code::NotFound);
+    // The run keeps what it was made from.
+    assert_eq!(plane.get_run(&run.run_id).await.spec, run.spec);
+    assert!(run.spec.is_some());
 }

@@ -37,6 +37,19 @@ refused! {
     get_report: runs.get_report(pb::GetReportRequest) => ["run_id"];
     list_shards: runs.list_shards(pb::ListShardsRequest) => ["run_id"];
     list_events: runs.list_events(pb::ListEventsRequest) => ["run_id"];
+    get_shard: runs.get_shard(pb::GetShardRequest) => ["run_id"];
+    abort_shard: runs.abort_shard(pb::AbortShardRequest) => ["run_id"];
+    update_run: runs.update_run(pb::UpdateRunRequest) => ["run_id", "labels"];
+    delete_run: runs.delete_run(pb::DeleteRunRequest) => ["run_id"];
+    rerun_run: runs.rerun_run(pb::RerunRunRequest) => ["run_id"];
+    adjust_run: runs.adjust_run(pb::AdjustRunRequest) => ["adjustment", "run_id"];
+    get_metrics: runs.get_metrics(pb::GetMetricsRequest) => ["run_id"];
+    recompute_report: runs.recompute_report(pb::RecomputeReportRequest) => ["run_id"];
+    retry_processing: runs.retry_processing(pb::RetryProcessingRequest) => ["run_id"];
+    get_error_summary: runs.get_error_summary(pb::GetErrorSummaryRequest) => ["run_id"];
+    list_operations: runs.list_operations(pb::ListOperationsRequest) => ["run_id"];
+    compare_runs: runs.compare_runs(pb::CompareRunsRequest) => ["run_ids"];
+    export_run: runs.export_run(pb::ExportRunRequest) => ["run_id", "format"];
     create_template: templates.create_template(pb::CreateTemplateRequest) => ["project", "name", "spec"];
     get_template: templates.get_template(pb::GetTemplateRequest) => ["project", "name"];
     list_templates: templates.list_templates(pb::ListTemplatesRequest) => ["project"];
@@ -47,6 +60,22 @@ refused! {
     list_targets: targets.list_targets(pb::ListTargetsRequest) => ["project"];
     test_target: targets.test_target(pb::TestTargetRequest) => ["project", "name"];
     load_dataset: targets.load_dataset(pb::LoadDatasetRequest) => ["project", "name", "dataset"];
+    update_target: targets.update_target(pb::UpdateTargetRequest) => ["target"];
+    delete_target: targets.delete_target(pb::DeleteTargetRequest) => ["project", "name"];
+    get_capabilities: targets.get_capabilities(pb::GetCapabilitiesRequest) => ["project", "name"];
+    list_catalog: targets.list_catalog(pb::ListCatalogRequest) => ["project", "name"];
+    profile_table: targets.profile_table(pb::ProfileTableRequest) => ["project", "name", "table"];
+    list_template_versions: templates.list_template_versions(pb::ListTemplateVersionsRequest) => ["project", "name"];
+    clone_template: templates.clone_template(pb::CloneTemplateRequest) => ["project", "name", "new_name"];
+    delete_template: templates.delete_template(pb::DeleteTemplateRequest) => ["project", "name"];
+    prepare_template: templates.prepare_template(pb::PrepareTemplateRequest) => ["project", "name"];
+    create_value_pool: templates.create_value_pool(pb::CreateValuePoolRequest) => ["pool"];
+    get_value_pool: templates.get_value_pool(pb::GetValuePoolRequest) => ["project", "name"];
+    list_value_pools: templates.list_value_pools(pb::ListValuePoolsRequest) => ["project"];
+    delete_value_pool: templates.delete_value_pool(pb::DeleteValuePoolRequest) => ["project", "name"];
+    get_worker: workers.get_worker(pb::GetWorkerRequest) => ["worker_id"];
+    drain_worker: workers.drain_worker(pb::DrainWorkerRequest) => ["worker_id"];
+    preflight_run: runs.preflight_run(pb::PreflightRunRequest) => ["run_id"];
 }
 
 #[tokio::test]

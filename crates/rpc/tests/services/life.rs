@@ -20,21 +20,21 @@ use crate::{
 const LOOKUPS: u64 = 500;
 
 impl Scripted {
-    async fn assigned(&mut self) -> Box<Assign> {
+    pub async fn assigned(&mut self) -> Box<Assign> {
         match self.hear().await.unwrap() {
             Some(ControlMessage::Assign(assign)) => assign,
             other => panic!("expected an assignment, got {other:?}"),
         }
     }
 
-    async fn commanded(&mut self) -> Command {
+    pub async fn commanded(&mut self) -> Command {
         match self.hear().await.unwrap() {
             Some(ControlMessage::Command(command)) => command,
             other => panic!("expected a command, got {other:?}"),
         }
     }
 
-    async fn acknowledge(&self, command: &Command) {
+    pub async fn acknowledge(&self, command: &Command) {
         let late = Duration::ZERO;
         let (attempt, sequence) = (command.attempt, command.sequence);
         self.say(WorkerEvent::Ack {
@@ -170,6 +170,7 @@ async fn a_run_goes_through_its_phases_to_a_report() {
 
     let start = pb::StartRunRequest {
         run_id: run_id.clone(),
+        ..Default::default()
     };
     let started = plane.runs().start_run(start).await.unwrap().into_inner();
     assert_eq!(started.run.unwrap().status(), pb::RunStatus::Starting);
@@ -193,6 +194,43 @@ async fn a_run_goes_through_its_phases_to_a_report() {
     assert_eq!(lookups(all(afterwards.into_inner()).await), [LOOKUPS]);
 
     report_is_right(&plane, &run_id).await;
+    history_is_right(&plane, &run_id).await;
+}
+
+/// What the control plane has rolled up is what the worker measured; the report
+/// made anew is the one that was made; and the file has the same second.
+async fn history_is_right(plane: &Plane, run_id: &str) {
+    let run_id = run_id.to_owned();
+    let request = pb::GetMetricsRequest {
+        run_id: run_id.clone(),
+        ..pb::GetMetricsRequest::default()
+    };
+    let metrics = plane
+        .runs()
+        .get_metrics(request)
+        .await
+        .unwrap()
+        .into_inner();
+    for points in [&metrics.points, &metrics.totals] {
+        let counts = points
+            .iter()
+            .map(|point| point.total.as_ref().unwrap().succeeded);
+        assert_eq!(counts.collect::<Vec<_>>(), [LOOKUPS]);
+    }
+    let get = pb::GetReportRequest {
+        run_id: run_id.clone(),
+    };
+    let first = plane.runs().get_report(get).await.unwrap().into_inner();
+    assert_eq!(first.run.unwrap().validity(), pb::Validity::Valid);
+    let first = first.report.unwrap();
+    let recompute = pb::RecomputeReportRequest { run_id };
+    let anew = plane.runs().recompute_report(recompute).await.unwrap();
+    let anew = anew.into_inner().report.unwrap();
+    let expected = pb::Report {
+        created_us: anew.created_us,
+        ..first
+    };
+    assert_eq!(anew, expected);
 }
 
 async fn report_is_right(plane: &Plane, run_id: &str) {

@@ -3,9 +3,20 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod catalog;
+mod change;
+mod compare;
 mod empty;
+mod export;
+mod history;
+mod kept;
 mod life;
+mod lists;
+mod made;
+mod pools;
+mod preflight;
 mod runs;
+mod steer;
 mod streams;
 mod support;
+mod watches;
 mod workers;

@@ -10,6 +10,7 @@ use crate::support::{Plane, create_run};
 fn by_id(run: &pb::Run) -> pb::StartRunRequest {
     pb::StartRunRequest {
         run_id: run.run_id.clone(),
+        ..Default::default()
     }
 }
 
@@ -74,8 +75,35 @@ async fn an_unknown_run_is_not_found_by_any_call() {
         code!(get_report, GetReportRequest),
         code!(list_shards, ListShardsRequest),
         code!(list_events, ListEventsRequest),
+        code!(get_shard, GetShardRequest),
+        code!(abort_shard, AbortShardRequest),
+        code!(delete_run, DeleteRunRequest),
+        code!(rerun_run, RerunRunRequest),
+        code!(get_metrics, GetMetricsRequest),
+        code!(recompute_report, RecomputeReportRequest),
+        code!(retry_processing, RetryProcessingRequest),
+        code!(get_error_summary, GetErrorSummaryRequest),
+        code!(list_operations, ListOperationsRequest),
     ];
-    assert_eq!(codes, [Some(Code::NotFound); 9]);
+    assert_eq!(codes, [Some(Code::NotFound); 18]);
+    let update = pb::UpdateRunRequest {
+        run_id: run_id.clone(),
+        notes: Some(String::new()),
+        ..pb::UpdateRunRequest::default()
+    };
+    let status = runs.update_run(update).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+    assert_eq!(
+        status.get_details_resource_info().unwrap().resource_name,
+        run_id
+    );
+    let adjust = pb::AdjustRunRequest {
+        run_id,
+        adjustment: Some(pb::adjust_run_request::Adjustment::Paused(true)),
+        message: String::new(),
+    };
+    let status = runs.adjust_run(adjust).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
 }
 
 #[tokio::test]
@@ -88,8 +116,12 @@ async fn runs_are_listed_newest_first_and_filtered() {
     let mut runs = plane.runs();
     let list = |statuses: Vec<pb::RunStatus>, page_token: String| pb::ListRunsRequest {
         project: "acme".to_owned(),
-        statuses: statuses.into_iter().map(Into::into).collect(),
-        template: "lookups".to_owned(),
+        filter: Some(pb::RunFilter {
+            statuses: statuses.into_iter().map(Into::into).collect(),
+            template: "lookups".to_owned(),
+            ..Default::default()
+        }),
+        order_by: String::new(),
         page: Some(pb::PageRequest {
             page_size: 2,
             page_token,

@@ -55,6 +55,8 @@ async fn a_watch_resumes_where_it_was() {
     assert_eq!(next(&mut seen).await, done);
     // A revision that this store never had: the snapshot is sent.
     let mut foreign = watch(&plane, &run.run_id, 99).await;
+    let resync = next(&mut foreign).await;
+    assert!(matches!(resync, Some(Update::Resync(_))), "{resync:?}");
     assert_eq!(revision(next(&mut foreign).await), Some(1));
 }
 
@@ -65,7 +67,13 @@ async fn a_reader_that_was_slow_gets_the_last_state() {
     let mut states = watch(&plane, &run.run_id, 0).await;
     let run_id = run.run_id.clone();
     // No worker is attached, so the start fails the run.
-    let start = plane.runs().start_run(pb::StartRunRequest { run_id }).await;
+    let start = plane
+        .runs()
+        .start_run(pb::StartRunRequest {
+            run_id,
+            ..Default::default()
+        })
+        .await;
     assert_eq!(start.unwrap_err().code(), Code::FailedPrecondition);
 
     assert_eq!(revision(next(&mut states).await), Some(1));
@@ -131,7 +139,13 @@ async fn metrics_of_a_run_that_has_not_begun_wait() {
     assert!(matches!(update().await, Some(Update::SnapshotDone(_))));
     assert!(matches!(update().await, Some(Update::Heartbeat(_))));
     let run_id = run.run_id;
-    let start = plane.runs().start_run(pb::StartRunRequest { run_id }).await;
+    let start = plane
+        .runs()
+        .start_run(pb::StartRunRequest {
+            run_id,
+            ..Default::default()
+        })
+        .await;
     start.unwrap_err();
     assert_eq!(update().await, None);
 }

@@ -22,7 +22,11 @@ use gauntlet_model::{
 };
 use gauntlet_orchestrator::{
     Orchestrator, Services,
-    access::{AccessError, BadSeal, Loaded, Login, TargetAccess, TargetVersion, Vault},
+    access::{
+        AccessError, BadSeal, Capabilities, CatalogColumn, CatalogTable, ColumnProfile,
+        DatabaseKind, Loaded, Login, OperationFacts, PreflightFacts, SampleMethod, TableKind,
+        TableProfile, TargetAccess, TargetVersion, Vault,
+    },
 };
 use gauntlet_rpc::Backend;
 use gauntlet_store::memory;
@@ -53,6 +57,7 @@ impl Plane {
         let backend = Backend {
             orchestrator,
             stores,
+            store_place: None,
             access: target.clone(),
             vault: Arc::new(Reversed),
             clock,
@@ -215,6 +220,8 @@ pub struct Target {
     pub rows: Permits,
     /// Loads that are running.
     pub loading: Arc<AtomicU64>,
+    /// What is said of a template's operations; nothing wrong when `None`.
+    pub facts: std::sync::Mutex<Option<PreflightFacts>>,
 }
 
 pub struct Permits(pub Semaphore);
@@ -289,6 +296,120 @@ impl TargetAccess for Target {
             progress(loaded);
         }
         Ok(loaded)
+    }
+
+    async fn capabilities(&self, login: &Login) -> Result<Capabilities, AccessError> {
+        let version = self.answer(login)?.version;
+        Ok(Capabilities {
+            kind: DatabaseKind::Sqlite,
+            version,
+            features: Vec::new(),
+            settings: Vec::new(),
+            max_connections: None,
+            connections_in_use: None,
+            read_only: false,
+        })
+    }
+
+    async fn catalog(
+        &self,
+        login: &Login,
+        schema: Option<&str>,
+        after: Option<(String, String)>,
+        limit: u32,
+    ) -> Result<Vec<CatalogTable>, AccessError> {
+        self.answer(login)?;
+        let table = |name: &str| CatalogTable {
+            schema: "main".to_owned(),
+            name: name.to_owned(),
+            path: name.to_owned(),
+            kind: TableKind::Table,
+            rows_estimate: Some(3),
+            bytes: None,
+            columns: vec![CatalogColumn {
+                name: "id".to_owned(),
+                type_name: "INTEGER".to_owned(),
+                nullable: false,
+                primary_key_position: Some(1),
+                indexed: true,
+            }],
+            indexes: Vec::new(),
+            analyzed: None,
+        };
+        let tables = ["items", "orders", "users"].map(table).into_iter();
+        let wanted = tables.filter(|table| {
+            schema.is_none_or(|schema| schema == table.schema)
+                && after
+                    .as_ref()
+                    .is_none_or(|(schema, name)| (&table.schema, &table.name) > (schema, name))
+        });
+        Ok(wanted.take(limit as usize).collect())
+    }
+
+    async fn profile(
+        &self,
+        login: &Login,
+        table: &str,
+        sample_rows: u32,
+    ) -> Result<TableProfile, AccessError> {
+        let tables = self.catalog(login, None, None, u32::MAX).await?;
+        let found = tables.into_iter().find(|found| found.name == table);
+        let table = found.ok_or_else(|| {
+            AccessError::Refused(format!("the target has no table {table}; near it: items"))
+        })?;
+        Ok(TableProfile {
+            table,
+            rows: 3,
+            rows_exact: true,
+            columns: vec![ColumnProfile {
+                name: "id".to_owned(),
+                type_name: "INTEGER".to_owned(),
+                nulls_ratio: 0.0,
+                distinct_estimate: Some(3),
+                min: Some("1".to_owned()),
+                max: Some("3".to_owned()),
+                range_exact: true,
+                average_bytes: Some(1.0),
+                common: Vec::new(),
+            }],
+            sampled_rows: u64::from(sample_rows.min(3)),
+            sample: SampleMethod::All,
+            from_statistics: false,
+        })
+    }
+
+    async fn sample_column(
+        &self,
+        login: &Login,
+        table: &str,
+        _: &str,
+        limit: u32,
+        _: u64,
+    ) -> Result<Vec<Option<String>>, AccessError> {
+        self.profile(login, table, limit).await?;
+        let values = ["1", "2", "3"].map(|value| Some(value.to_owned()));
+        Ok(values.into_iter().take(limit as usize).collect())
+    }
+
+    async fn preflight(&self, login: &Login, spec: &Spec) -> Result<PreflightFacts, AccessError> {
+        let version = self.answer(login)?.version;
+        if let Some(facts) = self.facts.lock().unwrap().clone() {
+            return Ok(facts);
+        }
+        let facts = |operation| OperationFacts {
+            operation,
+            problem: None,
+            plan: Some("SEARCH items USING INTEGER PRIMARY KEY (rowid=?)".to_owned()),
+            uses_index: true,
+            scans: Vec::new(),
+        };
+        Ok(PreflightFacts {
+            version,
+            read_only: false,
+            connections_free: None,
+            tables: Vec::new(),
+            operations: (0..spec.operations.len()).map(facts).collect(),
+        })
     }
 }
 

@@ -143,3 +143,67 @@ async fn the_end_of_the_control_plane_ends_the_session() {
     plane.backend.stop.cancel();
     assert_eq!(worker.hear().await.unwrap_err().code(), Code::Unavailable);
 }
+
+async fn get_worker(plane: &Plane, id: u128) -> Result<pb::Worker, Status> {
+    let worker_id = uuid::Uuid::from_u128(id).to_string();
+    let request = pb::GetWorkerRequest { worker_id };
+    let answer = plane.workers().get_worker(request).await?;
+    Ok(answer.into_inner().worker.unwrap())
+}
+
+async fn drain(plane: &Plane, id: u128) -> Result<pb::Worker, Status> {
+    let request = pb::DrainWorkerRequest {
+        worker_id: uuid::Uuid::from_u128(id).to_string(),
+        message: "an upgrade".to_owned(),
+    };
+    let answer = plane.workers().drain_worker(request).await?;
+    Ok(answer.into_inner().worker.unwrap())
+}
+
+#[tokio::test]
+async fn a_worker_is_found_by_its_id() {
+    let plane = Plane::new();
+    let missing = get_worker(&plane, 1).await.unwrap_err();
+    assert_eq!(missing.code(), Code::NotFound);
+    let _worker = Scripted::attach(&plane, hello(1)).await;
+    let found = get_worker(&plane, 1).await.unwrap();
+    assert_eq!(
+        (found.name.as_str(), found.status()),
+        ("worker-1", pb::WorkerStatus::Idle)
+    );
+
+    // One that another process knew, or this one before it was started anew.
+    let mut known = plane.backend.orchestrator.workers().remove(0);
+    known.id = gauntlet_model::id::WorkerId(uuid::Uuid::from_u128(2));
+    plane.backend.stores.workers.put(&known).await.unwrap();
+    let found = get_worker(&plane, 2).await.unwrap();
+    assert_eq!(found.status(), pb::WorkerStatus::Lost);
+}
+
+#[tokio::test]
+async fn a_drained_worker_is_told_and_takes_no_run() {
+    let plane = Plane::ready().await;
+    let missing = drain(&plane, 1).await.unwrap_err();
+    assert_eq!(missing.code(), Code::NotFound);
+    let mut worker = Scripted::attach(&plane, hello(1)).await;
+    let drained = drain(&plane, 1).await.unwrap();
+    assert_eq!(drained.status(), pb::WorkerStatus::Draining);
+    let told = worker.hear().await.unwrap().unwrap();
+    assert!(
+        matches!(&told, ControlMessage::Drain { message } if message == "an upgrade"),
+        "{told:?}"
+    );
+    let run = plane.create_run().await;
+    let start = pb::StartRunRequest {
+        run_id: run.run_id,
+        ..pb::StartRunRequest::default()
+    };
+    let refused = plane.runs().start_run(start).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition, "{refused:?}");
+
+    let message = "bye".to_owned();
+    worker.say(WorkerEvent::Goodbye { message }).await;
+    assert_eq!(worker.hear().await.unwrap(), None);
+    let gone = drain(&plane, 1).await.unwrap_err();
+    assert_eq!(gone.code(), Code::FailedPrecondition, "{gone:?}");
+}

@@ -3,7 +3,7 @@
 use gauntlet_api::v1 as pb;
 use gauntlet_model::{
     id::Name,
-    template::{Class, Operation, Parameter, Statement},
+    template::{Class, Operation, Parameter, PoolOrder, Statement},
 };
 
 use crate::fields::Fields;
@@ -243,7 +243,7 @@ fn parameter(
     let Some(generator) = generator else {
         fields.add(
             "",
-            "is empty: give literal, uniform, zipf, sequential or text",
+            "is empty: give literal, uniform, zipf, sequential, text or pool",
         );
         return None;
     };
@@ -260,12 +260,7 @@ fn parameter(
         G::Zipf(zipf) => {
             let mut fields = fields.child("zipf");
             let range = ordered(&mut fields, zipf.min, zipf.max);
-            let exponent = if zipf.exponent == 0.0 {
-                ZIPF_EXPONENT
-            } else {
-                zipf.exponent
-            };
-            let exponent = fields.positive("exponent", exponent, LARGEST_EXPONENT);
+            let exponent = exponent(&mut fields, zipf.exponent);
             let (min, max) = range?;
             Some(Parameter::Zipf {
                 min,
@@ -277,7 +272,29 @@ fn parameter(
             .child("text")
             .count("length", text.length, LONGEST_RANDOM_TEXT)
             .map(|length| Parameter::RandomText { length }),
+        G::Pool(draw) => pool(&mut fields.child("pool"), draw),
     }
+}
+
+fn exponent(fields: &mut Fields<'_>, given: f64) -> Option<f64> {
+    let exponent = if given == 0.0 { ZIPF_EXPONENT } else { given };
+    fields.positive("exponent", exponent, LARGEST_EXPONENT)
+}
+
+fn pool(fields: &mut Fields<'_>, draw: pb::PoolDraw) -> Option<Parameter> {
+    let pool = fields.name("pool", draw.pool);
+    let order = fields.choice("order", draw.order, Some);
+    if order != Some(pb::PoolOrder::Zipf) && draw.exponent != 0.0 {
+        fields.add("exponent", "makes sense for ZIPF only; leave it out");
+    }
+    let order = match order? {
+        pb::PoolOrder::Unspecified | pb::PoolOrder::Uniform => PoolOrder::Uniform,
+        pb::PoolOrder::Sequential => PoolOrder::Sequential,
+        pb::PoolOrder::Zipf => PoolOrder::Zipf {
+            exponent: exponent(fields, draw.exponent)?,
+        },
+    };
+    Some(Parameter::Pool { pool: pool?, order })
 }
 
 fn literal(fields: &mut Fields<'_>, value: Option<pb::literal::Value>) -> Option<Parameter> {

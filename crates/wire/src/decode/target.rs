@@ -8,18 +8,24 @@ use gauntlet_model::{
     target::{Address, Dataset, Secret},
 };
 
-use super::{ListNamed, Named, list_named, named};
+use super::{ListNamed, Named, etag, list_named, named};
 use crate::{
     Violations,
     digest::digest,
     fields::{Fields, read},
+    page::{self, Page},
+    rules::check,
 };
 
 const LONGEST_PATH: usize = 4_096;
 const LONGEST_HOST: usize = 255;
 const LONGEST_NAME: usize = 128;
 const LONGEST_PASSWORD: usize = 1_024;
+/// The longest name of a table, with its schema and quotes.
+const LONGEST_TABLE: usize = 512;
 const MOST_ROWS: i64 = 1_000_000_000;
+const MOST_SAMPLE_ROWS: u32 = 1_000_000;
+const SAMPLE_ROWS: u32 = 10_000;
 const POSTGRES_PORT: u16 = 5_432;
 
 /// A target to register.
@@ -61,9 +67,64 @@ pub struct LoadDataset {
     pub dataset: Dataset,
 }
 
+/// A target as it shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateTarget {
+    /// Which one.
+    pub target: Named,
+    /// Where it is and who logs in.
+    pub address: Address,
+    /// What becomes of the password.
+    pub password: NewPassword,
+    /// The revision as the caller knows it; `None` for whatever it is.
+    pub revision: Option<i64>,
+}
+
+/// What becomes of a target's password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewPassword {
+    /// It stays.
+    Keep,
+    /// This one takes its place.
+    Set(Secret),
+    /// There is none any more.
+    Remove,
+}
+
+/// A target to forget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteTarget {
+    /// Which one.
+    pub target: Named,
+    /// The revision as the caller knows it; `None` for whatever it is.
+    pub revision: Option<i64>,
+}
+
+/// Tables of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListCatalog {
+    /// The target.
+    pub target: Named,
+    /// Only of this schema; `None` for all but the database's own.
+    pub schema: Option<String>,
+    /// Which page, by schema and name.
+    pub page: Page<(String, String)>,
+}
+
+/// A table to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileTable {
+    /// The target.
+    pub target: Named,
+    /// The table, with or without its schema.
+    pub table: String,
+    /// The most rows to look at.
+    pub sample_rows: u32,
+}
+
 /// `CreateTarget`.
 pub fn create_target(request: pb::CreateTargetRequest) -> Result<CreateTarget, Violations> {
-    read(|fields| {
+    read(check(&request), |fields| {
         let request_id = fields.request_id(request.request_id);
         let target = fields.required("target", request.target)?;
         let mut fields = fields.child("target");
@@ -83,22 +144,28 @@ pub fn create_target(request: pb::CreateTargetRequest) -> Result<CreateTarget, V
 
 /// `GetTarget`.
 pub fn get_target(request: pb::GetTargetRequest) -> Result<Named, Violations> {
-    read(|fields| named(fields, request.project, request.name))
+    read(check(&request), |fields| {
+        named(fields, request.project, request.name)
+    })
 }
 
 /// `ListTargets`.
 pub fn list_targets(request: pb::ListTargetsRequest) -> Result<ListNamed, Violations> {
-    read(|fields| list_named(fields, "targets", request.project, request.page))
+    read(check(&request), |fields| {
+        list_named(fields, "targets", request.project, request.page)
+    })
 }
 
 /// `TestTarget`.
 pub fn test_target(request: pb::TestTargetRequest) -> Result<Named, Violations> {
-    read(|fields| named(fields, request.project, request.name))
+    read(check(&request), |fields| {
+        named(fields, request.project, request.name)
+    })
 }
 
 /// `LoadDataset`.
 pub fn load_dataset(request: pb::LoadDatasetRequest) -> Result<LoadDataset, Violations> {
-    read(|fields| {
+    read(check(&request), |fields| {
         let target = named(fields, request.project, request.name);
         let dataset = fields.required("dataset", request.dataset)?;
         let mut fields = fields.child("dataset");
@@ -117,6 +184,98 @@ pub fn load_dataset(request: pb::LoadDatasetRequest) -> Result<LoadDataset, Viol
             },
         })
     })
+}
+
+/// `UpdateTarget`.
+pub fn update_target(request: pb::UpdateTargetRequest) -> Result<UpdateTarget, Violations> {
+    read(check(&request), |fields| {
+        let revision = etag(fields, &request.etag);
+        let target = fields.required("target", request.target)?;
+        let (named, address) = {
+            let mut fields = fields.child("target");
+            let named = named(&mut fields, target.project, target.name);
+            (named, address(&mut fields, target.address))
+        };
+        let (address, password) = address?;
+        let password = match (password, request.remove_password) {
+            (Some(_), true) => {
+                fields.add(
+                    "remove_password",
+                    "must be false when a password is given: it takes the place of the stored one",
+                );
+                return None;
+            }
+            // A file asks for no password.
+            (None, false) if matches!(address, Address::Postgres { .. }) => NewPassword::Keep,
+            (None, _) => NewPassword::Remove,
+            (Some(password), false) => NewPassword::Set(password),
+        };
+        Some(UpdateTarget {
+            target: named?,
+            address,
+            password,
+            revision,
+        })
+    })
+}
+
+/// `DeleteTarget`.
+pub fn delete_target(request: pb::DeleteTargetRequest) -> Result<DeleteTarget, Violations> {
+    read(check(&request), |fields| {
+        let target = named(fields, request.project, request.name);
+        let revision = etag(fields, &request.etag);
+        Some(DeleteTarget {
+            target: target?,
+            revision,
+        })
+    })
+}
+
+/// `GetCapabilities`.
+pub fn get_capabilities(request: pb::GetCapabilitiesRequest) -> Result<Named, Violations> {
+    read(check(&request), |fields| {
+        named(fields, request.project, request.name)
+    })
+}
+
+/// `ListCatalog`.
+pub fn list_catalog(request: pb::ListCatalogRequest) -> Result<ListCatalog, Violations> {
+    read(check(&request), |fields| {
+        let query = format!(
+            "catalog {:?}",
+            (&request.project, &request.name, &request.schema)
+        );
+        let target = named(fields, request.project, request.name);
+        let schema = fields.text("schema", request.schema, LONGEST_NAME);
+        let page = page::page(fields, request.page, &query);
+        Some(ListCatalog {
+            target: target?,
+            schema: Some(schema?).filter(|schema| !schema.is_empty()),
+            page: page?,
+        })
+    })
+}
+
+/// `ProfileTable`.
+pub fn profile_table(request: pb::ProfileTableRequest) -> Result<ProfileTable, Violations> {
+    read(check(&request), |fields| {
+        let target = named(fields, request.project, request.name);
+        let table = fields.filled("table", request.table, LONGEST_TABLE);
+        let sample_rows = sample_rows(fields, request.sample_rows);
+        Some(ProfileTable {
+            target: target?,
+            table: table?,
+            sample_rows: sample_rows?,
+        })
+    })
+}
+
+/// How many rows of a table to look at.
+pub(super) fn sample_rows(fields: &mut Fields<'_>, rows: u32) -> Option<u32> {
+    match rows {
+        0 => Some(SAMPLE_ROWS),
+        rows => fields.count("sample_rows", rows, MOST_SAMPLE_ROWS),
+    }
 }
 
 /// The address of a target message and the password in it.

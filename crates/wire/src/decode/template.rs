@@ -3,16 +3,25 @@
 use gauntlet_api::v1 as pb;
 use gauntlet_model::{
     id::{Name, Project},
+    pool,
     template::{Spec, Violation},
 };
 
-use super::{ListNamed, Named, list_named, named};
+use super::{ListNamed, Named, etag, list_named, named, target::sample_rows};
 use crate::{
     Violations,
     digest::digest,
-    encode::ETAG_PREFIX,
     fields::{Fields, read},
+    page::{self, Page},
+    rules::check,
 };
+
+const LONGEST_COLUMN: usize = 128;
+/// The longest name of a table, with its schema and quotes.
+const LONGEST_TABLE: usize = 512;
+/// The most pools of one call.
+const MOST_POOLS: usize = 16;
+const POOL_SIZE: u32 = 1_000;
 
 /// A template to make.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,9 +65,82 @@ pub struct UpdateTemplate {
     pub follows: Option<i32>,
 }
 
+/// A description to check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidateTemplate {
+    /// The project whose pools it may draw from; `None` when they are not looked for.
+    pub project: Option<Project>,
+    /// The description, or what is wrong with it, with paths below it.
+    pub spec: Result<Spec, Vec<Violation>>,
+}
+
+/// The versions of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListTemplateVersions {
+    /// The template.
+    pub template: Named,
+    /// Which page, by version.
+    pub page: Page<i32>,
+}
+
+/// A template to copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloneTemplate {
+    /// Makes the call repeatable.
+    pub request_id: Option<String>,
+    /// What is copied.
+    pub from: GetTemplate,
+    /// What the copy is called, and where.
+    pub to: Named,
+}
+
+impl CloneTemplate {
+    /// A digest of the content.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let content = (&self.from, &self.to);
+        format!("{:032x}", digest(&format!("{content:?}")))
+    }
+}
+
+/// A template to remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteTemplate {
+    /// Which one.
+    pub template: Named,
+    /// The newest version as the caller knows it; `None` for whatever it is.
+    pub newest: Option<i32>,
+}
+
+/// A template to prepare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrepareTemplate {
+    /// Which version.
+    pub template: GetTemplate,
+    /// The pools to make.
+    pub pools: Vec<PoolFromColumn>,
+    /// The most rows of each table to look at.
+    pub sample_rows: u32,
+}
+
+/// A pool to make from a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolFromColumn {
+    /// The pool's name.
+    pub name: Name,
+    /// The table; `None` for the one that the template's operations name.
+    pub table: Option<String>,
+    /// The column.
+    pub column: String,
+    /// How many values.
+    pub size: u32,
+    /// The seed of the draw.
+    pub seed: u64,
+}
+
 /// `CreateTemplate`.
 pub fn create_template(request: pb::CreateTemplateRequest) -> Result<CreateTemplate, Violations> {
-    read(|fields| {
+    read(check(&request), |fields| {
         let request_id = fields.request_id(request.request_id);
         let template = named(fields, request.project, request.name);
         let spec = required_spec(fields, request.spec);
@@ -74,7 +156,7 @@ pub fn create_template(request: pb::CreateTemplateRequest) -> Result<CreateTempl
 
 /// `GetTemplate`.
 pub fn get_template(request: pb::GetTemplateRequest) -> Result<GetTemplate, Violations> {
-    read(|fields| {
+    read(check(&request), |fields| {
         let template = named(fields, request.project, request.name);
         let version = version(fields, "version", request.version);
         Some(GetTemplate {
@@ -86,12 +168,14 @@ pub fn get_template(request: pb::GetTemplateRequest) -> Result<GetTemplate, Viol
 
 /// `ListTemplates`.
 pub fn list_templates(request: pb::ListTemplatesRequest) -> Result<ListNamed, Violations> {
-    read(|fields| list_named(fields, "templates", request.project, request.page))
+    read(check(&request), |fields| {
+        list_named(fields, "templates", request.project, request.page)
+    })
 }
 
 /// `UpdateTemplate`.
 pub fn update_template(request: pb::UpdateTemplateRequest) -> Result<UpdateTemplate, Violations> {
-    read(|fields| {
+    read(check(&request), |fields| {
         let template = named(fields, request.project, request.name);
         let spec = required_spec(fields, request.spec);
         let follows = etag(fields, &request.etag);
@@ -103,18 +187,136 @@ pub fn update_template(request: pb::UpdateTemplateRequest) -> Result<UpdateTempl
     })
 }
 
-/// `ValidateTemplate`: what is wrong with the description, with paths below it.
-/// Only an absent description is wrong with the request itself.
+/// `ListTemplateVersions`.
+pub fn list_template_versions(
+    request: pb::ListTemplateVersionsRequest,
+) -> Result<ListTemplateVersions, Violations> {
+    read(check(&request), |fields| {
+        let query = format!("versions {:?}", (&request.project, &request.name));
+        let template = named(fields, request.project, request.name);
+        let page = page::page(fields, request.page, &query);
+        Some(ListTemplateVersions {
+            template: template?,
+            page: page?,
+        })
+    })
+}
+
+/// `CloneTemplate`.
+pub fn clone_template(request: pb::CloneTemplateRequest) -> Result<CloneTemplate, Violations> {
+    read(check(&request), |fields| {
+        let request_id = fields.request_id(request.request_id);
+        let template = named(fields, request.project, request.name);
+        let version = version(fields, "version", request.version);
+        let project = optional_project(fields, "new_project", request.new_project);
+        let name = fields.name("new_name", request.new_name);
+        let template = template?;
+        Some(CloneTemplate {
+            request_id,
+            to: Named {
+                project: project.unwrap_or_else(|| template.project.clone()),
+                name: name?,
+            },
+            from: GetTemplate { template, version },
+        })
+    })
+}
+
+/// `DeleteTemplate`.
+pub fn delete_template(request: pb::DeleteTemplateRequest) -> Result<DeleteTemplate, Violations> {
+    read(check(&request), |fields| {
+        let template = named(fields, request.project, request.name);
+        let newest = etag(fields, &request.etag);
+        Some(DeleteTemplate {
+            template: template?,
+            newest,
+        })
+    })
+}
+
+/// `PrepareTemplate`.
+pub fn prepare_template(
+    request: pb::PrepareTemplateRequest,
+) -> Result<PrepareTemplate, Violations> {
+    read(check(&request), |fields| {
+        let template = named(fields, request.project, request.name);
+        let version = version(fields, "version", request.version);
+        let pools = pools(fields, request.pools);
+        let sample_rows = sample_rows(fields, request.sample_rows);
+        Some(PrepareTemplate {
+            template: GetTemplate {
+                template: template?,
+                version,
+            },
+            pools: pools?,
+            sample_rows: sample_rows?,
+        })
+    })
+}
+
+fn pools(fields: &mut Fields<'_>, pools: Vec<pb::PoolFromColumn>) -> Option<Vec<PoolFromColumn>> {
+    if pools.len() > MOST_POOLS {
+        let message = format!("must be at most {MOST_POOLS}, there are {}", pools.len());
+        fields.add("pools", message);
+        return None;
+    }
+    let mut read: Vec<Option<PoolFromColumn>> = Vec::with_capacity(pools.len());
+    for (index, given) in pools.into_iter().enumerate() {
+        let mut fields = fields.child(format!("pools[{index}]"));
+        let pool = pool_from_column(&mut fields, given);
+        if let Some(pool) = &pool
+            && read
+                .iter()
+                .flatten()
+                .any(|earlier| earlier.name == pool.name)
+        {
+            fields.add("name", format!("{:?} is given twice", pool.name.as_str()));
+        }
+        read.push(pool);
+    }
+    read.into_iter().collect()
+}
+
+fn pool_from_column(fields: &mut Fields<'_>, pool: pb::PoolFromColumn) -> Option<PoolFromColumn> {
+    let name = fields.name("name", pool.name);
+    let table = fields.text("table", pool.table, LONGEST_TABLE);
+    let column = fields.filled("column", pool.column, LONGEST_COLUMN);
+    let size = match pool.size {
+        0 => Some(POOL_SIZE),
+        size => fields.count("size", size, pool::MOST_VALUES as u32),
+    };
+    Some(PoolFromColumn {
+        name: name?,
+        table: Some(table?).filter(|table| !table.trim().is_empty()),
+        column: column?,
+        size: size?,
+        seed: pool.seed,
+    })
+}
+
+/// `ValidateTemplate`: only an absent description or a bad project is wrong with
+/// the request itself.
 pub fn validate_template(
     request: pb::ValidateTemplateRequest,
-) -> Result<Vec<Violation>, Violations> {
-    let described = read(|fields| fields.required("spec", request.spec))?;
-    Ok(spec(described).err().map_or_else(Vec::new, |found| found.0))
+) -> Result<ValidateTemplate, Violations> {
+    // What is wrong with the description is the answer, not a refusal.
+    let around = pb::ValidateTemplateRequest {
+        project: request.project.clone(),
+        spec: None,
+    };
+    read(check(&around), |fields| {
+        let project = optional_project(fields, "project", request.project);
+        let described = fields.required("spec", request.spec)?;
+        Some(ValidateTemplate {
+            project,
+            spec: spec(described).map_err(|found| found.0),
+        })
+    })
 }
 
 /// A description by itself; paths are below it.
 pub fn spec(message: pb::TemplateSpec) -> Result<Spec, Violations> {
-    read(|fields| super::spec(fields, message))
+    read(check(&message), |fields| super::spec(fields, message))
 }
 
 fn required_spec(fields: &mut Fields<'_>, spec: Option<pb::TemplateSpec>) -> Option<Spec> {
@@ -130,19 +332,10 @@ pub(super) fn version(fields: &mut Fields<'_>, field: &str, version: i32) -> Opt
     (version > 0).then_some(version)
 }
 
-fn etag(fields: &mut Fields<'_>, etag: &str) -> Option<i32> {
-    if etag.is_empty() {
+/// A project, if it is given.
+fn optional_project(fields: &mut Fields<'_>, field: &str, text: String) -> Option<Project> {
+    if text.is_empty() {
         return None;
     }
-    let version = etag
-        .strip_prefix(ETAG_PREFIX)
-        .and_then(|version| version.parse().ok())
-        .filter(|version: &i32| *version > 0);
-    if version.is_none() {
-        fields.add(
-            "etag",
-            "is not an etag: give that of the template as it was read, or nothing",
-        );
-    }
-    version
+    fields.project(field, text)
 }

@@ -139,7 +139,7 @@ fn summary(summary: &Summary) -> pb::LatencySummary {
     }
 }
 
-fn verdict(verdict: Verdict) -> pb::Verdict {
+pub(super) fn verdict(verdict: Verdict) -> pb::Verdict {
     match verdict {
         Verdict::Pass => pb::Verdict::Pass,
         Verdict::Inconclusive => pb::Verdict::Inconclusive,

@@ -1,28 +1,81 @@
 //! Runs and what is recorded of them.
 
+use std::collections::BTreeMap;
+
 use gauntlet_api::v1 as pb;
 use gauntlet_model::{
-    lifecycle::{Phase, ProcessingStatus, ShardStage, Status, StopReason},
-    run::{Attempt, Run, RunEvent, RunEventKind},
+    id::{Name, Project, RunId},
+    lifecycle::{Phase, ProcessingStatus, RunState, ShardStage, Status, StopReason},
+    run::{Attempt, Run, RunEvent, RunEventKind, etag},
     session::KeyRange,
+    template::Level,
     time::Timestamp,
 };
 
 use super::instant;
 
+/// What lists show of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct RunHead<'a> {
+    /// The run's id.
+    pub id: RunId,
+    /// The template's project.
+    pub project: &'a Project,
+    /// Unique in its project.
+    pub name: &'a Name,
+    /// The template's name.
+    pub template: &'a Name,
+    /// The template's version.
+    pub template_version: i32,
+    /// Where the run is in its life.
+    pub state: &'a RunState,
+    /// How many workers share it.
+    pub workers: u32,
+    /// Grows by one with every stored change.
+    pub revision: i64,
+    /// Free key-value pairs.
+    pub labels: &'a BTreeMap<String, String>,
+    /// What people want to remember of it.
+    pub notes: &'a str,
+    /// The run whose snapshot it repeats.
+    pub rerun_of: Option<RunId>,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it was started.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+}
+
 /// A run, as it is at the server's `now`.
 #[must_use]
 pub fn run(run: &Run, now: Timestamp) -> pb::Run {
+    let head = RunHead {
+        id: run.id,
+        project: &run.project,
+        name: &run.name,
+        template: &run.template,
+        template_version: run.template_version,
+        state: &run.state,
+        workers: run.spec.workers,
+        revision: run.revision,
+        labels: &run.labels,
+        notes: &run.notes,
+        rerun_of: run.rerun_of,
+        created: run.created,
+        started: run.started,
+        ended: run.ended,
+    };
     pb::Run {
         spec: Some(super::spec(&run.spec)),
-        ..run_for_list(run, now)
+        ..run_head(&head, now)
     }
 }
 
 /// A run without its description, as lists give it.
 #[must_use]
-pub fn run_for_list(run: &Run, now: Timestamp) -> pb::Run {
-    let state = &run.state;
+pub fn run_head(run: &RunHead<'_>, now: Timestamp) -> pb::Run {
+    let state = run.state;
     let end = state.end();
     let ready = state.shards.iter().filter(|shard| is_ready(shard.stage));
     pb::Run {
@@ -32,7 +85,7 @@ pub fn run_for_list(run: &Run, now: Timestamp) -> pb::Run {
         template: run.template.to_string(),
         template_version: run.template_version,
         spec: None,
-        status: status(run.status()).into(),
+        status: status(state.status()).into(),
         phase: optional_phase(state.phase()).into(),
         phase_started_us: instant(state.phase_started()),
         phase_ends_us: instant(state.phase_ends()),
@@ -48,7 +101,24 @@ pub fn run_for_list(run: &Run, now: Timestamp) -> pb::Run {
         ended_us: instant(run.ended),
         server_time_us: now.0,
         shards_ready: ready.count() as u32,
-        shards_total: run.spec.workers,
+        shards_total: run.workers,
+        notes: run.notes.to_owned(),
+        etag: etag(run.labels, run.notes),
+        rerun_of: run.rerun_of.map_or_else(String::new, |run| run.to_string()),
+        paused: state.paused,
+        level: state.level.map(level),
+        verdict: pb::Verdict::Unspecified.into(),
+        validity: pb::Validity::Unspecified.into(),
+    }
+}
+
+fn level(level: Level) -> pb::LoadLevel {
+    use pb::load_level::Level as P;
+    pb::LoadLevel {
+        level: Some(match level {
+            Level::Concurrency { connections } => P::Connections(connections),
+            Level::Rate { milli_per_s } => P::PerSecond(milli_per_s as f64 / 1e3),
+        }),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use gauntlet_api::v1 as pb;
 use gauntlet_model::template::{
-    Class, Limit, Load, Operation, Parameter, Phases, Slo, Spec, Statement, WorkerLossPolicy,
+    Class, Limit, Load, Operation, Parameter, Phases, PoolOrder, Slo, Spec, Statement,
+    WorkerLossPolicy,
 };
 
 use super::duration;
@@ -119,9 +120,23 @@ fn parameter(parameter: &Parameter) -> pb::Parameter {
             max: *max,
         }),
         Parameter::RandomText { length } => G::Text(pb::RandomText { length: *length }),
+        Parameter::Pool { pool, order } => G::Pool(pool_draw(pool.as_str(), *order)),
     };
     pb::Parameter {
         generator: Some(generator),
+    }
+}
+
+fn pool_draw(pool: &str, order: PoolOrder) -> pb::PoolDraw {
+    let (order, exponent) = match order {
+        PoolOrder::Uniform => (pb::PoolOrder::Uniform, 0.0),
+        PoolOrder::Sequential => (pb::PoolOrder::Sequential, 0.0),
+        PoolOrder::Zipf { exponent } => (pb::PoolOrder::Zipf, exponent),
+    };
+    pb::PoolDraw {
+        pool: pool.to_owned(),
+        order: order.into(),
+        exponent,
     }
 }
 

@@ -28,6 +28,7 @@ fn status(status: WorkerStatus) -> pb::WorkerStatus {
     match status {
         WorkerStatus::Idle => pb::WorkerStatus::Idle,
         WorkerStatus::Busy => pb::WorkerStatus::Busy,
+        WorkerStatus::Draining => pb::WorkerStatus::Draining,
         WorkerStatus::Lost => pb::WorkerStatus::Lost,
         WorkerStatus::Gone => pb::WorkerStatus::Gone,
     }

@@ -4,15 +4,22 @@ use gauntlet_api::v1 as pb;
 use gauntlet_model::{
     lifecycle::{Action, Phase},
     session::{Assign, Command, ControlMessage, KeyRange, Welcome},
+    template::Level,
     time::micros,
 };
 use pb::control_message::Message as M;
 
-use super::{attempt, attempt_of, encode_attempt, instant, length, sequence};
+use super::{attempt, attempt_of, encode_attempt, instant, length, pools, sequence};
 use crate::{
     Violations, decode, encode,
     fields::{Fields, read},
 };
+
+const LONGEST_MESSAGE: usize = 4_096;
+/// As many as a template may ask for.
+const MOST_CONNECTIONS: u32 = 100_000;
+/// As much as a template may ask for: ten million per second.
+const LARGEST_MILLI_PER_S: u64 = 10_000_000_000;
 
 /// A control message of a session's generation.
 #[must_use]
@@ -32,6 +39,9 @@ pub fn encode_control(generation: u64, message: &ControlMessage) -> pb::ControlM
         }),
         ControlMessage::Release { attempt } => M::Release(pb::Release {
             attempt: Some(encode_attempt(*attempt)),
+        }),
+        ControlMessage::Drain { message } => M::Drain(pb::Drain {
+            message: message.clone(),
         }),
         ControlMessage::HeartbeatReply {
             sent,
@@ -63,6 +73,7 @@ fn encode_assign(assign: &Assign) -> pb::Assign {
         shards: assign.shards,
         attempt: assign.attempt.attempt,
         keys: Some(encode::key_range(assign.keys)),
+        pools: assign.pools.iter().map(pools::encode).collect(),
     }
 }
 
@@ -75,6 +86,11 @@ fn encode_command(command: &Command) -> pb::Command {
         Action::SetPhase(phase) => A::SetPhase(pb::SetPhaseCommand {
             phase: encode::phase(phase).into(),
         }),
+        Action::SetTarget(level) => A::SetTarget(pb::SetTargetCommand {
+            level: Some(encode_level(level)),
+        }),
+        Action::Pause => A::Pause(pb::PauseCommand {}),
+        Action::Resume => A::Resume(pb::ResumeCommand {}),
         Action::Stop { drain_us } => A::Stop(pb::StopCommand { drain_us }),
     };
     pb::Command {
@@ -85,11 +101,19 @@ fn encode_command(command: &Command) -> pb::Command {
     }
 }
 
+fn encode_level(level: Level) -> pb::set_target_command::Level {
+    use pb::set_target_command::Level as L;
+    match level {
+        Level::Concurrency { connections } => L::Connections(connections),
+        Level::Rate { milli_per_s } => L::MilliPerS(milli_per_s),
+    }
+}
+
 /// A control message with the generation of the session that it is of.
 pub fn decode_control(message: pb::ControlMessage) -> Result<(u64, ControlMessage), Violations> {
     let generation = message.session_generation;
-    read(
-        |fields| match fields.required("message", message.message)? {
+    read(Vec::new(), |fields| {
+        match fields.required("message", message.message)? {
             M::Welcome(message) => welcome(&mut fields.child("welcome"), &message),
             M::Assign(message) => assign(&mut fields.child("assign"), message)
                 .map(|assign| ControlMessage::Assign(Box::new(assign))),
@@ -107,11 +131,15 @@ pub fn decode_control(message: pb::ControlMessage) -> Result<(u64, ControlMessag
             }
             M::Release(message) => attempt(&mut fields.child("release"), message.attempt)
                 .map(|attempt| ControlMessage::Release { attempt }),
+            M::Drain(message) => fields
+                .child("drain")
+                .text("message", message.message, LONGEST_MESSAGE)
+                .map(|message| ControlMessage::Drain { message }),
             M::HeartbeatReply(message) => {
                 heartbeat_reply(&mut fields.child("heartbeat_reply"), message)
             }
-        },
-    )
+        }
+    })
     .map(|message| (generation, message))
 }
 
@@ -151,6 +179,7 @@ fn assign(fields: &mut Fields<'_>, assign: pb::Assign) -> Option<Assign> {
     let keys = fields
         .required("keys", assign.keys)
         .and_then(|keys| key_range(&mut fields.child("keys"), keys));
+    let pools = pools::decode(fields, assign.pools, spec.as_ref());
     let (address, password) = target?;
     Some(Assign {
         attempt: attempt?,
@@ -160,6 +189,7 @@ fn assign(fields: &mut Fields<'_>, assign: pb::Assign) -> Option<Assign> {
         password,
         shards: assign.shards,
         keys: keys?,
+        pools: pools?,
     })
 }
 
@@ -200,9 +230,29 @@ fn action(fields: &mut Fields<'_>, action: pb::command::Action) -> Option<Action
         A::SetPhase(set) => {
             load_phase(&mut fields.child("set_phase"), set.phase).map(Action::SetPhase)
         }
+        A::SetTarget(set) => level(&mut fields.child("set_target"), set).map(Action::SetTarget),
+        A::Pause(pb::PauseCommand {}) => Some(Action::Pause),
+        A::Resume(pb::ResumeCommand {}) => Some(Action::Resume),
         A::Stop(stop) => {
             let drain = length(&mut fields.child("stop"), "drain_us", stop.drain_us)?;
             Some(Action::stop(drain))
+        }
+    }
+}
+
+fn level(fields: &mut Fields<'_>, set: pb::SetTargetCommand) -> Option<Level> {
+    use pb::set_target_command::Level as L;
+    match fields.required("level", set.level)? {
+        L::Connections(connections) => fields
+            .count("connections", connections, MOST_CONNECTIONS)
+            .map(|connections| Level::Concurrency { connections }),
+        L::MilliPerS(milli_per_s) if (1..=LARGEST_MILLI_PER_S).contains(&milli_per_s) => {
+            Some(Level::Rate { milli_per_s })
+        }
+        L::MilliPerS(other) => {
+            let message = format!("must be 1 to {LARGEST_MILLI_PER_S}, it is {other}");
+            fields.add("milli_per_s", message);
+            None
         }
     }
 }

@@ -117,7 +117,7 @@ fn part(fields: &mut Fields<'_>, part: pb::OperationInterval) -> Option<Operatio
     })
 }
 
-fn operation(fields: &mut Fields<'_>, operation: u32) -> Option<u32> {
+pub(super) fn operation(fields: &mut Fields<'_>, operation: u32) -> Option<u32> {
     if operation < MOST_OPERATIONS {
         return Some(operation);
     }

@@ -8,11 +8,14 @@ use gauntlet_model::{
         Encoded, ErrorClass, ErrorCount, Interval, Latencies, OperationInterval, empty_histogram,
     },
     lifecycle::{Action, Phase},
+    logs::{Level as LogLevel, LogLine},
+    sample::{OperationSample, SampleKind, SampledError},
     session::{
         Assign, Command, ControlMessage, Heartbeat, Hello, KeyRange, ResumePoint, ShardTotals,
         Welcome, WorkerEvent,
     },
     target::{Address, Secret},
+    template::{Level, Parameter, PoolOrder},
 };
 use uuid::Uuid;
 
@@ -94,6 +97,34 @@ fn a_heartbeat(clock_uncertainty: Option<Duration>) -> Heartbeat {
     }
 }
 
+fn a_sample(kind: SampleKind, error: Option<SampledError>) -> OperationSample {
+    OperationSample {
+        attempt: an_attempt(),
+        operation: 1,
+        phase: Phase::Measurement,
+        kind,
+        index: 1 << 40,
+        due: Timestamp(1_234_567),
+        response_ns: 30,
+        service_ns: 20,
+        lag_ns: 10,
+        rows: 2,
+        error,
+        parameters: "7, 'x'".into(),
+    }
+}
+
+fn a_line(level: LogLevel) -> LogLine {
+    LogLine {
+        sequence: 0,
+        time: Timestamp(9),
+        worker: None,
+        shard: Some(1),
+        level,
+        message: "connections open".into(),
+    }
+}
+
 #[test]
 fn every_event_of_a_worker_survives() {
     let attempt = an_attempt();
@@ -121,6 +152,25 @@ fn every_event_of_a_worker_survives() {
             at: Timestamp(6),
         },
         WorkerEvent::Interval(Box::new(an_interval())),
+        WorkerEvent::Samples {
+            attempt,
+            samples: vec![
+                a_sample(SampleKind::Slowest, None),
+                a_sample(SampleKind::Reservoir, None),
+                a_sample(
+                    SampleKind::FirstError,
+                    Some(SampledError {
+                        class: ErrorClass::Timeout,
+                        code: "OPERATION_TIMEOUT".into(),
+                        message: "too slow".into(),
+                    }),
+                ),
+            ],
+        },
+        WorkerEvent::Logs {
+            run: attempt.run,
+            lines: LogLevel::ALL.map(a_line).to_vec(),
+        },
         WorkerEvent::ShardFinished(ShardTotals {
             attempt,
             intervals: 3,
@@ -159,6 +209,10 @@ fn every_control_message_survives_with_its_generation() {
             first: 1_000,
             length: 500,
         },
+        pools: vec![(
+            Name::new("names").unwrap(),
+            vec![Some("a".into()), None, Some(String::new())],
+        )],
     };
     let command = |action| {
         ControlMessage::Command(Command {
@@ -185,7 +239,14 @@ fn every_control_message_survives_with_its_generation() {
         })),
         command(Action::Start(Phase::Warmup)),
         command(Action::SetPhase(Phase::Measurement)),
+        command(Action::SetTarget(Level::Concurrency { connections: 7 })),
+        command(Action::SetTarget(Level::Rate { milli_per_s: 1 })),
+        command(Action::Pause),
+        command(Action::Resume),
         command(Action::Stop { drain_us: 0 }),
+        ControlMessage::Drain {
+            message: "the machine is needed".into(),
+        },
         ControlMessage::IntervalsAck {
             attempt,
             sequence: 0,
@@ -368,5 +429,74 @@ fn a_worker_is_only_sent_into_phases_of_load() {
             action: Some(Action::Start(start)),
         }),
         &["command.start.phase"],
+    );
+}
+
+#[test]
+fn an_assignment_has_the_values_of_all_its_pools() {
+    let mut spec = a_simple_spec();
+    spec.operations[0].parameters = vec![Parameter::Pool {
+        pool: Name::new("names").unwrap(),
+        order: PoolOrder::Uniform,
+    }];
+    let check = |pools: &[(&str, usize, usize)], expected: &[&str]| {
+        let pools = pools
+            .iter()
+            .map(|&(name, values, length)| pb::AssignedPool {
+                name: name.to_owned(),
+                values: vec![
+                    pb::AssignedValue {
+                        text: Some("x".repeat(length))
+                    };
+                    values
+                ],
+            });
+        let assign = pb::Assign {
+            spec: Some(crate::encode::spec(&spec)),
+            pools: pools.collect(),
+            ..pb::Assign::default()
+        };
+        let others = [
+            "assign.run_id",
+            "assign.attempt",
+            "assign.run_name",
+            "assign.shards",
+            "assign.target",
+            "assign.keys",
+        ];
+        let expected: Vec<&str> = others.iter().chain(expected).copied().collect();
+        refused_down(pb::control_message::Message::Assign(assign), &expected);
+    };
+    check(&[("names", 1, 1)], &[]);
+    check(&[("names", 16, 1 << 20)], &[]);
+    check(&[], &["assign.pools"]);
+    check(&[("others", 1, 1)], &["assign.pools"]);
+    check(&[("names", 0, 0)], &["assign.pools[0].values"]);
+    check(&[("names", 17, 1 << 20)], &["assign.pools"]);
+}
+
+#[test]
+fn levels_that_no_load_can_have_are_refused() {
+    use pb::set_target_command::Level as L;
+    let check = |level: Option<L>, expected: &str| {
+        let set = pb::SetTargetCommand { level };
+        let command = pb::Command {
+            attempt: Some(encode_attempt(an_attempt())),
+            sequence: 1,
+            at_us: 1,
+            action: Some(pb::command::Action::SetTarget(set)),
+        };
+        refused_down(pb::control_message::Message::Command(command), &[expected]);
+    };
+    check(None, "command.set_target.level");
+    check(Some(L::Connections(0)), "command.set_target.connections");
+    check(
+        Some(L::Connections(100_001)),
+        "command.set_target.connections",
+    );
+    check(Some(L::MilliPerS(0)), "command.set_target.milli_per_s");
+    check(
+        Some(L::MilliPerS(10_000_000_001)),
+        "command.set_target.milli_per_s",
     );
 }

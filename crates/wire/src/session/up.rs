@@ -10,7 +10,9 @@ use gauntlet_model::{
 };
 use pb::worker_message::Message as M;
 
-use super::{attempt, attempt_of, encode_attempt, instant, length, measured, sequence};
+use super::{
+    attempt, attempt_of, encode_attempt, instant, length, logs, measured, samples, sequence,
+};
 use crate::{
     Violations, decode, encode,
     fields::{Fields, read, shortened},
@@ -47,6 +49,8 @@ pub fn encode_worker(event: &WorkerEvent) -> pb::WorkerMessage {
             at_us: at.0,
         }),
         WorkerEvent::Interval(interval) => M::Interval(measured::encode(interval)),
+        WorkerEvent::Samples { attempt, samples } => M::Samples(samples::encode(*attempt, samples)),
+        WorkerEvent::Logs { run, lines } => M::Logs(logs::encode(*run, lines)),
         WorkerEvent::ShardFinished(totals) => M::ShardFinished(pb::ShardFinished {
             attempt: Some(encode_attempt(totals.attempt)),
             intervals: totals.intervals,
@@ -100,8 +104,8 @@ fn encode_heartbeat(heartbeat: &Heartbeat) -> pb::Heartbeat {
 
 /// A worker's message as an event.
 pub fn decode_worker(message: pb::WorkerMessage) -> Result<WorkerEvent, Violations> {
-    read(
-        |fields| match fields.required("message", message.message)? {
+    read(Vec::new(), |fields| {
+        match fields.required("message", message.message)? {
             M::Hello(message) => hello(&mut fields.child("hello"), message),
             M::Ready(message) => ready(&mut fields.child("ready"), message),
             M::Heartbeat(message) => heartbeat(&mut fields.child("heartbeat"), &message),
@@ -109,6 +113,8 @@ pub fn decode_worker(message: pb::WorkerMessage) -> Result<WorkerEvent, Violatio
             M::PhaseEntered(message) => phase_entered(&mut fields.child("phase_entered"), message),
             M::Interval(message) => measured::decode(&mut fields.child("interval"), message)
                 .map(|interval| WorkerEvent::Interval(Box::new(interval))),
+            M::Samples(message) => samples::decode(&mut fields.child("samples"), message),
+            M::Logs(message) => logs::decode(&mut fields.child("logs"), message),
             M::ShardFinished(message) => finished(&mut fields.child("shard_finished"), message),
             M::ShardFailed(message) => {
                 let mut fields = fields.child("shard_failed");
@@ -121,8 +127,8 @@ pub fn decode_worker(message: pb::WorkerMessage) -> Result<WorkerEvent, Violatio
             M::Goodbye(message) => Some(WorkerEvent::Goodbye {
                 message: said(message.message),
             }),
-        },
-    )
+        }
+    })
 }
 
 fn hello(fields: &mut Fields<'_>, hello: pb::Hello) -> Option<WorkerEvent> {

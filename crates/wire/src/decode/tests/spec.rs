@@ -76,11 +76,20 @@ fn latency(percentile: f64, max: prost_types::Duration) -> pb::slo::Limit {
     })
 }
 
+/// What is wrong with a description.
+fn violations(spec: pb::TemplateSpec) -> Vec<Violation> {
+    let request = pb::ValidateTemplateRequest {
+        spec: Some(spec),
+        project: String::new(),
+    };
+    let read = validate_template(request).unwrap();
+    read.spec.err().unwrap_or_default()
+}
+
 fn check(what: &str, change: impl FnOnce(&mut pb::TemplateSpec), expected: &[(&str, &str)]) {
     let mut spec = good();
     change(&mut spec);
-    let found = validate_template(pb::ValidateTemplateRequest { spec: Some(spec) }).unwrap();
-    assert_violations(&found, expected, what);
+    assert_violations(&violations(spec), expected, what);
 }
 
 /// Changes the only operation.
@@ -194,14 +203,14 @@ fn what_is_left_out_is_filled_in() {
 #[test]
 fn an_empty_description_names_all_that_is_missing() {
     let spec = Some(pb::TemplateSpec::default());
-    let found = validate_template(pb::ValidateTemplateRequest { spec: spec.clone() }).unwrap();
+    let found = violations(pb::TemplateSpec::default());
     assert_violations(
         &found,
         &[
             ("target", "is required"),
-            ("operations", "is required: give at least one operation"),
-            ("load", "is required: give concurrency or rate"),
-            ("phases.measurement", "is required"),
+            ("operations", "is required"),
+            ("load", "is required"),
+            ("phases", "is required"),
         ],
         "empty",
     );
@@ -239,7 +248,7 @@ fn violations_of_the_whole() {
     check(
         "many operations",
         |spec| spec.operations = vec![spec.operations[0].clone(); 101],
-        &[("operations", "must be at most 100, there are 101")],
+        &[("operations", "must be 1 to 100, there are 101")],
     );
     check(
         "names twice",
@@ -318,7 +327,7 @@ fn violations_of_phases() {
     check(
         "none at all",
         |spec| spec.phases = None,
-        &[("phases.measurement", "is required")],
+        &[("phases", "is required")],
     );
 }
 
@@ -344,12 +353,12 @@ fn violations_of_the_load() {
     check(
         "backlog",
         |spec| spec.load = Some(rate(1.0, 1_000_000_001)),
-        &[("load.rate.max_backlog", "must be at most 1000000000")],
+        &[("load.rate.max_backlog", "must be 1 to 1000000000")],
     );
     check(
         "no mode",
         |spec| spec.load = Some(pb::Load { mode: None }),
-        &[("load", "is required: give concurrency or rate")],
+        &[("load.mode", "is required: give concurrency or rate")],
     );
 }
 
@@ -493,7 +502,10 @@ fn violations_of_parameters() {
     check_parameter(
         "nothing",
         pb::Parameter { generator: None },
-        &at("operations[0].parameters[0]", "is empty: give literal"),
+        &at(
+            "operations[0].parameters[0].generator",
+            "is required: give literal",
+        ),
     );
     check_parameter(
         "uniform",
@@ -531,8 +543,49 @@ fn violations_of_parameters() {
             ),
         );
     }
+    let draw = |pool: &str, order, exponent| {
+        let pool = pool.to_owned();
+        parameter(pb::parameter::Generator::Pool(pb::PoolDraw {
+            pool,
+            order,
+            exponent,
+        }))
+    };
+    check_parameter(
+        "pool name",
+        draw("", 0, 0.0),
+        &at("operations[0].parameters[0].pool.pool", "is required"),
+    );
+    check_parameter(
+        "pool order",
+        draw("p", 9, 0.0),
+        &at(
+            "operations[0].parameters[0].pool.order",
+            "9 is not one of its values",
+        ),
+    );
+    check_parameter(
+        "pool exponent",
+        draw("p", pb::PoolOrder::Sequential.into(), 1.0),
+        &at(
+            "operations[0].parameters[0].pool.exponent",
+            "makes sense for ZIPF only",
+        ),
+    );
+    check_parameter(
+        "pool zipf",
+        draw("p", pb::PoolOrder::Zipf.into(), -1.0),
+        &at(
+            "operations[0].parameters[0].pool.exponent",
+            "must be greater than 0",
+        ),
+    );
     for (value, field, message) in [
-        (None, "operations[0].parameters[0].literal", "is empty"),
+        (
+            None,
+            "operations[0].parameters[0].literal.value",
+            "is required",
+        ),
         (
             Some(V::Number(f64::NAN)),
             "operations[0].parameters[0].literal.number",

@@ -1,0 +1,66 @@
+//! Measurements over time.
+
+use gauntlet_api::v1 as pb;
+use gauntlet_model::{
+    history::{Distribution, HistoryPoint, OperationStats, PhaseTotal, Stats},
+    template::Spec,
+    time::micros,
+};
+
+use super::operation_name;
+
+/// A stretch of a run; `spec` names the operations.
+#[must_use]
+pub fn history_point(point: &HistoryPoint, spec: &Spec) -> pb::HistoryPoint {
+    pb::HistoryPoint {
+        time_us: point.start.0,
+        length_us: point.resolution.us(),
+        phase: super::phase(point.phase).into(),
+        operations: operations(&point.operations, spec),
+        total: Some(operation(String::new(), &point.total)),
+    }
+}
+
+/// All that one phase has measured; `spec` names the operations.
+#[must_use]
+pub fn phase_total(total: &PhaseTotal, spec: &Spec) -> pb::HistoryPoint {
+    pb::HistoryPoint {
+        time_us: total.start.0,
+        length_us: micros(total.covered),
+        phase: super::phase(total.phase).into(),
+        operations: operations(&total.operations, spec),
+        total: Some(operation(String::new(), &total.total)),
+    }
+}
+
+fn operations(measured: &[OperationStats], spec: &Spec) -> Vec<pb::OperationHistory> {
+    let measured = measured.iter();
+    measured
+        .map(|one| operation(operation_name(spec, one.operation), &one.stats))
+        .collect()
+}
+
+fn operation(operation: String, stats: &Stats) -> pb::OperationHistory {
+    pb::OperationHistory {
+        operation,
+        succeeded: stats.succeeded,
+        failed: stats.failed,
+        cut: stats.cut,
+        dropped: stats.dropped,
+        rows: stats.rows,
+        throughput_per_s: stats.throughput_per_s,
+        response: Some(latency(&stats.response)),
+        service: Some(latency(&stats.service)),
+        lag: Some(latency(&stats.lag)),
+        failed_response: Some(latency(&stats.failed_response)),
+    }
+}
+
+fn latency(distribution: &Distribution) -> pb::Latency {
+    pb::Latency {
+        min_us: distribution.min_us,
+        mean_us: distribution.mean_us,
+        max_us: distribution.max_us,
+        percentiles_us: distribution.percentiles_us.clone(),
+    }
+}
