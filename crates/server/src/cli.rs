@@ -1,15 +1,28 @@
 //! The command line. One file per command; this one holds what they share.
 
+mod age;
 mod ask;
+mod backup;
+mod compare;
+mod delete;
 mod demo;
+mod errors;
 mod exit;
+mod export;
 mod failure;
 mod find;
 mod follow;
 mod interrupt;
+mod limits;
 mod list;
+mod otlp;
+mod pool;
+mod preflight;
 mod print;
+mod prune;
 mod report;
+mod rerun;
+mod retain;
 mod run;
 mod schema;
 mod serve;
@@ -18,6 +31,7 @@ mod target;
 mod template;
 mod text;
 mod up;
+mod vacuum;
 mod view;
 mod watch;
 mod worker;
@@ -25,6 +39,7 @@ mod workers;
 
 use std::{
     io::{IsTerminal as _, stderr, stdin},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -60,6 +75,9 @@ struct Global {
     /// The control plane's address
     #[arg(long, global = true, env = "GAUNTLET_SERVER", default_value = DEFAULT_SERVER, value_name = "URL")]
     server: String,
+    /// The file of the authority of a control plane with TLS, PEM
+    #[arg(long, global = true, env = "GAUNTLET_TLS_CA", value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
     /// The project of targets, templates and runs [default: default]
     #[arg(long, global = true)]
     project: Option<String>,
@@ -69,6 +87,15 @@ struct Global {
     /// What to log on stderr: error, warn, info, debug, or a filter like gauntlet=debug
     #[arg(long, global = true, env = "GAUNTLET_LOG", value_name = "FILTER")]
     log: Option<String>,
+    /// How log lines look: text for people, json for programs
+    #[arg(
+        long,
+        global = true,
+        env = "GAUNTLET_LOG_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    log_format: plane::logs::LogFormat,
 }
 
 /// How to print.
@@ -86,19 +113,32 @@ enum Command {
     Up(up::Up),
     /// Start a control plane
     Serve(serve::Serve),
-    /// Start one worker
+    /// Start one worker, or send one home
     Worker(worker::Worker),
     /// Prepare the store of a control plane
     #[command(subcommand)]
     Schema(schema::Schema),
+    /// Remove runs that ended long ago
+    Prune(prune::Prune),
+    /// Copy the store to a file
+    Backup(backup::Backup),
+    /// Give the store's unused room back to the disk
+    Vacuum(vacuum::Vacuum),
     /// Describe benchmarks
     #[command(subcommand)]
     Template(template::Template),
     /// Register the databases under test
     #[command(subcommand)]
     Target(target::Target),
+    /// Name lists of parameter values
+    #[command(subcommand)]
+    Pool(pool::Pool),
+    /// Check what a start would meet; sends no load
+    Preflight(preflight::Preflight),
     /// Run a template, follow the run, report
     Run(run::Run),
+    /// Repeat a run from its snapshot
+    Rerun(rerun::Rerun),
     /// Follow a run to its end
     Watch(watch::Watch),
     /// Stop a run: no new operations, those in flight end
@@ -107,6 +147,14 @@ enum Command {
     List(list::List),
     /// Print the report of a run
     Report(report::Report),
+    /// Hold runs against the first of them
+    Compare(compare::Compare),
+    /// Write a run's measurements to a file
+    Export(export::Export),
+    /// List why operations of a run failed
+    Errors(errors::Errors),
+    /// Remove a run
+    Delete(delete::Delete),
     /// List workers
     Workers(workers::Workers),
     /// Show the main job: a benchmark of an embedded database on two workers
@@ -133,13 +181,23 @@ impl Command {
             Self::Serve(command) => command.run(&context).await,
             Self::Worker(command) => command.run(&context).await,
             Self::Schema(command) => command.run(&context).await,
+            Self::Prune(command) => command.run(&context).await,
+            Self::Backup(command) => command.run(&context).await,
+            Self::Vacuum(command) => command.run(&context).await,
             Self::Template(command) => command.run(&context).await,
             Self::Target(command) => command.run(&context).await,
+            Self::Pool(command) => command.run(&context).await,
+            Self::Preflight(command) => command.run(&context).await,
             Self::Run(command) => command.run(&context).await,
+            Self::Rerun(command) => command.run(&context).await,
             Self::Watch(command) => command.run(&context).await,
             Self::Stop(command) => command.run(&context).await,
             Self::List(command) => command.run(&context).await,
             Self::Report(command) => command.run(&context).await,
+            Self::Compare(command) => command.run(&context).await,
+            Self::Export(command) => command.run(&context).await,
+            Self::Errors(command) => command.run(&context).await,
+            Self::Delete(command) => command.run(&context).await,
             Self::Workers(command) => command.run(&context).await,
             Self::Demo(command) => command.run(&context).await,
         }
@@ -150,6 +208,7 @@ impl Command {
 #[derive(Clone, Debug)]
 struct Context {
     server: String,
+    tls_ca: Option<PathBuf>,
     given_project: Option<String>,
     output: Output,
     /// Whether a person can be asked.
@@ -162,6 +221,7 @@ impl Context {
     fn new(global: Global) -> Self {
         Self {
             server: global.server,
+            tls_ca: global.tls_ca,
             given_project: global.project,
             output: global.output,
             interactive: stdin().is_terminal() && stderr().is_terminal(),
@@ -176,7 +236,12 @@ impl Context {
     }
 
     async fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::connect(&self.server).await?)
+        let Some(path) = &self.tls_ca else {
+            return Ok(Client::connect(&self.server).await?);
+        };
+        let authorities = std::fs::read(path)
+            .map_err(|error| Failure::Asked(format!("--tls-ca {}: {error}", path.display())))?;
+        Ok(Client::connect_with(&self.server, Some(&authorities)).await?)
     }
 
     fn is_json(&self) -> bool {
@@ -209,12 +274,13 @@ pub fn main() -> ExitCode {
 }
 
 fn carry_out(cli: Cli) -> Result<Exit, Failure> {
-    let filter = cli
+    let said = cli
         .global
         .log
-        .as_deref()
-        .filter(|filter| !filter.is_empty());
-    plane::logs::init(filter, cli.command.default_log())?;
+        .clone()
+        .or_else(|| std::env::var("RUST_LOG").ok());
+    let filter = said.as_deref().filter(|filter| !filter.is_empty());
+    plane::logs::init(filter, cli.command.default_log(), cli.global.log_format)?;
     let mut builder = if cli.command.is_control_plane() {
         runtime::Builder::new_multi_thread()
     } else {

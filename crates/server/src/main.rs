@@ -2,6 +2,7 @@
 
 mod cli;
 mod plane;
+mod telemetry;
 
 use std::process::ExitCode;
 

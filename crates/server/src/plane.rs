@@ -6,34 +6,47 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
-use gauntlet_connect::{CorsOrigins, Front, Registry, ServeOptions};
-use gauntlet_model::time::Clock;
+use gauntlet_connect::{CorsOrigins, Front, Registry};
+use gauntlet_model::{preflight::Place, time::Clock};
 use gauntlet_orchestrator::{Orchestrator, Services, access::TargetAccess};
 use gauntlet_rpc::Backend;
-use gauntlet_store::Stores;
+use gauntlet_store::{Stores, Witness};
 use gauntlet_store_sql::Location;
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 mod access;
 mod clock;
 mod http;
+mod limits;
 pub mod local_workers;
 mod lock;
 pub mod logs;
+mod ready;
+mod retention;
 mod routes;
+mod tls;
 mod up;
+pub mod upkeep;
 pub mod vault;
 
+pub use limits::Limits;
+pub use retention::{Pruned, Retention};
+pub use tls::TlsFiles;
 pub use up::{UpOptions, up};
 
 use access::DirectAccess;
 use clock::SystemClock;
 use local_workers::LocalWorkers;
+use ready::Readiness;
+use retention::Schedule;
 use vault::{KEY_VARIABLE, KeyVault};
+
+use crate::telemetry::{BadCollector, OtlpOptions, Telemetry};
 
 /// How a control plane is set up.
 #[derive(Clone, Debug)]
@@ -51,6 +64,14 @@ pub struct Options {
     pub key_file: PathBuf,
     /// The web pages that may call.
     pub origins: CorsOrigins,
+    /// What bounds callers.
+    pub limits: Limits,
+    /// TLS on the port; `None` is plain text.
+    pub tls: Option<TlsFiles>,
+    /// What is removed with time.
+    pub retain: Retention,
+    /// Where metrics and spans are sent; `None` is nowhere.
+    pub otlp: Option<OtlpOptions>,
 }
 
 impl Options {
@@ -64,6 +85,10 @@ impl Options {
             key_file: key_file(&store),
             store,
             origins: CorsOrigins::Loopback,
+            limits: Limits::default(),
+            tls: None,
+            retain: Retention::default(),
+            otlp: None,
         }
     }
 }
@@ -80,7 +105,7 @@ fn key_file(store: &Location) -> PathBuf {
 pub enum Error {
     /// The address can be reached from elsewhere.
     #[error(
-        "{0} can be reached from other machines, and this control plane has neither accounts nor TLS; listen on 127.0.0.1, or say --insecure to let in everybody who reaches it"
+        "{0} can be reached from other machines, and this control plane has no accounts; listen on 127.0.0.1, or say --insecure to let in everybody who reaches it"
     )]
     NotLoopback(SocketAddr),
     /// Somebody else has the port.
@@ -103,6 +128,12 @@ pub enum Error {
         /// What the system said.
         error: io::Error,
     },
+    /// The port cannot speak TLS.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// There is nowhere to send metrics and spans to.
+    #[error(transparent)]
+    Otlp(#[from] BadCollector),
     /// There is no key for the passwords.
     #[error(transparent)]
     Key(#[from] vault::KeyError),
@@ -121,7 +152,12 @@ pub struct Plane {
     pub address: SocketAddr,
     orchestrator: Orchestrator,
     serving: JoinHandle<io::Result<()>>,
+    /// What goes on beside serving, until `stop`.
+    chores: TaskTracker,
     stop: CancellationToken,
+    /// Ends the sending of metrics and spans, when there is nothing more to tell.
+    told: CancellationToken,
+    is_tls: bool,
     workers: Option<LocalWorkers>,
     _lock: Option<File>,
 }
@@ -129,7 +165,7 @@ pub struct Plane {
 impl Plane {
     /// The address for callers on this machine.
     pub fn url(&self) -> String {
-        url(self.address)
+        url(self.address, self.is_tls)
     }
 
     /// Waits until the control plane has ended, by its token or by a failure,
@@ -146,8 +182,17 @@ impl Plane {
             self.stop.cancel();
             served
         };
-        let (served, ()) = tokio::join!(serving, workers);
+        let stopped = async {
+            self.stop.cancelled().await;
+            Instant::now()
+        };
+        let (served, (), stopped) = tokio::join!(serving, workers, stopped);
         self.orchestrator.shutdown().await;
+        self.told.cancel();
+        self.chores.close();
+        self.chores.wait().await;
+        let took_ms = stopped.elapsed().as_millis() as u64;
+        tracing::info!(took_ms, "control plane ended");
         served
             .unwrap_or_else(|error| Err(io::Error::other(error)))
             .map_err(Error::Serve)
@@ -170,12 +215,21 @@ async fn start_on(
     let address = listener
         .local_addr()
         .map_err(|error| Error::Listen(options.listen, error))?;
+    let tls = options.tls.as_ref().map(TlsFiles::read).transpose()?;
+    let is_tls = tls.is_some();
     let stores = gauntlet_store_sql::open(&options.store).await?;
     let lock = lock::take(&options.store)?;
     let vault = KeyVault::open(options.secret_key.as_deref(), &options.key_file)?;
 
-    let backend = backend(stores, vault, stop.clone());
+    let telemetry = Telemetry::new();
+    let witness: Arc<dyn Witness> = telemetry.clone();
+    let stores = gauntlet_store::metered(stores, &witness);
+    let place = options.store.place();
+    let backend = backend(stores, place, vault, stop.clone());
     let orchestrator = backend.orchestrator.clone();
+    let exporter = options.otlp.as_ref();
+    let exporter = exporter.map(|options| telemetry.exporter(options, &orchestrator));
+    let exporter = exporter.transpose()?;
     match orchestrator.recover().await {
         Ok(0) => {}
         Ok(runs) => tracing::info!(runs, "took up active runs"),
@@ -184,25 +238,58 @@ async fn start_on(
             return Err(error.into());
         }
     }
-    let front = Front::builder(
-        registry(),
-        routes::all(&backend).await,
-        http::router(backend.stores.clone(), address),
-    );
-    let front = front.cors_origins(options.origins).build();
-    let serving = gauntlet_connect::serve(listener, front, stop.clone(), ServeOptions::default());
-    tracing::info!(%address, store = %options.store, "control plane serves");
+    let readiness = Readiness {
+        stores: backend.stores.clone(),
+        orchestrator: orchestrator.clone(),
+        telemetry: telemetry.clone(),
+        max_connections: options.limits.max_connections,
+        stop: stop.clone(),
+    };
+    let (routes, reporter) = routes::all(&backend, &telemetry).await;
+    let metrics = telemetry.registry(&orchestrator);
+    let http = http::router(readiness.clone(), metrics, address);
+    let front = Front::builder(registry(), routes, http)
+        .cors_origins(options.origins)
+        .observer(telemetry.clone());
+    let front = options.limits.front(front).build();
+    let serve_options = options.limits.serve(tls);
+    let serving = gauntlet_connect::serve(listener, front, stop.clone(), serve_options);
+
+    let chores = TaskTracker::new();
+    chores.spawn(telemetry.follow(orchestrator.clone(), stop.clone()));
+    chores.spawn(readiness.tell(reporter));
+    let schedule = Schedule {
+        stores: backend.stores,
+        orchestrator: orchestrator.clone(),
+        clock: backend.clock,
+        keep: options.retain,
+        stop: stop.clone(),
+    };
+    chores.spawn(schedule.follow());
+    let told = CancellationToken::new();
+    if let Some(exporter) = exporter {
+        chores.spawn(exporter.run(told.clone()));
+    }
+    tracing::info!(%address, store = %options.store, tls = is_tls, "control plane serves");
     Ok(Plane {
         address,
         orchestrator,
         serving: tokio::spawn(serving),
+        chores,
         stop,
+        told,
+        is_tls,
         workers: None,
         _lock: lock,
     })
 }
 
-fn backend(stores: Stores, vault: KeyVault, stop: CancellationToken) -> Backend {
+fn backend(
+    stores: Stores,
+    store_place: Option<Place>,
+    vault: KeyVault,
+    stop: CancellationToken,
+) -> Backend {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::starting_now());
     let access: Arc<dyn TargetAccess> = Arc::new(DirectAccess);
     let vault = Arc::new(vault);
@@ -216,6 +303,7 @@ fn backend(stores: Stores, vault: KeyVault, stop: CancellationToken) -> Backend 
     Backend {
         orchestrator,
         stores,
+        store_place,
         access,
         vault,
         clock,
@@ -242,13 +330,14 @@ async fn listen(address: SocketAddr, insecure: bool) -> Result<TcpListener, Erro
 }
 
 /// An address that means "all" is called by the loopback's.
-fn url(address: SocketAddr) -> String {
+fn url(address: SocketAddr, is_tls: bool) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    format!("http://{}", SocketAddr::new(ip, address.port()))
+    let scheme = if is_tls { "https" } else { "http" };
+    format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
 }
 
 fn make_folder(path: &Path) -> Result<(), Error> {

@@ -67,6 +67,9 @@ impl Demo {
             listen: self.local.listen,
             insecure: false,
             workers: self.local.workers,
+            limits: plane::Limits::default(),
+            retain: plane::Retention::default(),
+            otlp: None,
         };
         print::aside(&format!(
             "starting a control plane and {} workers, data in {}",
@@ -137,7 +140,7 @@ async fn benchmark(
     };
     let created = client.runs().create_run(request).await?;
     let run = created.into_inner().run.unwrap_or_default();
-    start_and_follow(&client, context, &run, interrupts).await
+    start_and_follow(&client, context, &run, Vec::new(), interrupts).await
 }
 
 async fn prepare(
@@ -346,9 +349,10 @@ mod tests {
             let file = TemplateFile::read(&path).unwrap_or_else(|error| panic!("{error}"));
             let request = pb::ValidateTemplateRequest {
                 spec: Some(file.spec),
+                project: String::new(),
             };
-            let violations = gauntlet_wire::decode::validate_template(request);
-            assert_eq!(violations, Ok(Vec::new()), "{}", path.display());
+            let read = gauntlet_wire::decode::validate_template(request).unwrap();
+            assert!(read.spec.is_ok(), "{}: {read:?}", path.display());
             examples += 1;
         }
         assert!(examples >= 3);

@@ -30,6 +30,9 @@ pub enum Failure {
     /// The store does not do what it is asked to.
     #[error(transparent)]
     Store(#[from] gauntlet_store::Error),
+    /// The store is as it was.
+    #[error(transparent)]
+    Upkeep(#[from] plane::upkeep::UpkeepError),
     /// A worker in this process failed.
     #[error(transparent)]
     Worker(#[from] gauntlet_worker::Error),

@@ -6,8 +6,10 @@ use super::{Context, failure::Failure};
 
 /// The largest page the API gives.
 const PAGE: u32 = 1000;
-/// Runs further back than so many pages are found by their id only.
-const MOST_PAGES: usize = 5;
+/// Runs whose names contain a run's name: beyond so many pages it is found by its id only.
+const MOST_PAGES: usize = 20;
+/// A name has no more characters.
+const LONGEST_NAME: usize = 63;
 
 /// A run by id or name; the newest of the project when nothing is said.
 pub async fn run(
@@ -25,7 +27,7 @@ pub async fn run(
 }
 
 async fn newest(client: &Client, context: &Context) -> Result<String, Failure> {
-    let (runs, _) = page(client, context, 1, String::new()).await?;
+    let (runs, _) = page(client, context, "", 1, String::new()).await?;
     let newest = runs.into_iter().next().ok_or_else(|| {
         Failure::Asked(format!(
             "there is no run in project {} yet; start one with: gauntlet run TEMPLATE",
@@ -36,22 +38,19 @@ async fn newest(client: &Client, context: &Context) -> Result<String, Failure> {
 }
 
 async fn by_name(client: &Client, context: &Context, name: &str) -> Result<String, Failure> {
-    let mut names = Vec::new();
     let mut token = String::new();
     for _ in 0..MOST_PAGES {
-        let (runs, next) = page(client, context, PAGE, token).await?;
-        for run in runs {
-            if run.name == name {
-                return Ok(run.run_id);
-            }
-            names.push(run.name);
+        let (runs, next) = page(client, context, name, PAGE, token).await?;
+        if let Some(run) = runs.into_iter().find(|run| run.name == name) {
+            return Ok(run.run_id);
         }
         if next.is_empty() {
             break;
         }
         token = next;
     }
-    let hint = near::hint(name, names.iter().map(String::as_str));
+    let (recent, _) = page(client, context, "", PAGE, String::new()).await?;
+    let hint = near::hint(name, recent.iter().map(|run| run.name.as_str()));
     let list = if hint.is_empty() {
         "; see: gauntlet list".to_owned()
     } else {
@@ -63,14 +62,22 @@ async fn by_name(client: &Client, context: &Context, name: &str) -> Result<Strin
     )))
 }
 
+/// Runs whose names contain a text, newest first.
 async fn page(
     client: &Client,
     context: &Context,
+    name: &str,
     page_size: u32,
     page_token: String,
 ) -> Result<(Vec<pb::Run>, String), Failure> {
+    // The API takes no longer text; a name that is longer exists nowhere.
+    let name_contains = if name.len() > LONGEST_NAME { "" } else { name };
     let request = pb::ListRunsRequest {
         project: context.project(),
+        filter: Some(pb::RunFilter {
+            name_contains: name_contains.to_owned(),
+            ..Default::default()
+        }),
         page: Some(pb::PageRequest {
             page_size,
             page_token,

@@ -5,12 +5,13 @@ use gauntlet_client::{Client, pb};
 use uuid::Uuid;
 
 use super::{
-    Context, ask,
+    Context,
     exit::Exit,
     failure::Failure,
     find,
     follow::{self, Conclusion, Followed, OnInterrupt},
     interrupt::Interrupts,
+    preflight::{self, Consent},
     print, text, view,
 };
 
@@ -20,9 +21,8 @@ use super::{
 pub struct Run {
     /// The template's name
     template: String,
-    /// Start without asking
-    #[arg(long, short)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
     /// The template's version [default: the newest]
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     version: i32,
@@ -50,9 +50,6 @@ impl Run {
         let name = template.spec.as_ref().map(|spec| spec.target.clone());
         let target = find::target(&client, context, &name.unwrap_or_default()).await?;
         print::aside(text::plan::lines(&template, Some(&target)).trim_end());
-        if !ask::before_load(context, self.yes).await? {
-            return Err(Failure::Asked("not started".to_owned()));
-        }
         let created = client
             .runs()
             .create_run(pb::CreateRunRequest {
@@ -66,20 +63,36 @@ impl Run {
             })
             .await?;
         let run = created.into_inner().run.unwrap_or_default();
-        start_and_follow(&client, context, &run, &mut Interrupts::listen()?).await
+        check_and_start(&client, context, &run, &self.consent).await
     }
 }
 
-/// Starts a prepared run, follows it to its end and prints its report.
+/// Checks a prepared run, asks, starts and follows it, and prints its report.
+pub async fn check_and_start(
+    client: &Client,
+    context: &Context,
+    run: &pb::Run,
+    consent: &Consent,
+) -> Result<Exit, Failure> {
+    let acknowledged = preflight::consent(client, context, run, consent).await?;
+    let mut interrupts = Interrupts::listen()?;
+    start_and_follow(client, context, run, acknowledged, &mut interrupts).await
+}
+
+/// Starts a prepared run with these codes of severe findings acknowledged,
+/// follows it to its end and prints its report.
 pub async fn start_and_follow(
     client: &Client,
     context: &Context,
     run: &pb::Run,
+    acknowledged_findings: Vec<String>,
     interrupts: &mut Interrupts,
 ) -> Result<Exit, Failure> {
     print::aside(&format!("run {} ({})", run.name, run.run_id));
-    let run_id = run.run_id.clone();
-    let request = pb::StartRunRequest { run_id };
+    let request = pb::StartRunRequest {
+        run_id: run.run_id.clone(),
+        acknowledged_findings,
+    };
     client.runs().start_run(request).await?;
     let followed = follow::to_the_end(
         client,

@@ -1,12 +1,15 @@
 //! `gauntlet serve`: the control plane alone.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 use gauntlet_store_sql::Location;
 
-use super::{Context, exit::Exit, failure::Failure, interrupt, print};
-use crate::plane::{self, Options};
+use super::{
+    Context, exit::Exit, failure::Failure, interrupt, limits::Limits, otlp::Otlp, print,
+    retain::Retain,
+};
+use crate::plane::{self, Options, TlsFiles};
 
 /// Starts a control plane on a store that `gauntlet schema apply` has prepared,
 /// and serves until Ctrl-C or SIGTERM.
@@ -21,6 +24,21 @@ pub struct Serve {
     /// Allow an address that others reach; whoever reaches it can do everything
     #[arg(long)]
     insecure: bool,
+    /// Speak TLS: our certificate with its chain, PEM
+    #[arg(long, requires = "tls_key", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, PEM
+    #[arg(long, requires = "tls_cert", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// Ask callers for a certificate of these authorities, PEM
+    #[arg(long, requires = "tls_cert", value_name = "FILE")]
+    tls_client_ca: Option<PathBuf>,
+    #[command(flatten)]
+    retain: Retain,
+    #[command(flatten)]
+    otlp: Otlp,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 impl Serve {
@@ -28,8 +46,17 @@ impl Serve {
     pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let store = Location::parse(&self.store)?;
         let stop = interrupt::stop_token()?;
+        let tls = self.tls_cert.zip(self.tls_key);
         let options = Options {
             insecure: self.insecure,
+            tls: tls.map(|(certificate, key)| TlsFiles {
+                certificate,
+                key,
+                client_authorities: self.tls_client_ca,
+            }),
+            retain: self.retain.read(),
+            otlp: self.otlp.read(),
+            limits: self.limits.read(),
             ..Options::new(self.listen, store)
         };
         let plane = plane::start(options, stop).await?;

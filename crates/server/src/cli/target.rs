@@ -1,7 +1,9 @@
 //! `gauntlet target`: the databases under test.
 
 pub mod add;
+mod change;
 pub mod load;
+pub mod look;
 
 use clap::{Args, Subcommand};
 use gauntlet_client::pb;
@@ -29,6 +31,16 @@ pub enum Target {
     Test(Test),
     /// Make and fill a table to try things on
     Load(load::Load),
+    /// Change where a database is or who logs in
+    Update(change::Update),
+    /// Forget a database; the database itself is not touched
+    Delete(change::Delete),
+    /// Ask a database what it can do and how it is set
+    Capabilities(look::Capabilities),
+    /// List the tables and views of a database
+    Tables(look::Tables),
+    /// Look at what a table holds
+    Profile(look::Profile),
 }
 
 /// Which target.
@@ -46,6 +58,11 @@ impl Target {
             Self::List => list(context).await,
             Self::Test(test) => test.run(context).await,
             Self::Load(load) => load.run(context).await,
+            Self::Update(update) => update.run(context).await,
+            Self::Delete(delete) => delete.run(context).await,
+            Self::Capabilities(capabilities) => capabilities.run(context).await,
+            Self::Tables(tables) => tables.run(context).await,
+            Self::Profile(profile) => profile.run(context).await,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! `gauntlet template`: benchmark descriptions.
 
+mod change;
+mod prepare;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -29,6 +32,14 @@ pub enum Template {
     List,
     /// Show a template
     Show(Show),
+    /// List the versions of a template, newest first
+    Versions(change::Versions),
+    /// Copy a template under another name
+    Clone(change::Clone),
+    /// Look at a template's tables and make value pools from their columns
+    Prepare(prepare::Prepare),
+    /// Remove a template with all its versions
+    Delete(change::Delete),
 }
 
 /// Creates a template, or makes its next version. Repeatable: a file that says
@@ -57,6 +68,10 @@ impl Template {
             Self::Apply(apply) => apply.run(context).await,
             Self::List => list(context).await,
             Self::Show(show) => show.run(context).await,
+            Self::Versions(versions) => versions.run(context).await,
+            Self::Clone(clone) => clone.run(context).await,
+            Self::Prepare(prepare) => prepare.run(context).await,
+            Self::Delete(delete) => delete.run(context).await,
         }
     }
 }
@@ -99,6 +114,7 @@ pub async fn apply(
         .templates()
         .validate_template(pb::ValidateTemplateRequest {
             spec: Some(file.spec.clone()),
+            project: project.to_owned(),
         })
         .await?;
     let violations: Vec<Violation> = checked

@@ -1,6 +1,7 @@
 //! Numbers and tables as people read them. Pure functions.
 
 pub mod address;
+pub mod findings;
 pub mod number;
 pub mod plan;
 pub mod report;

@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 
-use super::{Context, exit::Exit, failure::Failure, interrupt, print};
+use super::{
+    Context, exit::Exit, failure::Failure, interrupt, limits::Limits, otlp::Otlp, print,
+    retain::Retain,
+};
 use crate::plane::{self, UpOptions};
 
 /// Starts a control plane with an embedded store and workers on this machine,
@@ -19,6 +22,12 @@ pub struct Up {
     /// Allow an address that others reach; whoever reaches it can do everything
     #[arg(long)]
     insecure: bool,
+    #[command(flatten)]
+    retain: Retain,
+    #[command(flatten)]
+    otlp: Otlp,
+    #[command(flatten)]
+    limits: Limits,
 }
 
 /// What `up` and `demo` share.
@@ -41,6 +50,9 @@ impl Up {
             listen: self.local.listen,
             insecure: self.insecure,
             workers: self.local.workers,
+            limits: self.limits.read(),
+            retain: self.retain.read(),
+            otlp: self.otlp.read(),
         };
         let plane = plane::up(options, stop).await?;
         let url = plane.url();

@@ -1,14 +1,19 @@
 //! `gauntlet worker`: one process that sends load.
 
-use clap::Args;
+mod drain;
+
+use clap::{Args, Subcommand};
 
 use super::{Context, exit::Exit, failure::Failure, interrupt, run::label};
-use crate::plane::local_workers::exit_with_parent;
+use crate::plane::{local_workers::exit_with_parent, logs};
 
 /// Starts one worker: it attaches to a control plane and serves runs until
-/// Ctrl-C or SIGTERM.
+/// Ctrl-C or SIGTERM. With a command, does something about another one.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Worker {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// A name for people [default: the host's name and the process id]
     #[arg(long)]
     name: Option<String>,
@@ -26,6 +31,13 @@ pub struct Worker {
     exit_with_parent: bool,
 }
 
+/// What to do about a worker that runs.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Let a worker finish what it holds, and send it home
+    Drain(drain::Drain),
+}
+
 fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads @ 1..=1024) => Ok(threads),
@@ -36,6 +48,9 @@ fn threads(text: &str) -> Result<usize, String> {
 impl Worker {
     /// Carries the command out.
     pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        if let Some(Command::Drain(drain)) = self.command {
+            return drain.run(context).await;
+        }
         let stop = interrupt::stop_token()?;
         if self.exit_with_parent {
             exit_with_parent(stop.clone()).map_err(Failure::Runtime)?;
@@ -47,7 +62,7 @@ impl Worker {
             labels: self.labels.into_iter().collect(),
             threads: self.threads,
         };
-        gauntlet_worker::run(config, stop).await?;
+        gauntlet_worker::run_with_logs(config, logs::tap(), stop).await?;
         Ok(Exit::Pass)
     }
 }

@@ -1,5 +1,7 @@
 //! How the control plane reaches targets: over the drivers that the workers use.
 
+mod convert;
+
 use std::{collections::BTreeSet, time::Instant};
 
 use async_trait::async_trait;
@@ -9,7 +11,10 @@ use gauntlet_model::{
     template::{Spec, Statement},
     time::micros,
 };
-use gauntlet_orchestrator::access::{AccessError, Loaded, Login, TargetAccess, TargetVersion};
+use gauntlet_orchestrator::access::{
+    AccessError, CATALOG_AT_MOST, Capabilities, CatalogTable, Loaded, Login, PROFILE_ROWS_AT_MOST,
+    PreflightFacts, SAMPLE_VALUES_AT_MOST, TableProfile, TargetAccess, TargetVersion,
+};
 use gauntlet_targets::{Config, TableDescription, TargetError};
 use tokio::sync::watch;
 
@@ -37,12 +42,14 @@ impl TargetAccess for DirectAccess {
         let config = config(login);
         for (table, key, inserts) in tables(spec) {
             let found = gauntlet_targets::describe_table(&config, table).await;
-            let found = found.map_err(outcome)?.ok_or_else(|| {
-                outcome(TargetError::NoSuchTable {
+            let Some(found) = found.map_err(outcome)? else {
+                let near = gauntlet_targets::near_tables(&config, table).await;
+                return Err(outcome(TargetError::NoSuchTable {
                     address: config.address(),
                     table: table.to_owned(),
-                })
-            })?;
+                    near: near.map_err(outcome)?,
+                }));
+            };
             check_key(&config, table, key, inserts, &found)?;
         }
         let statements = gauntlet_worker::statements(spec);
@@ -106,6 +113,61 @@ impl TargetAccess for DirectAccess {
             }
         }
     }
+
+    async fn capabilities(&self, login: &Login) -> Result<Capabilities, AccessError> {
+        let config = config(login);
+        let found = gauntlet_targets::capabilities(&config).await;
+        Ok(convert::capabilities(
+            config.dialect(),
+            found.map_err(outcome)?,
+        ))
+    }
+
+    async fn catalog(
+        &self,
+        login: &Login,
+        schema: Option<&str>,
+        after: Option<(String, String)>,
+        limit: u32,
+    ) -> Result<Vec<CatalogTable>, AccessError> {
+        let after = after.as_ref();
+        let after = after.map(|(schema, name)| (schema.as_str(), name.as_str()));
+        let limit = limit.min(CATALOG_AT_MOST);
+        let found = gauntlet_targets::catalog(&config(login), schema, after, limit).await;
+        let found = found.map_err(outcome)?.into_iter();
+        Ok(found.map(convert::table).collect())
+    }
+
+    async fn profile(
+        &self,
+        login: &Login,
+        table: &str,
+        sample_rows: u32,
+    ) -> Result<TableProfile, AccessError> {
+        let rows = sample_rows.min(PROFILE_ROWS_AT_MOST);
+        let found = gauntlet_targets::profile(&config(login), table, rows).await;
+        found.map(convert::profile).map_err(outcome)
+    }
+
+    async fn sample_column(
+        &self,
+        login: &Login,
+        table: &str,
+        column: &str,
+        limit: u32,
+        seed: u64,
+    ) -> Result<Vec<Option<String>>, AccessError> {
+        let limit = limit.min(SAMPLE_VALUES_AT_MOST);
+        gauntlet_targets::sample_column(&config(login), table, column, limit, seed)
+            .await
+            .map_err(outcome)
+    }
+
+    async fn preflight(&self, login: &Login, spec: &Spec) -> Result<PreflightFacts, AccessError> {
+        let statements = gauntlet_worker::statements(spec);
+        let found = gauntlet_targets::preflight(&config(login), &statements).await;
+        found.map(convert::preflight).map_err(outcome)
+    }
 }
 
 fn so_far(rows: u64, already_present: bool) -> Loaded {
@@ -135,12 +197,12 @@ fn check_key(
     found: &TableDescription,
 ) -> Result<(), AccessError> {
     let Some(column) = found.columns.iter().find(|column| column.name == key) else {
-        let names: Vec<&str> = found.columns.iter().map(|c| c.name.as_str()).collect();
-        return Err(AccessError::Refused(format!(
-            "table {table} at {} has no column {key}; correct key_column (there are: {})",
-            config.address(),
-            names.join(", "),
-        )));
+        return Err(outcome(TargetError::NoSuchColumn {
+            address: config.address(),
+            table: table.to_owned(),
+            column: key.to_owned(),
+            columns: found.columns.iter().map(|c| c.name.clone()).collect(),
+        }));
     };
     if !inserts || holds_64_bits(config, &column.kind) {
         return Ok(());
@@ -179,6 +241,8 @@ fn outcome(error: TargetError) -> AccessError {
         TargetError::AuthenticationFailed { .. }
         | TargetError::NoSuchDatabase { .. }
         | TargetError::NoSuchTable { .. }
+        | TargetError::NoSuchColumn { .. }
+        | TargetError::ValuesTooLarge { .. }
         | TargetError::BadStatement { .. }
         | TargetError::Parameters { .. }
         | TargetError::NotBuilt { .. }

@@ -1,8 +1,15 @@
 //! What the program says of itself while it runs, on standard error.
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _},
+    sync::LazyLock,
+};
 
-use tracing_subscriber::EnvFilter;
+use clap::ValueEnum;
+use gauntlet_worker::LogTap;
+use tracing_subscriber::{
+    EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// The text says no level.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,16 +18,42 @@ use tracing_subscriber::EnvFilter;
 )]
 pub struct BadFilter(String);
 
-/// Begins logging. `directive` is what the user asked for (`--log` or
-/// `GAUNTLET_LOG`); without it `default` holds.
-pub fn init(directive: Option<&str>, default: &str) -> Result<(), BadFilter> {
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// One JSON object a line: timestamp, level, message and the fields beside them.
+    Json,
+}
+
+/// What a worker of this process says of the runs that it serves.
+static TAP: LazyLock<LogTap> = LazyLock::new(LogTap::default);
+
+/// The tap that is filled once [`init`] was called.
+pub fn tap() -> LogTap {
+    TAP.clone()
+}
+
+/// Begins logging. `directive` is what the user asked for (`--log`,
+/// `GAUNTLET_LOG` or `RUST_LOG`); without it `default` holds.
+pub fn init(directive: Option<&str>, default: &str, format: LogFormat) -> Result<(), BadFilter> {
     let text = directive.unwrap_or(default);
     let filter = filter(text)?;
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
+        .with_ansi(format == LogFormat::Text && io::stderr().is_terminal())
+        .with_target(false);
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    // The filter is of these lines alone: what a worker tells the control plane
+    // of a run does not depend on what its own terminal shows.
+    let started = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(TAP.layer())
         .try_init();
     if started.is_err() {
         tracing::debug!("logging has begun before");

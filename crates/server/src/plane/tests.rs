@@ -143,6 +143,121 @@ async fn one_port_speaks_http_grpc_and_connect() {
     plane.wait().await.unwrap();
 }
 
+/// A GET with an `Accept` header; the body as it is.
+async fn scrape(address: SocketAddr, accept: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "GET /metrics HTTP/1.1\r\nhost: test\r\naccept: {accept}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(!head.contains("chunked"), "{head}");
+    (head, answer[end + 4..].to_vec())
+}
+
+#[tokio::test]
+async fn metrics_come_in_three_forms() {
+    use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::MetricFamily;
+    use prost::Message as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (plane, stop) = started(&folder).await;
+    let mut workers = WorkerServiceClient::connect(plane.url()).await.unwrap();
+    let listed = workers.list_workers(pb::ListWorkersRequest::default());
+    listed.await.unwrap();
+
+    let (head, body) = scrape(plane.address, "*/*").await;
+    assert!(head.contains("text/plain; version=0.0.4"), "{head}");
+    let text = String::from_utf8(body).unwrap();
+    for line in [
+        "gauntlet_rpc_calls_total{method=\"gauntlet.v1.WorkerService/ListWorkers\",protocol=\"grpc\",code=\"ok\"} 1",
+        "gauntlet_rpc_open{method=\"gauntlet.v1.WorkerService/ListWorkers\",kind=\"unary\"} 0",
+        "gauntlet_rpc_faults_total{kind=\"shed\"} 0",
+        "gauntlet_connections 2",
+        "gauntlet_workers{status=\"idle\"} 0",
+        "gauntlet_runs_active{status=\"running\"} 0",
+        "gauntlet_store_duration_seconds_count{call=\"workers.list\"} 1",
+        "gauntlet_store_duration_seconds_count{call=\"runs.active\"} 1",
+    ] {
+        assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+    }
+    for series in [
+        "process_cpu_seconds_total",
+        "process_open_fds",
+        "gauntlet_build_info{",
+        "gauntlet_hub_lag_seconds_count",
+    ] {
+        assert!(text.lines().any(|one| one.starts_with(series)), "{series}");
+    }
+
+    let told = include_str!("../../../../docs/operations.md");
+    for name in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let name = name.split(' ').next().unwrap();
+        assert!(
+            told.contains(&format!("`{name}`")),
+            "{name} is not in docs/operations.md"
+        );
+    }
+
+    let (head, body) = scrape(plane.address, "application/openmetrics-text").await;
+    assert!(head.contains("application/openmetrics-text"), "{head}");
+    assert!(String::from_utf8(body).unwrap().ends_with("# EOF\n"));
+
+    let accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+    let (head, body) = scrape(plane.address, accept).await;
+    assert!(head.contains("application/vnd.google.protobuf"), "{head}");
+    let mut rest = body.as_slice();
+    let mut names = Vec::new();
+    while !rest.is_empty() {
+        names.push(
+            MetricFamily::decode_length_delimited(&mut rest)
+                .unwrap()
+                .name,
+        );
+    }
+    assert!(
+        names.contains(&"gauntlet_rpc_duration_seconds".to_owned()),
+        "{names:?}"
+    );
+    stop.cancel();
+    plane.wait().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_is_gone_is_told_by_readyz_and_by_the_health_service() {
+    use tonic_health::pb::{
+        HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (plane, stop) = started(&folder).await;
+    let channel = tonic::transport::Endpoint::new(plane.url()).unwrap();
+    let mut health = HealthClient::new(channel.connect().await.unwrap());
+    let request = HealthCheckRequest {
+        service: "gauntlet.v1.RunService".to_owned(),
+    };
+    let mut statuses = health.watch(request).await.unwrap().into_inner();
+    let first = statuses.message().await.unwrap().unwrap();
+    assert_eq!(first.status(), ServingStatus::Serving);
+
+    std::fs::remove_file(folder.path().join("store.db")).unwrap();
+    let answer = get(plane.address, "/readyz").await;
+    let named = answer.starts_with("HTTP/1.1 503") && answer.contains("\nstore: the store is not");
+    assert!(named && answer.contains("store.db is gone"), "{answer}");
+    assert!(
+        get(plane.address, "/healthz")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
+    let next = statuses.message().await.unwrap().unwrap();
+    assert_eq!(next.status(), ServingStatus::NotServing);
+    stop.cancel();
+    plane.wait().await.unwrap();
+}
+
 #[tokio::test]
 async fn reflection_names_every_service() {
     use tonic_reflection::pb::v1::{

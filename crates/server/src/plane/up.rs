@@ -6,10 +6,11 @@ use gauntlet_store_sql::Location;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Error, Options, Plane, listen,
+    Error, Limits, Options, Plane, Retention, listen,
     local_workers::{self, LocalWorkers},
-    make_folder, start_on, url,
+    make_folder, start_on,
 };
+use crate::telemetry::OtlpOptions;
 
 /// What is to be set up.
 #[derive(Clone, Debug)]
@@ -22,6 +23,12 @@ pub struct UpOptions {
     pub insecure: bool,
     /// How many worker processes to start.
     pub workers: u32,
+    /// What bounds callers.
+    pub limits: Limits,
+    /// What is removed with time.
+    pub retain: Retention,
+    /// Where metrics and spans are sent; `None` is nowhere.
+    pub otlp: Option<OtlpOptions>,
 }
 
 /// Applies the schema to the store in the data folder, starts a control plane
@@ -34,12 +41,15 @@ pub async fn up(options: UpOptions, stop: CancellationToken) -> Result<Plane, Er
     gauntlet_store_sql::apply_schema(&store).await?;
     let plane_options = Options {
         insecure: options.insecure,
+        limits: options.limits,
+        retain: options.retain,
+        otlp: options.otlp,
         ..Options::new(options.listen, store)
     };
     let mut plane = start_on(listener, plane_options, stop.clone()).await?;
     let setup = local_workers::Setup {
         count: options.workers,
-        server: url(plane.address),
+        server: plane.url(),
         logs: options.data_dir,
     };
     let orchestrator = plane.orchestrator.clone();

@@ -21,6 +21,22 @@ pub fn rate(per_s: f64) -> String {
     format!("{}/s", count(per_s.round() as u64))
 }
 
+/// A size in bytes, in the unit that suits it.
+pub fn bytes(bytes: u64) -> String {
+    let mut size = bytes as f64;
+    let mut units = ["kB", "MB", "GB", "TB"].into_iter();
+    let mut unit = "B";
+    while size >= 999.5 {
+        let Some(next) = units.next() else { break };
+        size /= 1e3;
+        unit = next;
+    }
+    if unit == "B" {
+        return format!("{bytes} B");
+    }
+    format!("{} {unit}", three_digits(size))
+}
+
 /// A latency in microseconds with three digits that count, in the unit that
 /// suits it.
 pub fn latency(us: f64) -> String {
@@ -130,6 +146,16 @@ pub fn instant(us: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_three_digits() {
+        let shown = [0, 999, 1_000, 8_192, 999_499, 12_300_000, 4_000_000_000_000];
+        let shown = shown.map(bytes);
+        let expected = [
+            "0 B", "999 B", "1.00 kB", "8.19 kB", "999 kB", "12.3 MB", "4.00 TB",
+        ];
+        assert_eq!(shown, expected);
+    }
 
     #[test]
     fn counts() {

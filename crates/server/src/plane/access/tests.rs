@@ -10,6 +10,7 @@ use gauntlet_model::{
     id::Name,
     template::{Class, Load, Operation, Parameter, Phases, WorkerLossPolicy},
 };
+use gauntlet_orchestrator::access::{SampleMethod, TableKind};
 use gauntlet_targets::Column;
 
 use super::*;
@@ -145,6 +146,7 @@ async fn what_is_wrong_is_one_sentence_that_names_it() {
     let cases = [
         (&nowhere, lookup("items", "id"), "nowhere.db"),
         (&path, lookup("absent", "id"), "no table absent"),
+        (&path, lookup("item", "id"), "(there is: items)"),
         (&path, lookup("items", "nr"), "has no column nr"),
         (&path, insert("nr"), "op0"),
         (&path, sql("SELEC 1"), "op0"),
@@ -194,4 +196,85 @@ fn keys_of_inserts_are_64_bit_integers() {
         assert_eq!(inserts.is_ok(), good, "{kind}: {inserts:?}");
         assert_eq!(check_key(config, "t", "id", false, &found), Ok(()));
     }
+}
+
+#[tokio::test]
+async fn a_target_says_what_it_is_and_has() {
+    let (_folder, path) = loaded().await;
+    let login = login(&path);
+    let found = DirectAccess.capabilities(&login).await.unwrap();
+    assert_eq!(found.kind.name(), "sqlite");
+    assert!(!found.settings.is_empty() && !found.features.is_empty());
+
+    let tables = DirectAccess.catalog(&login, None, None, u32::MAX).await;
+    let tables = tables.unwrap();
+    assert_eq!(tables.len(), 1);
+    assert_eq!(
+        (tables[0].path.as_str(), tables[0].kind),
+        ("main.items", TableKind::Table)
+    );
+    let after = Some(("main".to_owned(), "items".to_owned()));
+    let none = DirectAccess.catalog(&login, Some("main"), after, 1).await;
+    assert_eq!(none, Ok(Vec::new()));
+
+    let profile = DirectAccess.profile(&login, &tables[0].path, 100).await;
+    let profile = profile.unwrap();
+    assert_eq!(
+        (profile.rows, profile.rows_exact, profile.sampled_rows),
+        (25_000, true, 100)
+    );
+    assert_eq!(profile.sample, SampleMethod::Spread);
+    assert_eq!(profile.columns[0].max.as_deref(), Some("25000"));
+    let values = DirectAccess.sample_column(&login, "items", "k", 7, 1).await;
+    assert_eq!(values.unwrap().len(), 7);
+    let missing = DirectAccess
+        .sample_column(&login, "items", "kk", 7, 1)
+        .await;
+    assert!(
+        matches!(missing, Err(AccessError::Refused(_))),
+        "{missing:?}"
+    );
+}
+
+/// What is wrong with one operation is a fact about it, not a failure of the whole question.
+#[tokio::test]
+async fn a_preflight_tells_of_each_operation() {
+    let (_folder, path) = loaded().await;
+    let sql = |text: &str| Statement::Sql {
+        text: text.to_owned(),
+        class: Class::Read,
+    };
+    let spec = spec(vec![
+        lookup("items", "id"),
+        lookup("itms", "id"),
+        sql("SELECT count(*) FROM items WHERE pad = $1"),
+    ]);
+    let facts = DirectAccess.preflight(&login(&path), &spec).await.unwrap();
+    let seen: Vec<(usize, bool, bool, usize)> = facts
+        .operations
+        .iter()
+        .map(|o| {
+            (
+                o.operation,
+                o.problem.is_some(),
+                o.uses_index,
+                o.scans.len(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (0, false, true, 0),
+            (1, true, false, 0),
+            (2, false, false, 1)
+        ]
+    );
+    let tables: Vec<(&str, bool)> = facts
+        .tables
+        .iter()
+        .map(|t| (t.table.as_str(), t.exists()))
+        .collect();
+    assert_eq!(tables, [("items", true), ("itms", false)]);
+    assert_eq!(facts.tables[1].near, ["items"]);
 }

@@ -1,0 +1,270 @@
+//! `gauntlet preflight`: what a start would meet. And what the commands that
+//! start runs do with it.
+
+use std::collections::BTreeSet;
+
+use clap::Args;
+use gauntlet_client::{Client, Code, pb};
+use uuid::Uuid;
+
+use super::{Context, ask, exit::Exit, failure::Failure, find, print, text::findings};
+
+/// Checks what a start would meet: target, tables, plans, workers, load,
+/// objectives. Sends no load. Ends with 1 when the run could not start or its
+/// numbers would most likely be of no use.
+#[derive(Debug, Args)]
+pub struct Preflight {
+    /// A prepared run's name or id, or a template's name
+    what: String,
+}
+
+impl Preflight {
+    /// Carries the command out.
+    pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let client = context.client().await?;
+        let template = template(&client, context, &self.what).await?;
+        let found = if let Some(template) = template {
+            as_a_run(&client, context, template).await?
+        } else {
+            let run = find::run(&client, context, Some(&self.what)).await?;
+            check(&client, &run).await?
+        };
+        if context.is_json() {
+            print::document("PreflightRunResponse", &found)?;
+        } else {
+            print::text(&findings::answer(&found))?;
+        }
+        let bad = |finding: &pb::PreflightFinding| finding.severity() >= pb::Severity::Severe;
+        Ok(if found.findings.iter().any(bad) {
+            Exit::Failed
+        } else {
+            Exit::Pass
+        })
+    }
+}
+
+/// The template of exactly this name, if there is one.
+async fn template(
+    client: &Client,
+    context: &Context,
+    name: &str,
+) -> Result<Option<pb::Template>, Failure> {
+    let request = pb::GetTemplateRequest {
+        project: context.project(),
+        name: name.to_owned(),
+        version: 0,
+    };
+    match client.templates().get_template(request).await {
+        Ok(found) => Ok(found.into_inner().template),
+        // A run's id is no name of a template.
+        Err(status) if matches!(status.code(), Code::NotFound | Code::InvalidArgument) => Ok(None),
+        Err(status) => Err(status.into()),
+    }
+}
+
+/// Checks a template by a run that is made for it and removed again.
+async fn as_a_run(
+    client: &Client,
+    context: &Context,
+    template: pb::Template,
+) -> Result<pb::PreflightRunResponse, Failure> {
+    let request = pb::CreateRunRequest {
+        request_id: Uuid::new_v4().to_string(),
+        project: context.project(),
+        template: template.name,
+        template_version: template.version,
+        ..Default::default()
+    };
+    let made = client.runs().create_run(request).await?;
+    let run = made.into_inner().run.unwrap_or_default();
+    let found = check(client, &run).await;
+    discard(client, &run).await;
+    found
+}
+
+async fn check(client: &Client, run: &pb::Run) -> Result<pb::PreflightRunResponse, Failure> {
+    let run_id = run.run_id.clone();
+    let request = pb::PreflightRunRequest { run_id };
+    Ok(client.runs().preflight_run(request).await?.into_inner())
+}
+
+/// Removes a run that was not started.
+async fn discard(client: &Client, run: &pb::Run) {
+    let run_id = run.run_id.clone();
+    let request = pb::DeleteRunRequest { run_id };
+    if let Err(status) = client.runs().delete_run(request).await {
+        print::aside(&format!(
+            "run {} stays prepared: {}",
+            run.name,
+            status.message()
+        ));
+    }
+}
+
+/// What a person says beforehand to the start of a run.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Consent {
+    /// Start without asking, whatever severe findings there are
+    #[arg(long, short)]
+    yes: bool,
+    /// Accept a severe finding; without a terminal, start when there is no
+    /// other. May be given several times
+    #[arg(long = "acknowledge", value_name = "CODE")]
+    acknowledged: Vec<String>,
+}
+
+/// What comes of findings and consent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Decision {
+    /// Start, with these codes acknowledged.
+    Start(Vec<String>),
+    /// Ask the person at the terminal; a yes acknowledges these codes.
+    Ask(Vec<String>),
+    /// Do not start, for this reason.
+    Refuse(String),
+}
+
+impl Consent {
+    fn decide(&self, found: &[pb::PreflightFinding], interactive: bool) -> Decision {
+        let of =
+            |severity: pb::Severity| found.iter().filter(move |one| one.severity() == severity);
+        if let Some(blocking) = of(pb::Severity::Blocking).next() {
+            return Decision::Refuse(format!(
+                "not started: {} ({})",
+                blocking.message, blocking.code
+            ));
+        }
+        let mut codes: BTreeSet<String> = self.acknowledged.iter().cloned().collect();
+        let open: BTreeSet<&str> = of(pb::Severity::Severe)
+            .map(|severe| severe.code.as_str())
+            .filter(|code| !codes.contains(*code))
+            .collect();
+        let listed = open.iter().copied().collect::<Vec<_>>().join(", ");
+        let nothing_open = open.is_empty();
+        let given = !codes.is_empty();
+        codes.extend(open.into_iter().map(str::to_owned));
+        let codes = codes.into_iter().collect();
+        match (self.yes, interactive) {
+            (true, _) => Decision::Start(codes),
+            (false, true) => Decision::Ask(codes),
+            (false, false) if !nothing_open => Decision::Refuse(format!(
+                "not started: severe findings are not acknowledged: {listed}; say --yes to start all the same, or --acknowledge each of them"
+            )),
+            (false, false) if given => Decision::Start(codes),
+            (false, false) => Decision::Refuse(
+                "a run sends load and there is no terminal to ask at; say --yes to start it"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// Checks a prepared run, shows what was found, and asks where that is needed.
+/// Returns the codes to start it with. A run that shall not start is removed.
+pub async fn consent(
+    client: &Client,
+    context: &Context,
+    run: &pb::Run,
+    consent: &Consent,
+) -> Result<Vec<String>, Failure> {
+    let decided = decided(client, context, run, consent).await;
+    if decided.is_err() {
+        discard(client, run).await;
+    }
+    decided
+}
+
+async fn decided(
+    client: &Client,
+    context: &Context,
+    run: &pb::Run,
+    consent: &Consent,
+) -> Result<Vec<String>, Failure> {
+    let found = check(client, run).await?;
+    if !found.findings.is_empty() {
+        print::aside(findings::lines(&found.findings).trim_end());
+    }
+    match consent.decide(&found.findings, context.interactive) {
+        Decision::Start(codes) => Ok(codes),
+        Decision::Ask(codes) if ask::question("Start this run? [y/N] ").await? => Ok(codes),
+        Decision::Ask(_) => Err(Failure::Asked("not started".to_owned())),
+        Decision::Refuse(why) => Err(Failure::Asked(why)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(severity: pb::Severity, code: &str) -> pb::PreflightFinding {
+        pb::PreflightFinding {
+            code: code.to_owned(),
+            severity: severity.into(),
+            message: format!("about {code}"),
+            ..Default::default()
+        }
+    }
+
+    fn decide(
+        found: &[pb::PreflightFinding],
+        yes: bool,
+        acknowledged: &[&str],
+        interactive: bool,
+    ) -> Decision {
+        let acknowledged = acknowledged.iter().map(|&code| code.to_owned()).collect();
+        Consent { yes, acknowledged }.decide(found, interactive)
+    }
+
+    fn codes(codes: &[&str]) -> Vec<String> {
+        codes.iter().map(|&code| code.to_owned()).collect()
+    }
+
+    #[test]
+    fn severe_findings_are_accepted_by_a_person_or_by_name() {
+        let severe = [
+            found(pb::Severity::Severe, "B"),
+            found(pb::Severity::Severe, "A"),
+            found(pb::Severity::Severe, "B"),
+            found(pb::Severity::Warning, "W"),
+        ];
+        assert_eq!(
+            decide(&severe, true, &[], false),
+            Decision::Start(codes(&["A", "B"]))
+        );
+        assert_eq!(
+            decide(&severe, false, &[], true),
+            Decision::Ask(codes(&["A", "B"]))
+        );
+        let named = decide(&severe, false, &["B", "A"], false);
+        assert_eq!(named, Decision::Start(codes(&["A", "B"])));
+        let Decision::Refuse(why) = decide(&severe, false, &["B"], false) else {
+            panic!("A is not acknowledged");
+        };
+        assert!(why.contains("not acknowledged: A;"), "{why}");
+    }
+
+    #[test]
+    fn load_needs_a_yes_of_some_kind() {
+        let warning = [found(pb::Severity::Warning, "W")];
+        assert_eq!(
+            decide(&warning, true, &[], false),
+            Decision::Start(Vec::new())
+        );
+        assert_eq!(
+            decide(&warning, false, &[], true),
+            Decision::Ask(Vec::new())
+        );
+        let refused = decide(&warning, false, &[], false);
+        assert!(matches!(&refused, Decision::Refuse(why) if why.contains("no terminal")));
+    }
+
+    #[test]
+    fn what_blocks_is_not_started_whoever_says_yes() {
+        let blocking = [
+            found(pb::Severity::Blocking, "X"),
+            found(pb::Severity::Severe, "A"),
+        ];
+        let refused = Decision::Refuse("not started: about X (X)".to_owned());
+        assert_eq!(decide(&blocking, true, &["X"], true), refused);
+    }
+}

@@ -1,0 +1,11 @@
+//! The binary as a supervisor and an operator meet it: limits, the end, upkeep.
+#![allow(
+    clippy::unwrap_used,
+    reason = "clippy knows tests by their attribute, not what they call"
+)]
+
+mod otlp;
+mod serving;
+mod support;
+mod tls;
+mod upkeep;
