@@ -9,7 +9,7 @@ GAUNTLET := $(or $(CARGO_TARGET_DIR),target)/debug/gauntlet
 BUF := node_modules/.bin/buf
 EXIT_FLAG := $(if $(filter-out 0,$(EXIT)),--exit)
 
-.PHONY: help run bench-postgres test check bench install binary need-cargo need-node need-postgres
+.PHONY: help run bench-postgres test check conformance clients bench install binary need-cargo need-node need-postgres
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ check: need-cargo $(BUF) ## Format, lints, the API's definition, generated files
 		{ echo 'generated files are not those of proto/: commit what buf generate wrote' >&2; exit 1; }; \
 	fi
 	@cargo test --workspace --test architecture --test tidy
+
+conformance: ## Runs the official Connect conformance suite against the front (needs Go)
+	@scripts/conformance.sh
+
+clients: binary $(BUF) ## Calls gauntlet with curl, buf curl, Python, Node.js and a browser (needs Python 3.11; a browser is optional)
+	@scripts/clients.sh
 
 bench: need-cargo need-postgres ## Measures gauntlet beside its peers and writes docs/benchmarks.md
 	@scripts/bench.sh

@@ -5,6 +5,7 @@
 mod api;
 mod counts;
 mod plane;
+mod prepare;
 mod proxy;
 mod readme;
 mod words;

@@ -249,6 +249,7 @@ impl Plane {
             .unwrap();
         runs.start_run(pb::StartRunRequest {
             run_id: run.run_id.clone(),
+            ..Default::default()
         })
         .await
         .unwrap();

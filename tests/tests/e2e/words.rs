@@ -71,7 +71,7 @@ async fn a_run_that_cannot_be() {
     plane.must(&["template", "apply", "-f", "good.yaml"]);
     let run = |name: &str| plane.gauntlet(&["run", name, "--yes"]);
     assert_refused(&run("goot"), &["goot", "good"]);
-    assert_refused(&run("good"), &["needs 1 worker", "gauntlet worker"]);
+    assert_refused(&run("good"), &["the run needs 1", "gauntlet worker"]);
     // Without a terminal nobody can confirm.
     assert_refused(&plane.gauntlet(&["run", "good"]), &["--yes"]);
 
