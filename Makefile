@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 GAUNTLET := $(or $(CARGO_TARGET_DIR),target)/debug/gauntlet
 BUF := node_modules/.bin/buf
+# The commit that the API must stay compatible with: that of the newest release, once there is one.
+API_BASELINE := 67d256a71228dc06494e9628f99db315cc0d48b7
 EXIT_FLAG := $(if $(filter-out 0,$(EXIT)),--exit)
 
 .PHONY: help run bench-postgres test check conformance clients bench install binary need-cargo need-node need-postgres
@@ -34,11 +36,16 @@ check: need-cargo $(BUF) ## Format, lints, the API's definition, generated files
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets -- -D warnings
 	@$(BUF) lint
+	@if git cat-file -e '$(API_BASELINE)^{commit}' 2>/dev/null; then \
+		$(BUF) breaking --against '.git#ref=$(API_BASELINE)'; \
+	else \
+		echo 'buf breaking: left out, this clone does not have the commit $(API_BASELINE)'; \
+	fi
 	@if grep -Eq '^ *- (local|remote|protoc_builtin):' buf.gen.yaml; then \
 		$(BUF) generate && git diff --exit-code -- clients || \
 		{ echo 'generated files are not those of proto/: commit what buf generate wrote' >&2; exit 1; }; \
 	fi
-	@cargo test --workspace --test architecture --test tidy
+	@cargo test --workspace --test architecture --test tidy --test api_reference
 
 conformance: ## Runs the official Connect conformance suite against the front (needs Go)
 	@scripts/conformance.sh
