@@ -73,6 +73,7 @@ async fn a_run_that_cannot_be() {
     assert_refused(&run("goot"), &["goot", "good"]);
     assert_refused(&run("good"), &["the run needs 1", "gauntlet worker"]);
     // Without a terminal nobody can confirm.
+    let _worker = plane.worker("one").await;
     assert_refused(&plane.gauntlet(&["run", "good"]), &["--yes"]);
 
     plane.file(
