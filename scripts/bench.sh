@@ -1,6 +1,8 @@
 #!/bin/sh
 # Measures gauntlet beside pgbench and sysbench and writes docs/benchmarks.md and docs/benchmarks.json.
-#   bench.sh [--quick] [--only select,rate,create-run,first-operation] [--out FOLDER] [--binary PATH]
+#   bench.sh [--quick] [--only PART,...] [--keep] [--out FOLDER] [--binary PATH]
+# Parts: select, rate, first-operation, and api, which is create-run, list-runs, ingest and fanout. Figures of some parts
+# are printed; with --keep they are written beside those that were written before.
 # Both programs are compiled for release; only a given --binary is taken as it is.
 set -eu
 

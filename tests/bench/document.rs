@@ -19,6 +19,15 @@ const READING: &str = "\
 - `ratio` is gauntlet's value to pgbench's. Below 1 is better, except for throughput.
 - Client CPU is the user and system time of the whole process: a gauntlet worker with all its measuring and reporting, and
   pgbench or sysbench from start to end, divided by all operations that it did.
+- The figures of the API are of a release build of the control plane in a process of its own, called by this program on the
+  same processors; a name that ends in `_postgres` is of a store on a private PostgreSQL whose commits wait for the disk, the
+  others are of the embedded store, whose commits outlive a killed process, and all but the last of them a loss of power.
+- What the server itself needs for a call cannot be seen from outside. It is told from two sides: the CPU time of its process
+  per call, and the time until the answer less that of a call that does nothing, in the same round. The second holds what the
+  caller needs to read the answer.
+- The delay of a watch begins with the send of the change: its commit is part of it, and so is the work of this one program,
+  which reads all the streams on one processor.
+- Each figure says in its details when it was measured, and the load average then; the machine is the one of the last.
 - An empty cell is a peer that is not installed or does not measure this.
 - No test asserts any of this: another machine has other numbers.
 ";
@@ -36,7 +45,11 @@ pub fn markdown(settings: &Settings, machine: &Machine, figures: &[Figure]) -> S
     }
     text.push_str("\n## Details\n\n");
     for figure in figures {
-        let _ = writeln!(text, "- **{}**: {}", figure.name, figure.note);
+        let _ = writeln!(
+            text,
+            "- **{}** ({}): {}",
+            figure.name, figure.measured, figure.note
+        );
     }
     text.push_str(&commands(settings));
     text

@@ -1,6 +1,5 @@
 //! How long a newcomer waits: from the start of the binary to the first operation of the demo.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -37,20 +36,13 @@ pub async fn measure(settings: &Settings, binary: &Binary) -> Result<Figure> {
     let again = Spread::of(again);
     let text =
         |spread: Option<Spread>| spread.map_or_else(String::new, |spread| spread.to_string());
-    Ok(Figure {
-        name: "first_operation_s",
-        unit: "s",
-        ours: fresh.map(|spread| spread.median),
-        peer: None,
-        peers: BTreeMap::new(),
-        ratio: None,
-        note: format!(
-            "`gauntlet demo --exit` from the start of the process to the instant its first operation was due, the demo's \
-             dataset made on the way: {} s in a fresh folder, {} s with the dataset there",
-            text(fresh),
-            text(again)
-        ),
-    })
+    let ours = fresh.map_or(f64::NAN, |spread| spread.median);
+    Ok(Figure::alone("first_operation_s", "s", ours).noting(format!(
+        "`gauntlet demo --exit` from the start of the process to the instant its first operation was due, the demo's \
+         dataset made on the way: {} s in a fresh folder, {} s with the dataset there",
+        text(fresh),
+        text(again)
+    )))
 }
 
 /// Runs the demo to its end and gives back the seconds from its start to the first operation of its run.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::process::{command, run};
 
+/// The row that says how busy the machine was.
+const LOAD: &str = "load average (1 min)";
 const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 
 /// The machine and the programs, as rows of name and value.
@@ -52,10 +54,25 @@ impl Machine {
         self.rows.push(("peers", peers));
     }
 
+    /// Adds the version of the server that keeps the store.
+    pub fn store(&mut self, postgres: &str) {
+        self.rows
+            .push(("PostgreSQL as the store", postgres.to_owned()));
+    }
+
+    /// When and on how busy a machine, in a few words; complete after the last measurement.
+    pub fn measured(&self) -> String {
+        let value = |name| {
+            let row = self.rows.iter().find(|row| row.0 == name);
+            row.map_or("unknown", |row| row.1.as_str())
+        };
+        format!("{}, load {}", value("date"), value(LOAD))
+    }
+
     /// Looks after the last measurement: how much somebody else disturbed them.
     pub fn look_again(&mut self) {
         let load = format!("{} before, {} after", self.load_before, load());
-        self.rows.push(("load average (1 min)", load));
+        self.rows.push((LOAD, load));
         if let Some((before, after)) = self.ticks_before.zip(ticks()) {
             let share = (after.stolen - before.stolen) / (after.all - before.all).max(1.0);
             let stolen = format!("{:.1} % of the processors' time", share * 100.0);

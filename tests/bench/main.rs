@@ -3,7 +3,7 @@
 //! Nothing is judged here: the figures are written down and a person reads them. Everything that is started listens on a
 //! free loopback port and is gone when this program ends, also after an interrupt or a panic.
 
-mod create_run;
+mod api;
 mod database;
 mod document;
 mod error;
@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 
+use api::Server;
 use database::Database;
 use error::{Error, Result};
 use figure::Figure;
@@ -80,30 +81,41 @@ async fn bench(options: &Options) -> Result<()> {
             figures.extend(rate::measure(&settings, &peers, &database, &mut plane).await?);
         }
     }
-    if options.wants(Part::CreateRun) {
-        figures.push(create_run::measure(&settings, &binary).await?);
-    }
     if options.wants(Part::FirstOperation) {
         figures.push(first_operation::measure(&settings, &binary).await?);
     }
+    if options.wants_api() {
+        let server = Server::start()?;
+        machine.store(&server.version()?);
+        figures.extend(api::measure(options, &settings, &binary, &server).await?);
+    }
     machine.look_again();
-    publish(options, &settings, &machine, &figures)
+    for figure in &mut figures {
+        figure.measured = machine.measured();
+    }
+    publish(options, &settings, &machine, figures)
 }
 
-/// A partial run is only printed: the files in the repository are always of one whole run.
+/// A partial run is only printed, unless it is asked to keep the other figures: each says when it was measured.
 fn publish(
     options: &Options,
     settings: &Settings,
     machine: &Machine,
-    figures: &[Figure],
+    figures: Vec<Figure>,
 ) -> Result<()> {
-    let json = figure::json(figures);
-    if !options.parts.is_empty() {
-        println!("{json}");
+    if !options.parts.is_empty() && !options.keep {
+        println!("{}", figure::json(&figures));
         return Ok(());
     }
     fs::create_dir_all(&options.out).map_err(Error::io("the folder for the figures"))?;
-    let document = document::markdown(settings, machine, figures);
+    let path = options.out.join("benchmarks.json");
+    let figures = if options.parts.is_empty() {
+        figures
+    } else {
+        figure::merged(figure::read(&path)?, figures)
+    };
+    let json = figure::json(&figures);
+    let document = document::markdown(settings, machine, &figures);
     for (name, text) in [("benchmarks.md", document), ("benchmarks.json", json)] {
         let path = options.out.join(name);
         fs::write(&path, text).map_err(Error::io(&path.display().to_string()))?;

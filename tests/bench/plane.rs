@@ -101,10 +101,19 @@ impl Plane {
     pub async fn start(binary: &Binary) -> Result<Self> {
         let folder = folder()?;
         let store = store_at(&folder.path().join("store.db"));
+        Self::apply_and_serve(binary, &store, folder).await
+    }
+
+    /// A control plane on a store anywhere, whose tables are made when they are missing.
+    pub async fn start_at(binary: &Binary, store: &str) -> Result<Self> {
+        Self::apply_and_serve(binary, store, folder()?).await
+    }
+
+    async fn apply_and_serve(binary: &Binary, store: &str, folder: TempDir) -> Result<Self> {
         let mut schema = command(&binary.path);
-        schema.args(["schema", "apply", "--store", &store]);
+        schema.args(["schema", "apply", "--store", store]);
         run(schema.current_dir(folder.path()), COMMAND_LIMIT).await?;
-        Self::serve(binary, &store, folder).await
+        Self::serve(binary, store, folder).await
     }
 
     /// A control plane on a store that is there; `folder` is for what it prints.
@@ -154,6 +163,16 @@ impl Plane {
         self.server.cpu()
     }
 
+    /// Resident memory of the control plane, in MB of a million bytes.
+    pub fn server_rss_mb(&self) -> Result<f64> {
+        self.server.rss_mb()
+    }
+
+    /// Fails when the control plane has ended.
+    pub fn check(&mut self) -> Result<()> {
+        self.server.check()
+    }
+
     /// Starts one worker with its own settings, as a user would.
     pub async fn add_worker(&mut self) -> Result<()> {
         let mut worker = command(&self.binary.path);
@@ -178,12 +197,24 @@ impl Plane {
         Ok(())
     }
 
-    /// Registers an embedded database, which need not exist.
+    /// Registers an embedded database, which need not exist and is gone with this control plane.
     pub async fn add_sqlite_target(&self) -> Result<()> {
-        let path = self.folder.path().join("target.db");
+        self.add_sqlite_target_at(&self.folder.path().join("target.db"))
+            .await
+    }
+
+    /// Registers an embedded database at a path.
+    pub async fn add_sqlite_target_at(&self, path: &Path) -> Result<()> {
         let path = path.to_string_lossy();
         let mut add = self.cli(&["target", "add", TARGET, "--sqlite", &path]);
         run(&mut add, COMMAND_LIMIT).await?;
+        Ok(())
+    }
+
+    /// Makes a small table at the target.
+    pub async fn load_table(&self, table: &str) -> Result<()> {
+        let mut load = self.cli(&["target", "load", TARGET, "--table", table, "--rows", "1000"]);
+        run(&mut load, COMMAND_LIMIT).await?;
         Ok(())
     }
 
@@ -236,6 +267,7 @@ impl Plane {
         let run_id = created.run.unwrap_or_default().run_id;
         let request = pb::StartRunRequest {
             run_id: run_id.clone(),
+            ..Default::default()
         };
         let started = self.client.runs().start_run(request).await;
         started.map_err(Error::refused("StartRun"))?;

@@ -112,11 +112,19 @@ impl Background {
 
     /// User and system time so far, in seconds.
     pub fn cpu(&self) -> Result<f64> {
-        let id = self
-            .child
-            .id()
-            .ok_or_else(|| Error::Failed(format!("{} has ended", self.name)))?;
-        Ok(stat(&id.to_string())?.own)
+        Ok(stat(&self.id()?.to_string())?.own)
+    }
+
+    /// Resident memory now, in MB of a million bytes.
+    pub fn rss_mb(&self) -> Result<f64> {
+        let path = format!("/proc/{}/status", self.id()?);
+        let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
+        parse_rss(&text).ok_or_else(|| Error::Failed(format!("{path} is not as proc(5) says")))
+    }
+
+    fn id(&self) -> Result<u32> {
+        let id = self.child.id();
+        id.ok_or_else(|| Error::Failed(format!("{} has ended", self.name)))
     }
 
     /// The end of what it printed.
@@ -170,6 +178,13 @@ fn parse_stat(text: &str) -> Option<CpuTime> {
     })
 }
 
+/// The line `VmRSS` of proc(5), which counts in KiB.
+fn parse_rss(text: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1_024.0 / 1e6)
+}
+
 /// A port that nothing listens on right now.
 pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(Error::io("a free port"))?;
@@ -218,5 +233,14 @@ mod tests {
         assert_eq!(parse_stat(&format!("1 (a) b) {fields}")), expected);
         assert_eq!(parse_stat("1 (sh) S 1 2"), None);
         assert_eq!(parse_stat(""), None);
+    }
+
+    #[test]
+    fn resident_memory_is_read_in_millions_of_bytes() {
+        assert_eq!(
+            parse_rss("VmHWM:\t  9 kB\nVmRSS:\t  125000 kB\n"),
+            Some(128.0)
+        );
+        assert_eq!(parse_rss("Name:\tgauntlet\n"), None);
     }
 }

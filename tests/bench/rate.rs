@@ -193,13 +193,14 @@ fn rate_figure(
             .flat_map(|sample| &sample.doubts),
     ));
     Figure {
-        name,
-        unit: "%",
+        name: name.into(),
+        unit: "%".into(),
         ours: ours.map(|spread| spread.median),
         peer,
         peers,
         ratio: ratio(ours.map(|spread| spread.median), peer),
         note: notes.join("; "),
+        measured: String::new(),
     }
 }
 
@@ -211,7 +212,9 @@ fn lag_figure(at_each: &[(u32, Rounds<Sample>)]) -> Figure {
     };
     let first = &at_each[0].1;
     let ours = median(first, Tool::Gauntlet);
-    let peers: BTreeMap<_, _> = PEERS.map(|peer| (peer.name(), median(first, peer))).into();
+    let peers: BTreeMap<_, _> = PEERS
+        .map(|peer| (peer.name().into(), median(first, peer)))
+        .into();
     let peer = peers[Tool::Pgbench.name()];
     let mut notes = vec![
         "from the instant an operation was due to its send; pgbench: schedule_lag of its log"
@@ -225,13 +228,14 @@ fn lag_figure(at_each: &[(u32, Rounds<Sample>)]) -> Figure {
         notes.push(format!("at {rate}/s: {lags}"));
     }
     Figure {
-        name: "lag_p50_1k_us",
-        unit: "µs",
+        name: "lag_p50_1k_us".into(),
+        unit: "µs".into(),
         ours,
         peer,
         peers,
         ratio: ratio(ours, peer),
         note: notes.join("; "),
+        measured: String::new(),
     }
 }
 

@@ -176,13 +176,14 @@ fn cpu_figure(rounds: &Rounds<Sample>) -> Figure {
             .flat_map(|sample| &sample.doubts),
     ));
     Figure {
-        name: "cpu_per_op_pg_select_c8",
-        unit: "µs/op",
+        name: "cpu_per_op_pg_select_c8".into(),
+        unit: "µs/op".into(),
         ours: ours.map(|spread| spread.median),
         peer: peers[Tool::Pgbench.name()],
         peers,
         ratio: ratio.map(|spread| spread.median),
         note: notes.join("; "),
+        measured: String::new(),
     }
 }
 
@@ -196,8 +197,8 @@ fn throughput_figure(rounds: &Rounds<Sample>) -> Figure {
         spreads("op/s", rounds, value),
     ];
     Figure {
-        name: "throughput_pg_select_c8",
-        unit: "op/s",
+        name: "throughput_pg_select_c8".into(),
+        unit: "op/s".into(),
         ours: rounds
             .spread(Tool::Gauntlet, value)
             .map(|spread| spread.median),
@@ -207,6 +208,7 @@ fn throughput_figure(rounds: &Rounds<Sample>) -> Figure {
             .ratios(Tool::Pgbench, value)
             .map(|spread| spread.median),
         note: notes.join("; "),
+        measured: String::new(),
     }
 }
 

@@ -29,13 +29,29 @@ pub struct Options {
     #[arg(long, value_name = "FOLDER", default_value = "docs")]
     pub out: PathBuf,
     /// Measures only these parts and prints the figures instead of writing them.
-    #[arg(long = "only", value_name = "PART", value_delimiter = ',')]
+    #[arg(
+        long = "only",
+        visible_alias = "part",
+        value_name = "PART",
+        value_delimiter = ','
+    )]
     pub parts: Vec<Part>,
+    /// Writes the files although only some parts are measured: the figures of the others stay as they are there.
+    #[arg(long)]
+    pub keep: bool,
 }
 
 impl Options {
     pub fn wants(&self, part: Part) -> bool {
-        self.parts.is_empty() || self.parts.contains(&part)
+        self.parts.is_empty()
+            || self.parts.contains(&part)
+            || part.is_api() && self.parts.contains(&Part::Api)
+    }
+
+    pub fn wants_api(&self) -> bool {
+        Part::value_variants()
+            .iter()
+            .any(|part| part.is_api() && self.wants(*part))
     }
 }
 
@@ -46,10 +62,27 @@ pub enum Part {
     Select,
     /// Open loop: achieved rate and lag.
     Rate,
-    /// `CreateRun` calls per second.
-    CreateRun,
     /// From the start of the binary to the first operation.
     FirstOperation,
+    /// All parts below.
+    Api,
+    /// `CreateRun` calls per second.
+    CreateRun,
+    /// `GetRun` and `ListRuns` among very many runs.
+    ListRuns,
+    /// Measurements of many workers.
+    Ingest,
+    /// Changes of runs to many watchers.
+    Fanout,
+}
+
+impl Part {
+    fn is_api(self) -> bool {
+        matches!(
+            self,
+            Self::CreateRun | Self::ListRuns | Self::Ingest | Self::Fanout
+        )
+    }
 }
 
 /// The lengths and repetitions of one benchmark.
@@ -70,6 +103,18 @@ pub struct Settings {
     pub rate_warmup: Duration,
     /// How long the callers create runs.
     pub create: Duration,
+    /// How many runs the lists are of.
+    pub listed_runs: usize,
+    /// Rounds of the calls that read.
+    pub call_rounds: usize,
+    /// Workers of the larger ingest; the smaller has 64.
+    pub many_workers: usize,
+    /// How long the ingest is watched.
+    pub ingest: Duration,
+    /// Watchers of one run in the largest fan-out, and runs of the widest.
+    pub watchers: usize,
+    /// Changes that are followed one after the other.
+    pub changes: usize,
     /// Fresh folders for the demo; it runs twice in each.
     pub demos: usize,
     /// Rows of sysbench's table.
@@ -89,6 +134,12 @@ impl Settings {
                 rate_measurement: seconds(4),
                 rate_warmup: seconds(1),
                 create: seconds(2),
+                listed_runs: 2_000,
+                call_rounds: 2,
+                many_workers: 100,
+                ingest: seconds(5),
+                watchers: 100,
+                changes: 5,
                 demos: 1,
                 sysbench_rows: 100_000,
             }
@@ -102,6 +153,12 @@ impl Settings {
                 rate_measurement: seconds(20),
                 rate_warmup: seconds(2),
                 create: seconds(10),
+                listed_runs: 100_000,
+                call_rounds: 15,
+                many_workers: 1_000,
+                ingest: seconds(20),
+                watchers: 1_000,
+                changes: 40,
                 demos: 3,
                 sysbench_rows: ACCOUNTS,
             }

@@ -1,5 +1,6 @@
 //! The tools that are compared, in turns, and what each round said.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::stats::Spread;
@@ -65,9 +66,9 @@ impl<T> Rounds<T> {
     }
 
     /// The medians of the peers, null for one that was not there.
-    pub fn peers(&self, value: impl Fn(&T) -> f64) -> BTreeMap<&'static str, Option<f64>> {
+    pub fn peers(&self, value: impl Fn(&T) -> f64) -> BTreeMap<Cow<'static, str>, Option<f64>> {
         let median = |peer| self.spread(peer, &value).map(|spread| spread.median);
-        PEERS.map(|peer| (peer.name(), median(peer))).into()
+        PEERS.map(|peer| (peer.name().into(), median(peer))).into()
     }
 }
 
@@ -102,7 +103,7 @@ mod tests {
         );
         assert_eq!(
             rounds.peers(value),
-            BTreeMap::from([("pgbench", Some(16.0)), ("sysbench", None)])
+            BTreeMap::from([("pgbench".into(), Some(16.0)), ("sysbench".into(), None)])
         );
     }
 }
