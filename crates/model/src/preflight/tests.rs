@@ -58,7 +58,7 @@ fn spec() -> Spec {
         },
         phases: Phases {
             warmup: Duration::from_secs(5),
-            measurement: Duration::from_secs(60),
+            measurement: Duration::from_mins(1),
             drain_timeout: Duration::from_secs(10),
         },
         workers: 2,
@@ -180,7 +180,8 @@ fn codes_are_read_back() {
 
 #[test]
 fn a_target_that_says_nothing_blocks() {
-    let cases: [(fn(String) -> TargetProblem, Code); 3] = [
+    type Silent = fn(String) -> TargetProblem;
+    let cases: [(Silent, Code); 3] = [
         (TargetProblem::Missing, C::TargetMissing),
         (TargetProblem::Unreachable, C::TargetUnreachable),
         (TargetProblem::Refused, C::TargetRefused),

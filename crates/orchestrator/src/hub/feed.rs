@@ -190,16 +190,15 @@ mod tests {
             let mut known = HashMap::new();
             let mut truth = HashMap::new();
             let catch_up = |seen: &mut i64, known: &mut HashMap<u32, u32>, truth: &HashMap<u32, u32>| {
-                match feed.after(*seen) {
-                    Ok(changes) => for (revision, key, value) in changes {
-                        assert!(revision > *seen);
-                        *seen = revision;
-                        known.insert(key, value);
-                    },
-                    Err(Forgotten) => {
-                        *seen = *feed.newest().borrow();
-                        known.clone_from(truth);
-                    }
+                let Ok(changes) = feed.after(*seen) else {
+                    *seen = *feed.newest().borrow();
+                    known.clone_from(truth);
+                    return;
+                };
+                for (revision, key, value) in changes {
+                    assert!(revision > *seen);
+                    *seen = revision;
+                    known.insert(key, value);
                 }
             };
             for ((key, value), away) in changes.into_iter().zip(pauses) {

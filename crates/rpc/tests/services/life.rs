@@ -13,6 +13,7 @@ use tonic::Streaming;
 
 use crate::{
     support::{PATIENCE, Plane, hello},
+    watches::every_resume_gives_the_rest,
     workers::Scripted,
 };
 
@@ -195,6 +196,7 @@ async fn a_run_goes_through_its_phases_to_a_report() {
 
     report_is_right(&plane, &run_id).await;
     history_is_right(&plane, &run_id).await;
+    every_resume_gives_the_rest(&plane, &run_id).await;
 }
 
 /// What the control plane has rolled up is what the worker measured; the report

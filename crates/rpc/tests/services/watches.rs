@@ -406,3 +406,78 @@ async fn a_watch_on_a_run_that_is_deleted_ends() {
     // The name is free again.
     plane.runs().create_run(create_run("")).await.unwrap();
 }
+
+/// Whatever a watcher had seen of a run that is over, going on from there gives
+/// it exactly what it had not.
+pub async fn every_resume_gives_the_rest(plane: &Plane, run_id: &str) {
+    let last = plane.get_run(run_id).await.revision;
+    for seen in 0..=last {
+        let request = pb::WatchRunRequest {
+            run_id: run_id.to_owned(),
+            options: Some(options(seen)),
+        };
+        let watch = plane.runs().watch_run(request).await.unwrap();
+        let states: Vec<i64> = everything(watch.into_inner())
+            .await
+            .into_iter()
+            .filter_map(|message| match message.update {
+                Some(pb::watch_run_response::Update::Run(run)) => Some(run.revision),
+                _ => None,
+            })
+            .collect();
+        let rest = if seen == last { vec![] } else { vec![last] };
+        assert_eq!(states, rest, "after {seen}");
+    }
+    let shards = shards_after(plane, run_id, 0).await;
+    assert!(!shards.is_empty());
+    for seen in 0..=last {
+        let newer = |(_, revision): &&(u32, i64)| *revision > seen;
+        let expected: Vec<(u32, i64)> = shards.iter().filter(newer).copied().collect();
+        assert_eq!(shards_after(plane, run_id, seen).await, expected);
+    }
+    let events = events_after(plane, run_id, 0).await;
+    for seen in 0..=events.len() {
+        let rest = events_after(plane, run_id, seen as i64).await;
+        assert_eq!(rest, events[seen..]);
+    }
+}
+
+async fn shards_after(plane: &Plane, run_id: &str, seen: i64) -> Vec<(u32, i64)> {
+    let request = pb::WatchShardsRequest {
+        run_id: run_id.to_owned(),
+        options: Some(options(seen)),
+    };
+    let watch = plane.runs().watch_shards(request).await.unwrap();
+    let messages = everything(watch.into_inner()).await.into_iter();
+    messages
+        .filter_map(|message| match message.update {
+            Some(pb::watch_shards_response::Update::Shard(state)) => {
+                Some((state.shard.unwrap().index, state.revision))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+async fn events_after(plane: &Plane, run_id: &str, seen: i64) -> Vec<i64> {
+    let request = pb::WatchEventsRequest {
+        run_id: run_id.to_owned(),
+        options: Some(options(seen)),
+    };
+    let watch = plane.runs().watch_events(request).await.unwrap();
+    let messages = everything(watch.into_inner()).await.into_iter();
+    messages
+        .filter_map(|message| match message.update {
+            Some(pb::watch_events_response::Update::Event(event)) => Some(event.sequence),
+            _ => None,
+        })
+        .collect()
+}
+
+async fn everything<T>(mut stream: Streaming<T>) -> Vec<T> {
+    let mut messages = Vec::new();
+    while let Some(message) = stream.message().await.unwrap() {
+        messages.push(message);
+    }
+    messages
+}

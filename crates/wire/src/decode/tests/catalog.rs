@@ -4,31 +4,31 @@ use gauntlet_model::pool::{MOST_BYTES, MOST_VALUES};
 
 use super::*;
 
-fn sqlite(path: &str) -> Option<pb::target::Address> {
-    Some(pb::target::Address::Sqlite(pb::SqliteAddress {
+fn sqlite(path: &str) -> pb::target::Address {
+    pb::target::Address::Sqlite(pb::SqliteAddress {
         path: path.to_owned(),
-    }))
+    })
 }
 
-fn postgres(password: &str) -> Option<pb::target::Address> {
-    Some(pb::target::Address::Postgres(pb::PostgresAddress {
+fn postgres(password: &str) -> pb::target::Address {
+    pb::target::Address::Postgres(pb::PostgresAddress {
         host: "db.example".to_owned(),
         port: 0,
         database: "shop".to_owned(),
         user: "app".to_owned(),
         password: password.to_owned(),
-    }))
+    })
 }
 
 fn update(
-    address: Option<pb::target::Address>,
+    address: impl Into<Option<pb::target::Address>>,
     remove_password: bool,
 ) -> Result<UpdateTarget, Violations> {
     update_target(pb::UpdateTargetRequest {
         target: Some(pb::Target {
             project: "acme".to_owned(),
             name: "db".to_owned(),
-            address,
+            address: address.into(),
             ..pb::Target::default()
         }),
         etag: "v3".to_owned(),

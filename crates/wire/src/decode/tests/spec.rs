@@ -497,7 +497,6 @@ fn violations_of_writes_and_sql() {
 
 #[test]
 fn violations_of_parameters() {
-    use pb::literal::Value as V;
     let at = |field: &'static str, message| [(field, message)];
     check_parameter(
         "nothing",
@@ -580,6 +579,11 @@ fn violations_of_parameters() {
             "must be greater than 0",
         ),
     );
+}
+
+#[test]
+fn violations_of_literals() {
+    use pb::literal::Value as V;
     for (value, field, message) in [
         (
             None,
@@ -602,7 +606,7 @@ fn violations_of_parameters() {
             "must not hold",
         ),
     ] {
-        check_parameter("literal", literal(value), &at(field, message));
+        check_parameter("literal", literal(value), &[(field, message)]);
     }
 }
 
