@@ -118,7 +118,8 @@ async fn a_backup_is_whole_and_made_while_others_write() {
     assert_eq!(again, Err(MaintenanceError::Store(taken)));
     let nowhere = folder.path().join("no/copy.db");
     let refused = stores.maintenance.backup(&nowhere).await;
-    assert!(refused.is_err(), "{refused:?}");
+    let absent = Error::Missing(format!("the folder {}", folder.path().join("no").display()));
+    assert_eq!(refused, Err(MaintenanceError::Store(absent)));
 }
 
 #[tokio::test]

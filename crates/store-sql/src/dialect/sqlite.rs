@@ -107,6 +107,10 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         return Err(Error::AlreadyExists(format!("the file {shown}")));
     }
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Error::Missing(format!("the folder {}", folder.display())));
+    }
     // Half a copy must not look like a whole one.
     let mut part = to.as_os_str().to_owned();
     part.push(".part");
