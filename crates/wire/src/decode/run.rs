@@ -105,7 +105,7 @@ pub fn list_events(request: pb::ListEventsRequest) -> Result<ListEvents, Violati
     })
 }
 
-fn run_id(fields: &mut Fields<'_>, text: &str) -> Option<RunId> {
+pub(super) fn run_id(fields: &mut Fields<'_>, text: &str) -> Option<RunId> {
     run_id_in(fields, "run_id", text)
 }
 
@@ -136,7 +136,7 @@ fn span(fields: &mut Fields<'_>, field: &str, range: Option<pb::TimeRange>) -> O
     Some(Span { from, to })
 }
 
-fn not_negative(fields: &mut Fields<'_>, field: &str, value: i64) -> Option<i64> {
+pub(super) fn not_negative(fields: &mut Fields<'_>, field: &str, value: i64) -> Option<i64> {
     if value < 0 {
         fields.add(field, format!("must not be negative, it is {value}"));
         return None;

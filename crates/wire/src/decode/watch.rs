@@ -6,9 +6,11 @@ use gauntlet_model::{
     logs::Level,
     template::Violation,
 };
-use uuid::Uuid;
 
-use super::{RunFilter, run::filter};
+use super::{
+    RunFilter,
+    run::{filter, not_negative, run_id},
+};
 use crate::{
     Violations,
     fields::{Fields, read},
@@ -133,21 +135,9 @@ fn watch(
     })
 }
 
-fn run_id(fields: &mut Fields<'_>, text: &str) -> Option<RunId> {
-    fields.uuid("run_id", text).map(|id: Uuid| RunId(id))
-}
-
 fn seen(fields: &mut Fields<'_>, options: Option<pb::WatchOptions>) -> Option<i64> {
     let seen = options.map_or(0, |options| options.resume_from_revision);
     not_negative(&mut fields.child("options"), "resume_from_revision", seen)
-}
-
-fn not_negative(fields: &mut Fields<'_>, field: &str, value: i64) -> Option<i64> {
-    if value < 0 {
-        fields.add(field, format!("must not be negative, it is {value}"));
-        return None;
-    }
-    Some(value)
 }
 
 fn level(level: pb::LogLevel) -> Option<Level> {
