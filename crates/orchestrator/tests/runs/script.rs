@@ -20,8 +20,7 @@ use gauntlet_model::{
 use gauntlet_orchestrator::{
     CreateRun, Orchestrator, Services,
     access::{
-        AccessError, BadSeal, Capabilities, CatalogColumn, CatalogTable, ColumnProfile,
-        DatabaseKind, Loaded, Login, OperationFacts, PreflightFacts, SampleMethod, TableKind,
+        AccessError, BadSeal, Capabilities, CatalogTable, Loaded, Login, PreflightFacts,
         TableProfile, TargetAccess, TargetVersion, Vault,
     },
 };
@@ -94,116 +93,43 @@ impl TargetAccess for FakeTarget {
         })
     }
 
-    async fn capabilities(&self, login: &Login) -> Result<Capabilities, AccessError> {
-        let version = self.test(login).await?.version;
-        Ok(Capabilities {
-            kind: DatabaseKind::Sqlite,
-            version,
-            features: Vec::new(),
-            settings: Vec::new(),
-            max_connections: None,
-            connections_in_use: None,
-            read_only: false,
-        })
+    async fn capabilities(&self, _: &Login) -> Result<Capabilities, AccessError> {
+        not_asked()
     }
 
     async fn catalog(
         &self,
-        login: &Login,
-        schema: Option<&str>,
-        after: Option<(String, String)>,
-        limit: u32,
+        _: &Login,
+        _: Option<&str>,
+        _: Option<(String, String)>,
+        _: u32,
     ) -> Result<Vec<CatalogTable>, AccessError> {
-        self.test(login).await?;
-        let table = |name: &str| CatalogTable {
-            schema: "main".to_owned(),
-            name: name.to_owned(),
-            path: name.to_owned(),
-            kind: TableKind::Table,
-            rows_estimate: Some(3),
-            bytes: None,
-            columns: vec![CatalogColumn {
-                name: "id".to_owned(),
-                type_name: "INTEGER".to_owned(),
-                nullable: false,
-                primary_key_position: Some(1),
-                indexed: true,
-            }],
-            indexes: Vec::new(),
-            analyzed: None,
-        };
-        let tables = ["items", "orders", "users"].map(table).into_iter();
-        let wanted = tables.filter(|table| {
-            schema.is_none_or(|schema| schema == table.schema)
-                && after
-                    .as_ref()
-                    .is_none_or(|(schema, name)| (&table.schema, &table.name) > (schema, name))
-        });
-        Ok(wanted.take(limit as usize).collect())
+        not_asked()
     }
 
-    async fn profile(
-        &self,
-        login: &Login,
-        table: &str,
-        sample_rows: u32,
-    ) -> Result<TableProfile, AccessError> {
-        let tables = self.catalog(login, None, None, u32::MAX).await?;
-        let found = tables.into_iter().find(|found| found.name == table);
-        let table = found.ok_or_else(|| {
-            AccessError::Refused(format!("the target has no table {table}; near it: items"))
-        })?;
-        Ok(TableProfile {
-            table,
-            rows: 3,
-            rows_exact: true,
-            columns: vec![ColumnProfile {
-                name: "id".to_owned(),
-                type_name: "INTEGER".to_owned(),
-                nulls_ratio: 0.0,
-                distinct_estimate: Some(3),
-                min: Some("1".to_owned()),
-                max: Some("3".to_owned()),
-                range_exact: true,
-                average_bytes: Some(1.0),
-                common: Vec::new(),
-            }],
-            sampled_rows: u64::from(sample_rows.min(3)),
-            sample: SampleMethod::All,
-            from_statistics: false,
-        })
+    async fn profile(&self, _: &Login, _: &str, _: u32) -> Result<TableProfile, AccessError> {
+        not_asked()
     }
 
     async fn sample_column(
         &self,
-        login: &Login,
-        table: &str,
+        _: &Login,
         _: &str,
-        limit: u32,
+        _: &str,
+        _: u32,
         _: u64,
     ) -> Result<Vec<Option<String>>, AccessError> {
-        self.profile(login, table, limit).await?;
-        let values = ["1", "2", "3"].map(|value| Some(value.to_owned()));
-        Ok(values.into_iter().take(limit as usize).collect())
+        not_asked()
     }
 
-    async fn preflight(&self, login: &Login, spec: &Spec) -> Result<PreflightFacts, AccessError> {
-        let version = self.test(login).await?.version;
-        let facts = |operation| OperationFacts {
-            operation,
-            problem: None,
-            plan: Some("SEARCH items USING INTEGER PRIMARY KEY (rowid=?)".to_owned()),
-            uses_index: true,
-            scans: Vec::new(),
-        };
-        Ok(PreflightFacts {
-            version,
-            read_only: false,
-            connections_free: None,
-            tables: Vec::new(),
-            operations: (0..spec.operations.len()).map(facts).collect(),
-        })
+    async fn preflight(&self, _: &Login, _: &Spec) -> Result<PreflightFacts, AccessError> {
+        not_asked()
     }
+}
+
+/// The orchestrator leaves such questions to the services.
+fn not_asked<T>() -> Result<T, AccessError> {
+    panic!("the orchestrator does not ask this of a target")
 }
 
 pub struct OpenVault;
