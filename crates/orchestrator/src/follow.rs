@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use gauntlet_model::id::RunId;
-use gauntlet_store::{FeedEvent, PageQuery, Result, Stores, Validity};
+use gauntlet_store::{FeedEvent, PageQuery, Result, Stores, judged};
 
 use crate::{
     hub::{Hub, RunSnapshot},
@@ -93,7 +93,7 @@ async fn refresh(hub: &Hub, stores: &Stores, id: RunId) -> Result<()> {
     };
     let judged = if run.status().is_terminal() {
         let report = stores.reports.get(id).await?;
-        report.map(|report| (report.verdict, Validity::of(&report)))
+        report.map(|report| judged(&report))
     } else {
         None
     };

@@ -19,9 +19,8 @@ use gauntlet_model::{
     point::Point,
     run::{Attempt, Run, RunEvent, Worker},
     time::Timestamp,
-    verdict::Verdict,
 };
-use gauntlet_store::{RunSummary, Validity};
+use gauntlet_store::{Judged, RunSummary};
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +41,7 @@ pub struct RunSnapshot {
     /// All its attempts, by shard and number.
     pub attempts: Arc<[Attempt]>,
     /// What its report says; `None` without one.
-    pub judged: Option<(Option<Verdict>, Validity)>,
+    pub judged: Option<Judged>,
 }
 
 /// What became of a run.
@@ -229,7 +228,7 @@ impl Hub {
         self.tell(&run, judged);
     }
 
-    fn tell(&self, run: &Run, judged: Option<(Option<Verdict>, Validity)>) {
+    fn tell(&self, run: &Run, judged: Option<Judged>) {
         let summary = Arc::new(RunSummary::of(run, judged));
         self.runs.publish(run.id, RunNews::Is(summary));
     }

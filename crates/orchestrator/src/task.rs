@@ -13,9 +13,8 @@ use gauntlet_model::{
     run::{Attempt, Run, RunEvent, RunEventKind},
     session::{AttemptRef, ResumePoint, WorkerEvent},
     time::Timestamp,
-    verdict::Verdict,
 };
-use gauntlet_store::Validity;
+use gauntlet_store::{Judged, judged};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -132,8 +131,6 @@ struct Task {
     report: Option<Making>,
 }
 
-/// The verdict and the validity that a report gives.
-type Judged = (Option<Verdict>, Validity);
 /// A report that is being made.
 type Making = AbortOnDropHandle<Result<Judged, String>>;
 
@@ -179,7 +176,7 @@ impl Task {
                 Rolling::of_new_run()
             },
             pools: None,
-            judged: report.map(|report| (report.verdict, Validity::of(&report))),
+            judged: report.map(|report| judged(&report)),
             command_lateness: Duration::ZERO,
             target_version: String::new(),
             silence_from: if run.status().is_active() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gauntlet_api::v1 as pb;
-use gauntlet_model::{id::RunId, run::Run, time::Timestamp, verdict::Verdict};
+use gauntlet_model::{id::RunId, run::Run, time::Timestamp};
 use gauntlet_orchestrator::ControlError;
 use gauntlet_store::{Stores, Validity};
 use gauntlet_wire::encode;
@@ -11,7 +11,7 @@ use gauntlet_wire::encode;
 /// See the module.
 pub(crate) struct Judged {
     pub(crate) run: Arc<Run>,
-    pub(crate) judged: Option<(Option<Verdict>, Validity)>,
+    pub(crate) judged: Option<gauntlet_store::Judged>,
 }
 
 impl Judged {
@@ -24,7 +24,7 @@ impl Judged {
     pub(crate) async fn of(stores: &Stores, run: Run) -> Result<Self, ControlError> {
         let judged = if run.status().is_terminal() {
             let report = stores.reports.get(run.id).await?;
-            report.map(|report| (report.verdict, Validity::of(&report)))
+            report.map(|report| gauntlet_store::judged(&report))
         } else {
             None
         };

@@ -153,6 +153,16 @@ impl Validity {
     }
 }
 
+/// What a report says of its run: the verdict, `None` without objectives, and
+/// whether its numbers can be trusted.
+pub type Judged = (Option<Verdict>, Validity);
+
+/// What a report says of its run.
+#[must_use]
+pub fn judged(report: &Report) -> Judged {
+    (report.verdict, Validity::of(report))
+}
+
 impl RunFilter {
     /// All runs of a project and below it.
     #[must_use]

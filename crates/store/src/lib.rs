@@ -24,7 +24,8 @@ mod runs;
 pub use catalog::{PasswordChange, Targets, Templates, ValuePools};
 pub use feed::{ChangedRun, FeedEvent, FeedReceiver, FeedSender, feed};
 pub use filter::{
-    LoadMode, RunCursor, RunFilter, RunOrder, RunOrderBy, RunTerm, TimeRange, Validity,
+    Judged, LoadMode, RunCursor, RunFilter, RunOrder, RunOrderBy, RunTerm, TimeRange, Validity,
+    judged,
 };
 pub use measured::{
     Errors, IntervalKey, Intervals, LogFilter, Logs, MOST_LOG_LINES, Reports, RollupKey, Rollups,

@@ -83,7 +83,7 @@ pub struct RunSummary {
 impl RunSummary {
     /// The summary of a run; its report says the verdict and the validity.
     #[must_use]
-    pub fn of(run: &Run, judged: Option<(Option<Verdict>, Validity)>) -> Self {
+    pub fn of(run: &Run, judged: Option<crate::Judged>) -> Self {
         Self {
             id: run.id,
             project: run.project.clone(),

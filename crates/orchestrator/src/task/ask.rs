@@ -8,7 +8,7 @@ use gauntlet_model::{
     run::{Run, RunEventKind},
     template::Level,
 };
-use gauntlet_store::{RunChange, Validity};
+use gauntlet_store::{RunChange, judged};
 use tokio::sync::oneshot;
 
 use super::Task;
@@ -200,7 +200,7 @@ impl Task {
         let (timing, now) = (self.run.timing(), self.now());
         let state = self.run.state.on(&timing, Event::ReportRemade, now)?.state;
         self.shared.services.stores.reports.put(report).await?;
-        self.judged = Some((report.verdict, Validity::of(report)));
+        self.judged = Some(judged(report));
         let message = "the report was made anew".to_owned();
         let change = RunChange {
             events: vec![self.note(RunEventKind::Status, None, message)],

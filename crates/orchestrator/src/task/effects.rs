@@ -6,10 +6,10 @@ use gauntlet_model::{
     lifecycle::Effect,
     session::{Assign, AttemptRef, Command, ControlMessage},
 };
-use gauntlet_store::Validity;
+use gauntlet_store::{Judged, judged};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Judged, Task, transient};
+use super::{Task, transient};
 use crate::{
     access::Login,
     login::login,
@@ -188,5 +188,5 @@ async fn make_once(
     let tally = report::tally(stores, &inputs.run).await?;
     let report = report::make(services, inputs, &tally).await?;
     stores.reports.put(&report).await?;
-    Ok((report.verdict, Validity::of(&report)))
+    Ok(judged(&report))
 }

@@ -102,11 +102,7 @@ async fn any_run(stores: &Stores, chance: &mut Chance, place: usize) -> RunSumma
 }
 
 /// Stores a report of a run that is over, perhaps; gives what it says.
-async fn judged(
-    stores: &Stores,
-    chance: &mut Chance,
-    run: &Run,
-) -> Option<(Option<Verdict>, Validity)> {
+async fn judged(stores: &Stores, chance: &mut Chance, run: &Run) -> Option<crate::Judged> {
     if run.ended.is_none() || chance.below(3) == 0 {
         return None;
     }
@@ -121,7 +117,7 @@ async fn judged(
         one.reasons.clear();
     }
     stores.reports.put(&one).await.expect("a report is stored");
-    Some((one.verdict, Validity::of(&one)))
+    Some(crate::judged(&one))
 }
 
 fn any_range(chance: &mut Chance) -> TimeRange {

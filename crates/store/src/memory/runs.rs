@@ -18,7 +18,7 @@ use gauntlet_model::{
 use super::{Memory, State, logs::Lines, page};
 use crate::{
     Advanced, Error, Idempotency, PageQuery, Result, RunChange, RunCursor, RunFilter, RunKey,
-    RunOrder, RunSummary, Runs, SampleKey, Validity,
+    RunOrder, RunSummary, Runs, SampleKey,
 };
 
 /// What samples are listed by: see [`SampleKey::order`].
@@ -105,10 +105,7 @@ impl RunRecord {
     }
 
     fn summary(&self) -> RunSummary {
-        let judged = self
-            .report
-            .as_ref()
-            .map(|report| (report.verdict, Validity::of(report)));
+        let judged = self.report.as_ref().map(crate::judged);
         RunSummary::of(&self.run, judged)
     }
 
