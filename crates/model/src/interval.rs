@@ -103,6 +103,8 @@ pub struct OperationInterval {
     pub operation: u32,
     /// The phase that the operations were due in.
     pub phase: Phase,
+    /// The step of a search that they were due in; 0 for none.
+    pub step: u32,
     /// Those that succeeded.
     pub succeeded: Latencies,
     /// Those that failed.

@@ -7,6 +7,8 @@
 
 pub mod compare;
 pub mod errors;
+pub mod evidence;
+pub mod guardrail;
 pub mod history;
 pub mod id;
 pub mod interval;
@@ -18,7 +20,10 @@ pub mod preflight;
 pub mod report;
 pub mod run;
 pub mod sample;
+pub mod scaling;
+pub mod search;
 pub mod session;
+pub mod steady;
 pub mod target;
 pub mod template;
 pub mod time;

@@ -1,7 +1,7 @@
 //! The life of a run: state is data, change is a pure function.
 //!
 //! [`RunState::on`] folds an event into the next state and the effects to
-//! perform. Every state has one deadline ([`RunState::deadline`]), so a run
+//! perform. Every active state has a deadline ([`RunState::deadline`]), so a run
 //! always ends. Effects are idempotent: they say what must hold, and performing
 //! one twice changes nothing.
 
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::WorkerId,
-    template::{Level, WorkerLossPolicy},
+    search::Progress,
+    template::{Level, Scaling, Search, Split, WorkerLossPolicy},
     time::{Timestamp, micros},
 };
 
@@ -20,6 +21,7 @@ mod event;
 mod step;
 #[cfg(test)]
 mod tests;
+mod view;
 mod words;
 
 pub use event::{Adjustment, Change, Effect, Event, Refused};
@@ -31,7 +33,15 @@ pub const LEAD: Duration = Duration::from_millis(200);
 pub const STOP_LEAD: Duration = Duration::from_millis(50);
 /// How long before its instant an adjustment asked for by a person is sent.
 pub const ADJUST_LEAD: Duration = Duration::from_millis(50);
-/// How often the load of one run can be adjusted.
+/// How long before its instant the next step of a search is sent.
+pub const STEP_LEAD: Duration = Duration::from_millis(10);
+/// The length of an interval: the windows of steps end with one.
+pub const INTERVAL: Duration = Duration::from_secs(1);
+/// How long the figures of a step are waited for whose window ends with the
+/// measurement.
+pub const STEP_DELIVERY: Duration = Duration::from_secs(3);
+/// How often the load of one run can be adjusted, and how often its shards can
+/// be replaced, added or weighted anew.
 pub const MOST_ADJUSTMENTS: u32 = 1_000;
 /// How long, beyond the drain timeout, workers may take to deliver their last results.
 pub const DELIVERY: Duration = Duration::from_secs(10);
@@ -42,10 +52,12 @@ pub const PROCESSING: Duration = Duration::from_mins(2);
 const PROCESSING_SHARE: u32 = 20;
 
 /// The durations and the policy that a run's life goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timing {
     /// Load that does not count; zero for none.
     pub warmup: Duration,
+    /// Whether the warmup ends as soon as the load is steady.
+    pub until_steady: bool,
     /// Load that counts.
     pub measurement: Duration,
     /// How long operations in flight may take to end.
@@ -54,10 +66,18 @@ pub struct Timing {
     pub start: Duration,
     /// What happens when a worker is lost.
     pub worker_loss: WorkerLossPolicy,
+    /// How long the run may wait for free workers.
+    pub wait: Duration,
+    /// The load at its start.
+    pub level: Level,
+    /// Looks for the highest level.
+    pub search: Option<Search>,
+    /// Whether workers are added.
+    pub scaling: Scaling,
 }
 
 /// Where a run is in its life, with what is known there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunState {
     /// The stage.
     pub stage: Stage,
@@ -73,16 +93,33 @@ pub struct RunState {
     /// Whether nothing is due for now.
     #[serde(default)]
     pub paused: bool,
-    /// How often the load was adjusted. When and how is in the commands.
+    /// How often people adjusted the load. When and how is in the commands.
     #[serde(default)]
     pub adjustments: u32,
     /// When the last adjustment takes effect.
     #[serde(default)]
     pub adjusted: Option<Timestamp>,
+    /// How often shards were replaced, added or weighted anew.
+    #[serde(default)]
+    pub reshaped: u32,
+    /// When the newest command takes effect, stops aside; `None` before the
+    /// first. None that follows takes effect earlier.
+    #[serde(default)]
+    pub commanded: Option<Timestamp>,
     /// The latest that a command is known to have been carried out after its
     /// instant, microseconds.
     #[serde(default)]
     pub command_lateness_us: i64,
+    /// How the level is split over the shards.
+    #[serde(default, skip_serializing_if = "Split::is_equal")]
+    pub split: Split,
+    /// How far the search is; `None` without one and before the measurement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Progress>,
+    /// Whether the warmup ended because the load was steady; `None` when it is
+    /// not over, or ends by time alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_steady: Option<bool>,
 }
 
 /// The stages of a run.
@@ -91,6 +128,13 @@ pub struct RunState {
 pub enum Stage {
     /// Created, not started.
     Prepared,
+    /// Started; no worker is free yet.
+    Waiting {
+        /// Since when.
+        since: Timestamp,
+        /// Without workers by then the run fails.
+        deadline: Timestamp,
+    },
     /// Workers connect to the target; the barrier is not yet passed.
     Starting {
         /// Since when.
@@ -180,18 +224,104 @@ pub struct ShardState {
     pub attempt: u32,
     /// The state of that attempt.
     pub stage: ShardStage,
+    /// Commands up to this one are not for the attempt; 0 unless it joined a
+    /// run under way.
+    #[serde(default)]
+    pub joined_after: i64,
+    /// By when a shard that joins must be ready, or one that was lost must be
+    /// replaced; `None` otherwise.
+    #[serde(default)]
+    pub deadline: Option<Timestamp>,
+}
+
+impl ShardState {
+    /// A first attempt, just given to a worker.
+    #[must_use]
+    pub fn assigned(worker: WorkerId) -> Self {
+        Self {
+            worker,
+            attempt: 1,
+            stage: ShardStage::Assigned,
+            joined_after: 0,
+            deadline: None,
+        }
+    }
+
+    /// Whether its worker was lost and another may take it over until the
+    /// deadline: the run then takes [`Event::Replace`].
+    #[must_use]
+    pub fn is_vacant(&self) -> bool {
+        !self.stage.is_live() && self.deadline.is_some()
+    }
+
+    /// Whether it connects while the run is under load.
+    #[must_use]
+    pub fn is_joining(&self) -> bool {
+        self.stage.is_live() && self.deadline.is_some()
+    }
+
+    /// Whether it connects while the run is under load, and is no replacement:
+    /// the run can do without it.
+    #[must_use]
+    pub fn is_added(&self) -> bool {
+        self.is_joining() && self.attempt == 1
+    }
+
+    /// Whether it has work to do or will have.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.stage.is_live() || self.is_vacant()
+    }
+}
+
+/// A level and how it is split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aim {
+    /// Over all shards.
+    #[serde(flatten)]
+    pub level: Level,
+    /// How it is split.
+    #[serde(default, skip_serializing_if = "Split::is_equal")]
+    pub split: Split,
+}
+
+impl From<Level> for Aim {
+    /// In equal parts.
+    fn from(level: Level) -> Self {
+        Self {
+            level,
+            split: Split::default(),
+        }
+    }
+}
+
+/// The next level of a search: operations due in the window belong to the step,
+/// those before and after it to none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepPlan {
+    /// Counts from 1.
+    pub step: u32,
+    /// In force from the command's instant on.
+    pub aim: Aim,
+    /// From there to the start of the window, microseconds.
+    pub settle_us: i64,
+    /// The length of the window, microseconds.
+    pub window_us: i64,
 }
 
 /// What a command makes a worker do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Begin the load, in this phase.
+    /// Begin the load, in this phase. An attempt that is under load passes it
+    /// over: it is for one that joins.
     Start(Phase),
     /// Operations due from then on belong to this phase.
     SetPhase(Phase),
     /// The load has this level from then on; while it is paused, once it goes on.
-    SetTarget(Level),
+    SetTarget(Aim),
+    /// The next level of a search.
+    Step(StepPlan),
     /// Nothing is due from then on.
     Pause,
     /// The load goes on.
@@ -226,110 +356,12 @@ impl RunState {
             paused: false,
             adjustments: 0,
             adjusted: None,
+            reshaped: 0,
+            commanded: None,
             command_lateness_us: 0,
-        }
-    }
-
-    /// Where the run is, in one word.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        match &self.stage {
-            Stage::Prepared => Status::Prepared,
-            Stage::Starting { .. } => Status::Starting,
-            Stage::Warmup { .. } | Stage::Measurement { .. } => Status::Running,
-            Stage::Cooldown { end, .. } | Stage::Processing { end, .. } => {
-                if end.reason.outcome() == Status::Cancelled {
-                    Status::Cancelling
-                } else {
-                    Status::Stopping
-                }
-            }
-            Stage::Done { end, .. } => end.reason.outcome(),
-        }
-    }
-
-    /// What the load does; `None` before the start.
-    #[must_use]
-    pub fn phase(&self) -> Option<Phase> {
-        match &self.stage {
-            Stage::Prepared => None,
-            Stage::Starting { .. } => Some(Phase::Preparing),
-            Stage::Warmup { .. } => Some(Phase::Warmup),
-            Stage::Measurement { .. } => Some(Phase::Measurement),
-            Stage::Cooldown { .. } => Some(Phase::Cooldown),
-            Stage::Processing { .. } => Some(Phase::Processing),
-            Stage::Done { .. } => Some(Phase::Done),
-        }
-    }
-
-    /// When the phase began.
-    #[must_use]
-    pub fn phase_started(&self) -> Option<Timestamp> {
-        match &self.stage {
-            Stage::Prepared => None,
-            Stage::Starting { since, .. }
-            | Stage::Warmup { since, .. }
-            | Stage::Measurement { since, .. }
-            | Stage::Cooldown { since, .. }
-            | Stage::Processing { since, .. } => Some(*since),
-            Stage::Done { at, .. } => Some(*at),
-        }
-    }
-
-    /// When the phase will end by itself; `None` where that is not known.
-    #[must_use]
-    pub fn phase_ends(&self) -> Option<Timestamp> {
-        match &self.stage {
-            Stage::Warmup { ends, .. } | Stage::Measurement { ends, .. } => Some(*ends),
-            _ => None,
-        }
-    }
-
-    /// When [`Event::DeadlineReached`] is to be sent; `None` where a run may
-    /// stay for ever. A phase's next command goes out [`LEAD`] ahead of its end. A
-    /// report is made from every second under load, so it may take a twentieth of it.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Timestamp> {
-        match &self.stage {
-            Stage::Prepared | Stage::Done { .. } => None,
-            Stage::Starting { deadline, .. } | Stage::Cooldown { deadline, .. } => Some(*deadline),
-            Stage::Warmup { ends, .. } | Stage::Measurement { ends, .. } => Some(ends.before(LEAD)),
-            Stage::Processing { since, .. } => {
-                let began = self.load_started.unwrap_or(*since);
-                Some(*since + PROCESSING + since.since(began) / PROCESSING_SHARE)
-            }
-        }
-    }
-
-    /// Why the load ended; `None` before it did.
-    #[must_use]
-    pub fn end(&self) -> Option<&End> {
-        match &self.stage {
-            Stage::Cooldown { end, .. }
-            | Stage::Processing { end, .. }
-            | Stage::Done { end, .. } => Some(end),
-            _ => None,
-        }
-    }
-
-    /// What was measured; `None` before the measurement ended.
-    #[must_use]
-    pub fn measured(&self) -> Option<Window> {
-        match &self.stage {
-            Stage::Cooldown { measured, .. }
-            | Stage::Processing { measured, .. }
-            | Stage::Done { measured, .. } => *measured,
-            _ => None,
-        }
-    }
-
-    /// The state of the report.
-    #[must_use]
-    pub fn processing(&self) -> ProcessingStatus {
-        match &self.stage {
-            Stage::Processing { .. } => ProcessingStatus::Running,
-            Stage::Done { processing, .. } => *processing,
-            _ => ProcessingStatus::Pending,
+            split: Split::default(),
+            search: None,
+            warmup_steady: None,
         }
     }
 }

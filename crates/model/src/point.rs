@@ -176,6 +176,7 @@ mod tests {
             operations: vec![OperationInterval {
                 operation: 0,
                 phase,
+                step: 0,
                 succeeded: Latencies {
                     response,
                     ..Latencies::default()

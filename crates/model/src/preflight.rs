@@ -3,14 +3,19 @@
 //! The facts are gathered elsewhere; the rules decide only by them, so that the
 //! same facts give the same findings before a start and in the start itself.
 
+mod contention;
 mod load;
+mod plan;
 mod target;
+mod workers;
 
-use std::path::PathBuf;
+pub use plan::cost;
+
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     id::Name,
-    run::{Worker, WorkerStatus},
+    run::Worker,
     target::Address,
     template::{Class, Spec},
     time::Timestamp,
@@ -95,6 +100,18 @@ codes! {
     MeasurementShort = "MEASUREMENT_SHORT",
     /// The warmup is short.
     WarmupShort = "WARMUP_SHORT",
+    /// What the run is expected to cost.
+    Cost = "COST",
+    /// The clock of a worker is not known well enough.
+    ClockUncertain = "CLOCK_UNCERTAIN",
+    /// Several connections update the same rows at once.
+    LockContention = "LOCK_CONTENTION",
+    /// A search may not end within the measurement.
+    SearchTooLong = "SEARCH_TOO_LONG",
+    /// The warmup leaves no time to become steady.
+    SteadyUnreachable = "STEADY_UNREACHABLE",
+    /// No worker carries the labels that the run asks for.
+    LabelsUnmatched = "LABELS_UNMATCHED",
 }
 
 impl Code {
@@ -116,6 +133,7 @@ impl Code {
                 | Self::StatementRefused
                 | Self::PoolMissing
                 | Self::WorkersShort
+                | Self::LabelsUnmatched
         )
     }
 }
@@ -138,7 +156,7 @@ pub struct Finding {
 }
 
 /// What is known before a start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Facts {
     /// Where the target is; `None` when it is not registered.
     pub address: Option<Address>,
@@ -150,6 +168,8 @@ pub struct Facts {
     pub workers: Vec<Worker>,
     /// Where gauntlet keeps its own data; `None` when that is in memory.
     pub store: Option<Place>,
+    /// What the target costs per hour; 0 when that is not known.
+    pub price_per_hour: f64,
 }
 
 /// Where a database keeps its data.
@@ -238,18 +258,31 @@ pub struct OperationFacts {
 pub fn findings(spec: &Spec, facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     target::check(spec, facts, &mut found);
+    contention::check(spec, facts, &mut found);
+    workers::check(spec, facts, &mut found);
     load::check(spec, facts, &mut found);
+    plan::check(spec, facts, &mut found);
     // Stable: those of one severity stay in the order of the rules.
     found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     found
 }
 
-/// Operations that a run will send over all its phases; `None` for a closed loop.
+/// How long a run is planned to be under load. A search, or a warmup until the
+/// load is steady, may end sooner, never later.
+#[must_use]
+pub fn planned(spec: &Spec) -> Duration {
+    spec.phases.warmup + spec.phases.measurement
+}
+
+/// Operations that a run will send over all its phases; `None` for a closed
+/// loop, and for a search, whose levels are not known.
 #[must_use]
 pub fn planned_operations(spec: &Spec) -> Option<u64> {
-    let seconds = (spec.phases.warmup + spec.phases.measurement).as_secs_f64();
-    let planned = spec.load.offered_per_s()? * seconds;
-    Some(planned.round() as u64)
+    if spec.control.search.is_some() {
+        return None;
+    }
+    let operations = spec.load.offered_per_s()? * planned(spec).as_secs_f64();
+    Some(operations.round() as u64)
 }
 
 /// The place of an operation, and of a field below it.
@@ -258,14 +291,6 @@ fn field(operation: usize, field: &str) -> String {
         "" => format!("operations[{operation}]"),
         field => format!("operations[{operation}].{field}"),
     }
-}
-
-/// Workers that a start could take.
-fn free_workers(facts: &Facts) -> impl Iterator<Item = &Worker> {
-    facts
-        .workers
-        .iter()
-        .filter(|worker| worker.status == WorkerStatus::Idle && worker.run.is_none())
 }
 
 /// The first operation that changes data.

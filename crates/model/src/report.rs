@@ -6,18 +6,25 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    evidence::Evidence,
     id::{Name, RunId},
     interval::ErrorClass,
-    template::Spec,
+    search::Findings,
+    template::{Scope, Spec},
     time::Timestamp,
     verdict::Verdict,
 };
 
+mod judge;
 mod offered;
+mod outcomes;
+mod pace;
+mod shards;
 mod tally;
 mod validity;
 
 pub use offered::Offered;
+pub use shards::ShardFacts;
 pub use tally::{Inserted, Tally};
 pub use validity::{Reason, ReasonCode};
 
@@ -95,6 +102,43 @@ pub struct Report {
     pub errors: Vec<ErrorGroup>,
     /// When the report was made.
     pub created: Timestamp,
+    /// What a search found. Then `operations`, `total`, `slos` and `measured_us`
+    /// are those of its best step, or of its first if none passed.
+    #[serde(default)]
+    pub search: Option<Findings>,
+    /// What the target's own statistics say; `None` before the gathering began.
+    #[serde(default)]
+    pub evidence: Option<Evidence>,
+    /// What the run cost by the target's price; 0 when that is not known.
+    #[serde(default)]
+    pub cost: f64,
+    /// Each attempt's part in the measurement.
+    #[serde(default)]
+    pub shards: Vec<ShardReport>,
+    /// The furthest apart that workers entered a phase, microseconds.
+    #[serde(default)]
+    pub phase_skew_us: i64,
+}
+
+/// One attempt in the measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShardReport {
+    /// The shard.
+    pub shard: u32,
+    /// The attempt.
+    pub attempt: u32,
+    /// The worker's name.
+    pub worker: String,
+    /// Operations that succeeded.
+    pub succeeded: u64,
+    /// The median of its response times, microseconds.
+    pub response_p50_us: f64,
+    /// Their 99th percentile, microseconds.
+    pub response_p99_us: f64,
+    /// Whether it did far less than its part, or far slower, than the others.
+    pub straggler: bool,
+    /// How uncertain its clock was, microseconds.
+    pub clock_uncertainty_us: i64,
 }
 
 /// The result of one operation.
@@ -129,8 +173,9 @@ pub struct OperationReport {
 pub struct SloReport {
     /// The objective's label.
     pub name: String,
-    /// `None` for all.
-    pub operation: Option<Name>,
+    /// The operations that it limits.
+    #[serde(rename = "operation")]
+    pub scope: Scope,
     /// The verdict.
     pub verdict: Verdict,
     /// Microseconds, a ratio, or operations per second. Negative when no value
@@ -205,10 +250,11 @@ pub struct Facts<'a> {
     pub run: RunId,
     /// Its template.
     pub spec: &'a Spec,
-    /// How long the measurement lasted.
+    /// How long the measurement lasted; after a search, the window of the step
+    /// that the tally is of.
     pub measured: Duration,
-    /// What the open loop was asked for in the measurement; `None` for a closed
-    /// loop or when nothing was measured.
+    /// What the open loop was asked for in that time; `None` for a closed loop
+    /// or when nothing was measured.
     pub offered: Option<Offered>,
     /// INSERTs against the rows found.
     pub reconciliations: Vec<Reconciliation>,
@@ -216,17 +262,34 @@ pub struct Facts<'a> {
     pub unreconciled: Option<String>,
     /// Workers that were lost or failed, in words.
     pub lost_workers: Vec<String>,
+    /// What made the load another than asked for while it was measured, in
+    /// words: workers that were replaced, added, or got less load.
+    pub degraded: Vec<String>,
+    /// Whether the warmup ended because the load was steady; `None` when it
+    /// was to end by time alone.
+    pub warmup_steady: Option<bool>,
+    /// The attempts, in any order.
+    pub shards: Vec<ShardFacts>,
     /// The largest CPU share of a worker in any second of the measurement, 0 to 1;
     /// `None` when the database runs inside the worker, where it says nothing.
     pub peak_cpu: Option<f64>,
     /// Between the first and the last worker's first operation.
     pub start_skew: Duration,
+    /// The furthest apart that workers entered a phase.
+    pub phase_skew: Duration,
     /// The largest uncertainty of a worker's clock.
     pub clock_uncertainty: Duration,
     /// The latest that a command was carried out after its instant.
     pub command_lateness: Duration,
     /// What the run was made with.
     pub environment: Environment,
+    /// What a search found. The tally is then of its best step, or of its
+    /// first if none passed: see [`Tally::of_step`].
+    pub search: Option<Findings>,
+    /// What the target's own statistics say; `None` before they are gathered.
+    pub evidence: Option<Evidence>,
+    /// What the run cost by the target's price; 0 when that is not known.
+    pub cost: f64,
     /// Now.
     pub now: Timestamp,
 }

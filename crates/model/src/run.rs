@@ -8,7 +8,7 @@ use crate::{
     id::{Name, Project, RunId, WorkerId},
     lifecycle::{Action, Phase, RunState, ShardStage, Status, Timing},
     session::KeyRange,
-    template::{Level, Load, Spec},
+    template::{Launcher, Level, Load, Spec},
     time::Timestamp,
 };
 
@@ -57,11 +57,26 @@ impl Run {
     pub fn timing(&self) -> Timing {
         Timing {
             warmup: self.spec.phases.warmup,
+            until_steady: self.spec.phases.until_steady.is_some(),
             measurement: self.spec.phases.measurement,
             drain: self.spec.phases.drain_timeout,
             start: self.spec.start_timeout,
             worker_loss: self.spec.worker_loss,
+            wait: self.wait(),
+            level: self.spec.load.level(),
+            search: self.spec.control.search,
+            scaling: self.spec.control.scaling,
         }
+    }
+
+    /// How long the run may wait for workers; for those that it starts itself
+    /// as long as for a start.
+    fn wait(&self) -> Duration {
+        let control = &self.spec.control;
+        if control.launcher == Launcher::Local && control.worker_wait.is_zero() {
+            return self.spec.start_timeout;
+        }
+        control.worker_wait
     }
 
     /// How long the whole run is planned to take, drain and report aside.
@@ -232,7 +247,7 @@ pub struct PhaseTransition {
 }
 
 /// A worker as the control plane knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Worker {
     /// The worker's id.
     pub id: WorkerId,
@@ -248,8 +263,12 @@ pub struct Worker {
     pub labels: BTreeMap<String, String>,
     /// gauntlet's version.
     pub version: String,
-    /// The run it serves.
-    pub run: Option<RunId>,
+    /// The runs it serves.
+    pub runs: Vec<RunId>,
+    /// Connections that they have reserved.
+    pub reserved: u32,
+    /// What its last heartbeat said.
+    pub gauges: Gauges,
     /// When it first attached.
     pub attached: Timestamp,
     /// Its last sign of life.
@@ -258,6 +277,19 @@ pub struct Worker {
     pub clock_offset_us: i64,
     /// How wrong the offset may be; `None` before the first sample.
     pub clock_uncertainty: Option<Duration>,
+}
+
+/// What a worker says of itself with every heartbeat.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Gauges {
+    /// The worker process's share of all its processors, 0 to 1.
+    pub cpu: f64,
+    /// Resident memory, bytes.
+    pub memory_bytes: u64,
+    /// Operations in flight.
+    pub in_flight: u32,
+    /// Operations due and not sent.
+    pub backlog: u64,
 }
 
 /// The states of a worker.

@@ -126,7 +126,7 @@ pub struct Hello {
     /// gauntlet's version.
     pub version: String,
     /// What it still holds from the session before.
-    pub resume: Option<ResumePoint>,
+    pub resumes: Vec<ResumePoint>,
 }
 
 /// What a worker that reconnects still holds.

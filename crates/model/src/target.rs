@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A database under test. Its password is not here: see [`Secret`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     /// The target's id.
     pub id: TargetId,
@@ -24,6 +24,8 @@ pub struct Target {
     pub created: Timestamp,
     /// Counts from 1; grows by one with every change.
     pub revision: i64,
+    /// What it costs per hour, in a currency of the user's choice; 0 when not known.
+    pub price_per_hour: f64,
 }
 
 /// Where a target is and who logs in.

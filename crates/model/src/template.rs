@@ -2,6 +2,17 @@
 
 use std::time::Duration;
 
+mod control;
+mod level;
+mod violations;
+
+pub use control::{
+    Bisect, Control, GuardrailMode, Guardrails, Launcher, Linear, Method, RUN_LABEL, Scaling,
+    ScalingMode, Search, StopSignals, UntilSteady,
+};
+pub use level::{Level, Split, share, share_before};
+pub use violations::Violation;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -54,6 +65,30 @@ pub struct Spec {
     pub operation_timeout: Duration,
     /// How long the workers may take to be ready.
     pub start_timeout: Duration,
+    /// What is done with the load while it runs, and where its workers come from.
+    #[serde(default)]
+    pub control: Control,
+}
+
+impl Spec {
+    /// Connections that each worker must be able to hold from the start. With a
+    /// search that is its part of the highest level, when as many workers share
+    /// it as there may be.
+    #[must_use]
+    pub fn connections_each(&self) -> u32 {
+        let workers = self.workers.max(1);
+        let first = self.load.connections().div_ceil(workers);
+        let (Some(search), Load::Concurrency { .. }) = (self.control.search, self.load) else {
+            return first;
+        };
+        let sharing = match self.control.scaling.mode {
+            ScalingMode::Fixed => workers,
+            ScalingMode::Bounded { max_workers } => max_workers.max(workers),
+            // There is no telling by how many it is shared.
+            ScalingMode::Auto => return first,
+        };
+        first.max((search.max_level as u32).div_ceil(sharing))
+    }
 }
 
 /// A weighted kind of work.
@@ -68,6 +103,9 @@ pub struct Operation {
     /// In the order of the statement's placeholders. An INSERT's key is not
     /// among them: it comes from the attempt's key range.
     pub parameters: Vec<Parameter>,
+    /// The group that objectives can name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Name>,
 }
 
 /// What an operation sends.
@@ -261,6 +299,19 @@ impl Load {
         }
     }
 
+    /// The level that it has at its start.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Concurrency { connections, .. } => Level::Concurrency {
+                connections: *connections,
+            },
+            Self::Rate { per_second, .. } => Level::Rate {
+                milli_per_s: (per_second * 1e3).round() as u64,
+            },
+        }
+    }
+
     /// Operations due each second; `None` for a closed loop.
     #[must_use]
     pub fn offered_per_s(&self) -> Option<f64> {
@@ -271,52 +322,8 @@ impl Load {
     }
 }
 
-/// A new level of a running load: absolute, over all workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Of a closed loop.
-    Concurrency {
-        /// Connections that send; those above rest.
-        connections: u32,
-    },
-    /// Of an open loop.
-    Rate {
-        /// Operations due in 1,000 seconds.
-        milli_per_s: u64,
-    },
-}
-
-impl Level {
-    /// What the shard `index` of `count` gets: a part of the connections, by
-    /// [`share`]. A rate stays whole: every shard takes each `count`-th arrival.
-    #[must_use]
-    pub fn share(self, index: u32, count: u32) -> Self {
-        match self {
-            Self::Concurrency { connections } => Self::Concurrency {
-                connections: share(u64::from(connections), index, count) as u32,
-            },
-            Self::Rate { .. } => self,
-        }
-    }
-}
-
-/// How many of `total` the shard `index` of `count` gets: as equal as can be,
-/// the first ones one more.
-#[must_use]
-pub fn share(total: u64, index: u32, count: u32) -> u64 {
-    let (index, count) = (u64::from(index), u64::from(count.max(1)));
-    total / count + u64::from(index < total % count)
-}
-
-/// How many the shards before `index` get, by [`share`].
-#[must_use]
-pub fn share_before(total: u64, index: u32, count: u32) -> u64 {
-    (0..index).map(|shard| share(total, shard, count)).sum()
-}
-
 /// How long each phase lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phases {
     /// Load that does not count; zero for none.
     pub warmup: Duration,
@@ -324,19 +331,62 @@ pub struct Phases {
     pub measurement: Duration,
     /// How long operations in flight may take to end.
     pub drain_timeout: Duration,
+    /// Ends the warmup as soon as the load is steady; `warmup` is then the
+    /// longest that it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_steady: Option<UntilSteady>,
 }
 
-/// One limit, on one operation or all.
+/// One limit, on some operations or all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Slo {
     /// The label in reports.
     pub name: String,
-    /// The operation; all when `None`.
-    pub operation: Option<Name>,
+    /// The operations that it limits. Stored where the operation was before
+    /// there were other scopes.
+    #[serde(rename = "operation")]
+    pub scope: Scope,
     /// The limit.
     pub limit: Limit,
     /// How sure a verdict must be, 0.5 to 0.9999.
     pub confidence: f64,
+    /// Whether the run ends as soon as the verdict so far is FAIL.
+    #[serde(default)]
+    pub abort_on_fail: bool,
+}
+
+/// The operations that an objective limits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scope {
+    /// All of them.
+    #[default]
+    All,
+    /// One.
+    Operation(Name),
+    /// Those that read, or those that write.
+    Class {
+        /// Which.
+        class: Class,
+    },
+    /// Those with a label.
+    Label {
+        /// Which.
+        label: Name,
+    },
+}
+
+impl Scope {
+    /// Whether an operation is among them.
+    #[must_use]
+    pub fn holds(&self, operation: &Operation) -> bool {
+        match self {
+            Self::All => true,
+            Self::Operation(name) => operation.name == *name,
+            Self::Class { class } => operation.statement.class() == *class,
+            Self::Label { label } => operation.label.as_ref() == Some(label),
+        }
+    }
 }
 
 /// What an objective limits.
@@ -364,106 +414,8 @@ pub enum WorkerLossPolicy {
     Fail,
     /// The run goes on with the workers left.
     Continue,
-}
-
-/// One thing that is wrong with a description.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The path of the field in the API's spelling, like `operations[1].weight`.
-    pub field: String,
-    /// What is wrong and what is allowed.
-    pub message: String,
-}
-
-impl Violation {
-    /// A violation at a field.
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            message: message.into(),
-        }
-    }
-}
-
-impl Spec {
-    /// What is wrong between the fields of a description whose single fields
-    /// are good.
-    #[must_use]
-    pub fn violations(&self) -> Vec<Violation> {
-        let mut found = Vec::new();
-        self.check_mix(&mut found);
-        self.check_load(&mut found);
-        for (index, slo) in self.slos.iter().enumerate() {
-            let known = |name: &Name| self.operations.iter().any(|op| op.name == *name);
-            if let Some(name) = slo.operation.as_ref().filter(|name| !known(name)) {
-                found.push(Violation::new(
-                    format!("slos[{index}].operation"),
-                    format!(
-                        "no operation is named {:?}; {}",
-                        name.as_str(),
-                        self.names()
-                    ),
-                ));
-            }
-        }
-        found
-    }
-
-    fn check_mix(&self, found: &mut Vec<Violation>) {
-        let sum: u64 = self.operations.iter().map(|op| u64::from(op.weight)).sum();
-        if sum != 10_000 {
-            found.push(Violation::new(
-                "operations",
-                format!(
-                    "the weights sum to {}, they must sum to 100",
-                    sum as f64 / 100.0
-                ),
-            ));
-        }
-        for (index, operation) in self.operations.iter().enumerate() {
-            let given = operation.parameters.len();
-            let needed = operation.statement.parameters();
-            if given != needed {
-                found.push(Violation::new(
-                    format!("operations[{index}].parameters"),
-                    format!(
-                        "operation {:?} needs {needed} parameters, {given} are given",
-                        operation.name.as_str()
-                    ),
-                ));
-            }
-            if self.operations[..index]
-                .iter()
-                .any(|earlier| earlier.name == operation.name)
-            {
-                found.push(Violation::new(
-                    format!("operations[{index}].name"),
-                    format!(
-                        "{:?} is used twice; give each operation a name of its own",
-                        operation.name.as_str()
-                    ),
-                ));
-            }
-        }
-    }
-
-    fn check_load(&self, found: &mut Vec<Violation>) {
-        if self.load.connections() < self.workers {
-            found.push(Violation::new(
-                "load",
-                format!(
-                    "{} connections cannot be shared by {} workers; each needs at least one",
-                    self.load.connections(),
-                    self.workers
-                ),
-            ));
-        }
-    }
-
-    fn names(&self) -> String {
-        let names: Vec<&str> = self.operations.iter().map(|op| op.name.as_str()).collect();
-        format!("there are: {}", names.join(", "))
-    }
+    /// A new attempt takes the shard over on another worker.
+    Replace,
 }
 
 /// The largest `n` of the placeholders `$n` in a statement. Quoted texts,
@@ -515,18 +467,6 @@ mod tests {
             ("SELECT 'é$2' || $1", 1),
         ] {
             assert_eq!(placeholders(sql), expected, "{sql}");
-        }
-    }
-
-    #[test]
-    fn shares_sum_to_the_whole() {
-        for total in 0..40 {
-            for count in 1..9 {
-                let shares: Vec<u64> = (0..count).map(|index| share(total, index, count)).collect();
-                assert_eq!(shares.iter().sum::<u64>(), total);
-                assert!(shares.iter().max().unwrap() - shares.iter().min().unwrap() <= 1);
-                assert_eq!(share_before(total, count, count), total);
-            }
         }
     }
 }

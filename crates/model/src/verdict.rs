@@ -51,6 +51,50 @@ pub fn of_share(violations: u64, operations: u64, allowed: f64, confidence: f64)
     }
 }
 
+/// Judges "the mean is at least `floor`", by the means of batches of equal length
+/// of which `mean` is the whole's: a one-sided test with Student's t (batch means:
+/// Law, "Simulation Modeling and Analysis", 5th edition, section 9.5.3). With
+/// fewer than two batches, or batches all alike, the mean is taken as it is.
+#[must_use]
+pub fn of_mean(mean: f64, batches: &[f64], floor: f64, confidence: f64) -> Verdict {
+    let Some(error) = standard_error(batches).filter(|error| *error > 0.0) else {
+        return if mean >= floor {
+            Verdict::Pass
+        } else {
+            Verdict::Fail
+        };
+    };
+    let distance = (mean - floor) / error;
+    if beyond(distance.abs(), (batches.len() - 1) as f64) > 1.0 - confidence {
+        Verdict::Inconclusive
+    } else if distance >= 0.0 {
+        Verdict::Pass
+    } else {
+        Verdict::Fail
+    }
+}
+
+/// The standard error of the mean of batches; `None` with fewer than two.
+#[must_use]
+pub fn standard_error(batches: &[f64]) -> Option<f64> {
+    if batches.len() < 2 {
+        return None;
+    }
+    let count = batches.len() as f64;
+    let mean = batches.iter().sum::<f64>() / count;
+    let squares: f64 = batches.iter().map(|batch| (batch - mean).powi(2)).sum();
+    Some((squares / (count - 1.0) / count).sqrt())
+}
+
+/// P(T > t) for Student's t with so many degrees of freedom and t >= 0:
+/// `I(n / (n + t^2); n / 2, 1 / 2) / 2` (DLMF 8.17, Abramowitz and Stegun 26.7.1).
+fn beyond(t: f64, degrees: f64) -> f64 {
+    if t <= 0.0 {
+        return 0.5;
+    }
+    incomplete_beta(degrees / 2.0, 0.5, degrees / (degrees + t * t)) / 2.0
+}
+
 /// The fewest operations, none of them a violation, that can pass: the smallest
 /// `n` with `(1 - allowed)^n <= 1 - confidence`.
 #[must_use]
@@ -181,6 +225,38 @@ mod tests {
     fn no_failure_allowed_means_none() {
         assert_eq!(of_share(0, 5, 0.0, 0.95), Verdict::Pass);
         assert_eq!(of_share(1, 5_000_000, 0.0, 0.95), Verdict::Fail);
+    }
+
+    #[test]
+    fn the_tail_of_student_is_right() {
+        for (degrees, t, tail) in [
+            (1.0, 6.3138, 0.05),
+            (4.0, 2.1318, 0.05),
+            (9.0, 1.8331, 0.05),
+            (9.0, 2.8214, 0.01),
+            (19.0, 1.7291, 0.05),
+            (19.0, 0.0, 0.5),
+        ] {
+            let found = beyond(t, degrees);
+            assert!((found - tail).abs() < 1e-5, "{degrees} {t}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_mean_is_held_against_its_floor() {
+        // Mean 100, standard error 2: t is 1.83 at 95 % with nine degrees of freedom.
+        let batches: Vec<f64> = [94.0, 106.0].repeat(5);
+        assert_eq!(standard_error(&batches), Some(2.0));
+        let verdict = |floor| of_mean(100.0, &batches, floor, 0.95);
+        assert_eq!(verdict(96.3), Verdict::Pass);
+        assert_eq!(verdict(96.4), Verdict::Inconclusive);
+        assert_eq!(verdict(100.0), Verdict::Inconclusive);
+        assert_eq!(verdict(103.6), Verdict::Inconclusive);
+        assert_eq!(verdict(103.7), Verdict::Fail);
+        for batches in [vec![], vec![7.0], vec![100.0; 9]] {
+            assert_eq!(of_mean(100.0, &batches, 100.0, 0.95), Verdict::Pass);
+            assert_eq!(of_mean(100.0, &batches, 100.1, 0.95), Verdict::Fail);
+        }
     }
 
     proptest! {

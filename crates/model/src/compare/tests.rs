@@ -102,6 +102,11 @@ fn report(run: &Run, version: &str, read: OperationReport) -> Report {
         },
         errors: vec![],
         created: Timestamp(0),
+        search: None,
+        evidence: None,
+        cost: 0.0,
+        shards: Vec::new(),
+        phase_skew_us: 0,
     }
 }
 

@@ -58,6 +58,7 @@ fn interval(part: &Part) -> Interval {
         operations: vec![OperationInterval {
             operation: part.operation,
             phase: part.phase,
+            step: 0,
             succeeded: latencies(&part.succeeded),
             failed: latencies(&part.failed),
             cut: 1,

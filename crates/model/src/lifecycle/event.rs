@@ -2,12 +2,22 @@
 
 use std::time::Duration;
 
-use super::{Action, Phase, RunState, Status};
-use crate::{id::WorkerId, template::Level, time::Timestamp};
+use super::{Action, Phase, RunState, Status, StopReason};
+use crate::{
+    id::WorkerId,
+    search::Measured,
+    template::{Level, Split},
+    time::Timestamp,
+};
 
 /// What can happen to a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// It was started, and no worker is free; or it starts some of its own.
+    Wait {
+        /// What it waits for.
+        message: String,
+    },
     /// The checks passed and these workers were chosen, one per shard.
     Start {
         /// By shard index.
@@ -76,6 +86,50 @@ pub enum Event {
         /// Who was given up and why.
         message: String,
     },
+    /// A worker takes over a shard whose own was lost: one that
+    /// [`is_vacant`](super::ShardState::is_vacant). Refused otherwise, so that
+    /// whoever chose the worker knows that it is free.
+    Replace {
+        /// The shard's index.
+        shard: u32,
+        /// Who takes it over.
+        worker: WorkerId,
+    },
+    /// A worker was added: it gets a shard of its own, the next index. Refused
+    /// when scaling allows no more.
+    ScaleOut {
+        /// Who.
+        worker: WorkerId,
+        /// Why.
+        message: String,
+    },
+    /// The load is split in another way.
+    Rebalance {
+        /// How; one weight per shard.
+        split: Split,
+        /// Why.
+        message: String,
+    },
+    /// The load is steady.
+    Steady {
+        /// How that shows.
+        message: String,
+    },
+    /// What the window of a step brought is known.
+    StepMeasured {
+        /// The step.
+        step: u32,
+        /// What.
+        measured: Box<Measured>,
+    },
+    /// A condition ends the run: [`StopReason::Guardrail`],
+    /// [`StopReason::SloAbort`] or [`StopReason::BoundReached`].
+    Breach {
+        /// Which.
+        reason: StopReason,
+        /// In words, with figures.
+        message: String,
+    },
     /// A shard carried a command out late.
     CommandLate {
         /// How long after the command's instant.
@@ -99,7 +153,12 @@ pub enum Event {
 pub enum Effect {
     /// Every shard's worker has its assignment.
     Assign,
-    /// Every live shard has this command.
+    /// This shard's worker has its assignment.
+    AssignShard {
+        /// The shard's index.
+        shard: u32,
+    },
+    /// Every shard that [it is for](RunState::is_for) has this command.
     Command {
         /// Counts from 1, per run.
         sequence: i64,
@@ -121,11 +180,18 @@ pub enum Effect {
     MakeReport,
 }
 
+impl Effect {
+    pub(super) fn is_command(&self) -> bool {
+        matches!(self, Self::Command { .. })
+    }
+}
+
 impl Event {
     /// What the event asks of a run, as a verb.
     #[must_use]
     pub fn verb(&self) -> &'static str {
         match self {
+            Self::Wait { .. } => "wait for workers",
             Self::Start { .. } => "be started",
             Self::SetupFailed { .. } => "fail its setup",
             Self::ShardReady { .. } => "have a shard become ready",
@@ -140,6 +206,12 @@ impl Event {
                 Adjustment::Paused(false) => "be resumed",
             },
             Self::AbortShard { .. } => "have a shard aborted",
+            Self::Replace { .. } => "have a worker replaced",
+            Self::ScaleOut { .. } => "have a worker added",
+            Self::Rebalance { .. } => "have its load split in another way",
+            Self::Steady { .. } => "become steady",
+            Self::StepMeasured { .. } => "have a step measured",
+            Self::Breach { .. } => "be ended by a condition",
             Self::CommandLate { .. } => "have a command be late",
             Self::DeadlineReached => "reach a deadline",
             Self::ReportStored => "have its report stored",
@@ -160,7 +232,7 @@ pub enum Adjustment {
 }
 
 /// The next state and what follows from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// The next state.
     pub state: RunState,

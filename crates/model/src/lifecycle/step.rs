@@ -1,17 +1,19 @@
 //! The transition function.
 
+use std::time::Duration;
+
 use super::{
-    Event, ProcessingStatus, Refused, RunState, STOP_LEAD, ShardStage, Stage, StopReason, Timing,
-    event::Change,
+    End, Event, ProcessingStatus, Refused, RunState, STOP_LEAD, ShardStage, Stage, StopReason,
+    Timing, changes::Gone, event::Change,
 };
 use crate::time::Timestamp;
 
 impl RunState {
     /// Folds an event into the next state and the effects to perform.
     ///
-    /// An event of an attempt that is over, or a repeated stop, changes nothing
-    /// and gives the same state without effects. An event that makes no sense
-    /// in the state is refused.
+    /// An event of an attempt that is over, a repeated stop, or what comes late
+    /// by its nature changes nothing and gives the same state without effects.
+    /// An event that makes no sense in the state is refused.
     #[expect(
         clippy::too_many_lines,
         clippy::match_same_arms,
@@ -21,30 +23,31 @@ impl RunState {
         use Event as E;
         use Stage as S;
         let verb = event.verb();
-        let refused = || {
-            Err(Refused {
-                status: self.status(),
-                phase: self.phase(),
-                event: verb,
-                why: None,
-            })
-        };
+        // It may be one that has moved away since.
+        if event == E::DeadlineReached && self.deadline().is_some_and(|deadline| now < deadline) {
+            return Ok(self.unchanged());
+        }
         Ok(match (&self.stage, event) {
-            (S::Prepared, E::Start { workers }) => self.starting(timing, &workers, now),
-            (S::Prepared | S::Starting { .. }, E::SetupFailed { message }) => {
+            (S::Prepared, E::Wait { .. }) => self.waiting(timing, now),
+            (S::Waiting { .. }, E::Wait { .. }) => self.unchanged(),
+            (S::Waiting { .. }, E::DeadlineReached) => self.waited_in_vain(timing, now),
+            (S::Prepared | S::Waiting { .. }, E::Start { workers }) => {
+                self.starting(timing, &workers, now)
+            }
+            (S::Prepared | S::Waiting { .. } | S::Starting { .. }, E::SetupFailed { message }) => {
                 self.given_up(StopReason::SetupError, message, now)
             }
-            (S::Prepared | S::Starting { .. }, E::Stop { message }) => {
+            (S::Prepared | S::Waiting { .. } | S::Starting { .. }, E::Stop { message }) => {
                 self.given_up(StopReason::UserStop, message, now)
             }
-            (S::Prepared | S::Starting { .. }, E::Abort { message }) => {
+            (S::Prepared | S::Waiting { .. } | S::Starting { .. }, E::Abort { message }) => {
                 self.given_up(StopReason::UserAbort, message, now)
             }
 
             (S::Starting { .. }, E::ShardReady { shard, attempt }) => {
                 match self.with_shard(shard, attempt, ShardStage::Ready) {
                     Some(next) if next.all(ShardStage::Ready) => next.under_load(timing, now),
-                    Some(next) => next.unchanged(),
+                    Some(next) => next.alone(),
                     None => self.unchanged(),
                 }
             }
@@ -65,46 +68,60 @@ impl RunState {
                 None => self.unchanged(),
             },
             (
-                S::Starting { .. },
+                S::Starting { deadline, .. },
                 E::WorkerLost {
                     shard,
                     attempt,
                     message,
                 },
-            ) => match self.with_shard(shard, attempt, ShardStage::Lost) {
-                Some(next) => next.given_up(StopReason::WorkerLost, message, now),
-                None => self.unchanged(),
-            },
+            ) => {
+                let gone = Gone::lost(shard, attempt, message);
+                self.lost_before_load(timing, gone, *deadline, now)
+            }
             (S::Starting { .. }, E::DeadlineReached) => {
                 self.given_up(StopReason::SetupError, self.missing(timing), now)
             }
+            (
+                S::Starting { .. } | S::Warmup { .. } | S::Measurement { .. },
+                E::Replace { shard, worker },
+            ) => return self.replaced(timing, shard, worker, verb, now),
 
-            (S::Warmup { ends, .. }, E::DeadlineReached) => self.measuring(timing, *ends, now),
-            (S::Measurement { ends, .. }, E::DeadlineReached) => {
-                let at = (*ends).max(now);
-                let message = "the measurement lasted as long as planned".to_owned();
-                self.cooling(
-                    timing,
-                    StopReason::DurationElapsed,
-                    message,
-                    at,
-                    timing.drain,
-                )
+            (S::Warmup { .. } | S::Measurement { .. }, E::DeadlineReached)
+                if self.waits_for_shard() =>
+            {
+                self.not_joined(timing, now)
             }
-            (S::Warmup { .. } | S::Measurement { .. }, E::Stop { message }) => self.cooling(
-                timing,
-                StopReason::UserStop,
-                message,
-                now + STOP_LEAD,
-                timing.drain,
-            ),
-            (S::Warmup { .. } | S::Measurement { .. }, E::Abort { message }) => self.cooling(
-                timing,
-                StopReason::UserAbort,
-                message,
-                now,
-                std::time::Duration::ZERO,
-            ),
+            (S::Warmup { ends, .. }, E::DeadlineReached) => {
+                self.measuring(timing, *ends, false, now)
+            }
+            (S::Warmup { .. }, E::Steady { .. }) if timing.until_steady => {
+                self.measuring(timing, now + super::LEAD, true, now)
+            }
+            (S::Measurement { ends, .. }, E::DeadlineReached) => {
+                let end = End {
+                    reason: StopReason::DurationElapsed,
+                    message: "the measurement lasted as long as planned".to_owned(),
+                };
+                let at = (*ends).max(now + STOP_LEAD);
+                self.cooling(timing, end, at, timing.drain, now)
+            }
+            (S::Warmup { .. } | S::Measurement { .. }, E::Stop { message }) => {
+                let reason = StopReason::UserStop;
+                let end = End { reason, message };
+                self.cooling(timing, end, now + STOP_LEAD, timing.drain, now)
+            }
+            (S::Warmup { .. } | S::Measurement { .. }, E::Abort { message }) => {
+                let reason = StopReason::UserAbort;
+                let end = End { reason, message };
+                self.cooling(timing, end, now, Duration::ZERO, now)
+            }
+            (S::Warmup { .. } | S::Measurement { .. }, E::Breach { reason, message }) => {
+                let end = End { reason, message };
+                self.cooling(timing, end, now + STOP_LEAD, timing.drain, now)
+            }
+            (S::Warmup { .. } | S::Measurement { .. }, E::ShardReady { shard, attempt }) => {
+                self.joined(timing, shard, attempt, now)
+            }
             (
                 S::Warmup { .. } | S::Measurement { .. },
                 E::ShardFailed {
@@ -112,7 +129,7 @@ impl RunState {
                     attempt,
                     message,
                 },
-            ) => self.shard_gone(timing, shard, attempt, ShardStage::Failed, message, now),
+            ) => self.shard_gone(timing, Gone::failed(shard, attempt, message), now),
             (
                 S::Warmup { .. } | S::Measurement { .. },
                 E::WorkerLost {
@@ -120,7 +137,7 @@ impl RunState {
                     attempt,
                     message,
                 },
-            ) => self.shard_gone(timing, shard, attempt, ShardStage::Lost, message, now),
+            ) => self.shard_gone(timing, Gone::lost(shard, attempt, message), now),
             (
                 S::Warmup { .. } | S::Measurement { .. },
                 E::AbortShard {
@@ -128,26 +145,29 @@ impl RunState {
                     attempt,
                     message,
                 },
-            ) => self
-                .shard_gone(timing, shard, attempt, ShardStage::Failed, message, now)
-                .releasing(self, shard, attempt),
-            (
-                S::Warmup { since, .. } | S::Measurement { since, .. },
-                E::Adjust { adjustment, .. },
-            ) => match self.adjust(adjustment, *since, now) {
-                Some(change) => change,
-                None => return self.adjusted_too_often(verb),
-            },
-            (
-                S::Warmup { .. } | S::Measurement { .. } | S::Cooldown { .. },
-                E::CommandLate { late },
-            ) => self.late(late),
+            ) => self.shard_gone(timing, Gone::given_up(shard, attempt, message), now),
             // A shard that finishes before it was told to has run out of its own
             // accord; the work it owed is missing.
             (S::Warmup { .. } | S::Measurement { .. }, E::ShardFinished { shard, attempt }) => {
                 let message = format!("shard {shard} ended before the measurement did");
-                self.shard_gone(timing, shard, attempt, ShardStage::Failed, message, now)
+                self.shard_gone(timing, Gone::failed(shard, attempt, message), now)
             }
+            (S::Warmup { .. } | S::Measurement { .. }, E::Adjust { adjustment, .. }) => {
+                return self.adjust(timing, adjustment, verb, now);
+            }
+            (S::Warmup { .. } | S::Measurement { .. }, E::ScaleOut { worker, .. }) => {
+                return self.added(timing, worker, verb, now);
+            }
+            (S::Warmup { .. } | S::Measurement { .. }, E::Rebalance { split, .. }) => {
+                return self.rebalanced(timing, split, verb, now);
+            }
+            (S::Measurement { .. }, E::StepMeasured { step, measured }) => {
+                self.step_measured(timing, step, *measured, now)
+            }
+            (
+                S::Warmup { .. } | S::Measurement { .. } | S::Cooldown { .. },
+                E::CommandLate { late },
+            ) => self.late(late),
 
             (S::Cooldown { .. }, E::ShardFinished { shard, attempt }) => {
                 self.delivered(shard, attempt, ShardStage::Finished, None, now)
@@ -179,7 +199,7 @@ impl RunState {
                 .delivered(shard, attempt, ShardStage::Failed, Some(message), now)
                 .releasing(self, shard, attempt),
             (S::Cooldown { .. }, E::Stop { message }) => {
-                self.ended_by(StopReason::UserStop, message).unchanged()
+                self.ended_by(StopReason::UserStop, message).alone()
             }
             (S::Cooldown { end, .. }, E::Abort { .. }) if end.reason == StopReason::UserAbort => {
                 self.unchanged()
@@ -209,39 +229,59 @@ impl RunState {
             // What a worker still has to say of an attempt that is over.
             (
                 S::Processing { .. } | S::Done { .. },
-                E::ShardReady { .. }
-                | E::ShardFinished { .. }
+                E::ShardFinished { .. }
                 | E::ShardFailed { .. }
                 | E::AbortShard { .. }
                 | E::CommandLate { .. }
                 | E::WorkerLost { .. },
             )
+            | (S::Cooldown { .. } | S::Processing { .. } | S::Done { .. }, E::ShardReady { .. }) => {
+                self.unchanged()
+            }
+            // What was found out about a load that has gone on or ended since.
+            (S::Warmup { .. } | S::Measurement { .. }, E::Steady { .. })
+            | (S::Warmup { .. }, E::StepMeasured { .. })
             | (
-                S::Warmup { .. } | S::Measurement { .. } | S::Cooldown { .. },
-                E::ShardReady { .. },
+                S::Cooldown { .. } | S::Processing { .. } | S::Done { .. },
+                E::Steady { .. }
+                | E::StepMeasured { .. }
+                | E::Rebalance { .. }
+                | E::Breach { .. },
             ) => self.unchanged(),
 
             // The rest makes no sense; each pair is named, so that a new stage
             // or event has to be thought about.
             (
-                S::Prepared,
+                S::Prepared | S::Waiting { .. },
                 E::ShardReady { .. }
                 | E::ShardFinished { .. }
                 | E::ShardFailed { .. }
                 | E::WorkerLost { .. }
                 | E::Adjust { .. }
                 | E::AbortShard { .. }
+                | E::Replace { .. }
+                | E::ScaleOut { .. }
+                | E::Rebalance { .. }
+                | E::Steady { .. }
+                | E::StepMeasured { .. }
+                | E::Breach { .. }
                 | E::CommandLate { .. }
-                | E::DeadlineReached
                 | E::ReportStored
                 | E::ReportRemade
                 | E::ReportFailed { .. },
             )
+            | (S::Prepared, E::DeadlineReached)
             | (
                 S::Starting { .. },
-                E::Start { .. }
+                E::Wait { .. }
+                | E::Start { .. }
                 | E::ShardFinished { .. }
                 | E::Adjust { .. }
+                | E::ScaleOut { .. }
+                | E::Rebalance { .. }
+                | E::Steady { .. }
+                | E::StepMeasured { .. }
+                | E::Breach { .. }
                 | E::CommandLate { .. }
                 | E::ReportStored
                 | E::ReportRemade
@@ -249,29 +289,44 @@ impl RunState {
             )
             | (
                 S::Warmup { .. } | S::Measurement { .. } | S::Cooldown { .. },
-                E::Start { .. }
+                E::Wait { .. }
+                | E::Start { .. }
                 | E::SetupFailed { .. }
                 | E::ReportStored
                 | E::ReportRemade
                 | E::ReportFailed { .. },
             )
-            | (S::Cooldown { .. }, E::Adjust { .. })
+            // A worker comes with these: whoever sends them must know that it
+            // is not needed.
+            | (
+                S::Cooldown { .. },
+                E::Adjust { .. } | E::Replace { .. } | E::ScaleOut { .. },
+            )
             | (
                 S::Processing { .. },
-                E::Start { .. } | E::SetupFailed { .. } | E::Adjust { .. } | E::ReportRemade,
+                E::Wait { .. }
+                | E::Start { .. }
+                | E::SetupFailed { .. }
+                | E::Adjust { .. }
+                | E::Replace { .. }
+                | E::ScaleOut { .. }
+                | E::ReportRemade,
             )
             | (
                 S::Done { .. },
-                E::Start { .. }
+                E::Wait { .. }
+                | E::Start { .. }
                 | E::SetupFailed { .. }
                 | E::Stop { .. }
                 | E::Abort { .. }
                 | E::Adjust { .. }
+                | E::Replace { .. }
+                | E::ScaleOut { .. }
                 | E::DeadlineReached
                 | E::ReportStored
                 | E::ReportRemade
                 | E::ReportFailed { .. },
-            ) => return refused(),
+            ) => return self.refused(verb, None),
         })
     }
 }

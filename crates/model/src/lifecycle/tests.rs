@@ -1,10 +1,13 @@
-use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
 
+mod joining;
+mod rules;
+mod searching;
 mod steering;
 mod table;
+mod waiting;
 
 const T0: Timestamp = Timestamp(1_000_000_000);
 
@@ -15,6 +18,11 @@ fn timing() -> Timing {
         drain: Duration::from_secs(5),
         start: Duration::from_secs(30),
         worker_loss: WorkerLossPolicy::Fail,
+        until_steady: false,
+        wait: Duration::from_mins(1),
+        level: Level::Concurrency { connections: 8 },
+        search: None,
+        scaling: Scaling::default(),
     }
 }
 
@@ -27,6 +35,12 @@ fn lenient() -> Timing {
 
 fn workers(count: u128) -> Vec<WorkerId> {
     (0..count).map(|id| WorkerId(Uuid::from_u128(id))).collect()
+}
+
+fn wait() -> Event {
+    Event::Wait {
+        message: "2 of 2 workers are busy".to_owned(),
+    }
 }
 
 fn start() -> Event {
@@ -356,99 +370,4 @@ fn a_state_of_the_first_version_is_read() {
         ..RunState::prepared()
     };
     assert_eq!(state, expected);
-}
-
-fn any_event() -> impl Strategy<Value = Event> {
-    let shard = 0_u32..3;
-    let attempt = 0_u32..3;
-    prop_oneof![
-        Just(start()),
-        Just(Event::SetupFailed {
-            message: "no table".to_owned()
-        }),
-        (shard.clone(), attempt.clone())
-            .prop_map(|(shard, attempt)| Event::ShardReady { shard, attempt }),
-        (shard.clone(), attempt.clone())
-            .prop_map(|(shard, attempt)| Event::ShardFinished { shard, attempt }),
-        (shard.clone(), attempt.clone()).prop_map(|(shard, attempt)| Event::ShardFailed {
-            shard,
-            attempt,
-            message: "x".to_owned()
-        }),
-        (shard.clone(), attempt.clone()).prop_map(|(shard, attempt)| Event::WorkerLost {
-            shard,
-            attempt,
-            message: "x".to_owned()
-        }),
-        (shard, attempt).prop_map(|(shard, attempt)| Event::AbortShard {
-            shard,
-            attempt,
-            message: "x".to_owned()
-        }),
-        any::<bool>().prop_map(|paused| adjust(Adjustment::Paused(paused))),
-        (0_u32..5).prop_map(connections),
-        (0_u64..100).prop_map(late),
-        Just(Event::ReportRemade),
-        Just(stop()),
-        Just(abort()),
-        Just(Event::DeadlineReached),
-        Just(Event::ReportStored),
-        Just(Event::ReportFailed {
-            message: "x".to_owned()
-        }),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn whatever_happens_the_rules_hold(
-        events in prop::collection::vec(any_event(), 0..60),
-        continue_on_loss: bool,
-    ) {
-        let timing = if continue_on_loss { lenient() } else { timing() };
-        let (mut state, mut now, mut commands) = (RunState::prepared(), T0, 0);
-        // A stop may overtake what was to come before it; nothing else may.
-        let mut latest = T0;
-        for event in events {
-            now = now + Duration::from_millis(700);
-            let before = state.clone();
-            match state.on(&timing, event, now) {
-                Ok(change) => {
-                    for effect in &change.effects {
-                        if let Effect::Command { sequence, at, action } = effect {
-                            commands += 1;
-                            prop_assert_eq!(*sequence, commands, "commands are numbered without a gap");
-                            if !matches!(action, Action::Stop { .. }) {
-                                prop_assert!(latest <= *at, "commands take effect in their order");
-                                latest = *at;
-                            }
-                        }
-                    }
-                    state = change.state;
-                }
-                Err(refused) => prop_assert_eq!(refused.status, before.status()),
-            }
-            if before.status().is_terminal() {
-                prop_assert_eq!(state.status(), before.status(), "a terminal status never changes");
-                prop_assert_eq!(state.end(), before.end());
-                prop_assert_eq!(state.measured(), before.measured());
-                prop_assert_eq!(&state.shards, &before.shards);
-            }
-            if let (Some(then), Some(later)) = (before.phase(), state.phase()) {
-                prop_assert!(then <= later, "phases never go back");
-            }
-            if let (Some(then), Some(later)) = (before.end(), state.end()) {
-                prop_assert!(then.reason <= later.reason, "a weaker reason never wins");
-            }
-        }
-        // From anywhere, deadlines and a report alone end an active run.
-        for _ in 0..8 {
-            if !state.status().is_active() {
-                break;
-            }
-            prop_assert!(state.deadline().is_some(), "every active state has a deadline");
-            state = state.on(&timing, Event::DeadlineReached, state.deadline().unwrap()).unwrap().state;
-        }
-        prop_assert!(!state.status().is_active(), "every run ends");
-    }
 }

@@ -9,6 +9,14 @@ use serde::{Deserialize, Serialize};
 pub enum StopReason {
     /// The measurement lasted as long as planned.
     DurationElapsed,
+    /// A search found what it looked for, or cannot find it.
+    SearchFinished,
+    /// More workers were needed than scaling allows.
+    BoundReached,
+    /// An objective that ends the run was not met.
+    SloAbort,
+    /// A guardrail was crossed.
+    Guardrail,
     /// A person asked for a stop.
     UserStop,
     /// A worker was lost and the policy says fail, or none was left.
@@ -24,7 +32,8 @@ impl StopReason {
     #[must_use]
     pub fn outcome(self) -> Status {
         match self {
-            Self::DurationElapsed => Status::Completed,
+            Self::DurationElapsed | Self::SearchFinished => Status::Completed,
+            Self::BoundReached | Self::SloAbort | Self::Guardrail => Status::Stopped,
             Self::UserStop | Self::UserAbort => Status::Cancelled,
             Self::WorkerLost | Self::SetupError => Status::Failed,
         }

@@ -1,9 +1,9 @@
-//! Rules about the load: who sends it, for how long, and what can be said of it
-//! afterwards.
+//! Rules about the load: whether the generator can send it, for how long it
+//! does, and what can be said of it afterwards.
 
 use std::time::Duration;
 
-use super::{Code, Facts, Finding, Severity, free_workers};
+use super::{Code, Facts, Finding, Severity, workers::chosen};
 use crate::{
     template::{Limit, Load, Slo, Spec},
     verdict,
@@ -19,44 +19,11 @@ const SHORT_WARMUP: Duration = Duration::from_secs(5);
 const SHORT_MEASUREMENT: Duration = Duration::from_secs(10);
 
 pub(super) fn check(spec: &Spec, facts: &Facts, found: &mut Vec<Finding>) {
-    workers(spec, facts, found);
     rate(spec, facts, found);
     for (index, slo) in spec.slos.iter().enumerate() {
         objective(spec, index, slo, found);
     }
     phases(spec, found);
-}
-
-fn connections_each(spec: &Spec) -> u32 {
-    spec.load.connections().div_ceil(spec.workers.max(1))
-}
-
-fn workers(spec: &Spec, facts: &Facts, found: &mut Vec<Finding>) {
-    let each = connections_each(spec);
-    let able = free_workers(facts)
-        .filter(|worker| worker.capacity >= each)
-        .count();
-    let needed = spec.workers as usize;
-    if able >= needed {
-        return;
-    }
-    let free = free_workers(facts).count();
-    let capacity = match free - able {
-        0 => String::new(),
-        small => format!(", {small} of them for fewer connections"),
-    };
-    found.push(Finding {
-        code: Code::WorkersShort,
-        severity: Severity::Blocking,
-        title: "too few workers are free",
-        message: format!(
-            "{free} workers are free{capacity}; the run needs {needed}, with {each} connections each"
-        ),
-        recommendations: vec![
-            "start more with \"gauntlet worker\", or wait until others are free".to_owned(),
-        ],
-        field: "workers".to_owned(),
-    });
 }
 
 fn rate(spec: &Spec, facts: &Facts, found: &mut Vec<Finding>) {
@@ -83,12 +50,7 @@ fn rate(spec: &Spec, facts: &Facts, found: &mut Vec<Finding>) {
             field: "load.rate.connections".to_owned(),
         });
     }
-    let each = connections_each(spec);
-    let mut chosen: Vec<_> = free_workers(facts)
-        .filter(|worker| worker.capacity >= each)
-        .collect();
-    chosen.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
-    chosen.truncate(spec.workers as usize);
+    let chosen = chosen(spec, facts);
     let processors: u32 = chosen.iter().map(|worker| worker.processors).sum();
     let sent = f64::from(processors) * OPERATIONS_PER_PROCESSOR;
     if processors > 0 && per_second > sent {
@@ -109,7 +71,7 @@ fn rate(spec: &Spec, facts: &Facts, found: &mut Vec<Finding>) {
 }
 
 /// The most operations per second that a template can send of what an objective
-/// is about; `None` when only the target limits them.
+/// is about, at its first level; `None` when only the target limits them.
 fn offered(spec: &Spec, slo: &Slo) -> Option<f64> {
     let whole = match spec.load {
         Load::Rate { per_second, .. } => per_second,
@@ -119,14 +81,12 @@ fn offered(spec: &Spec, slo: &Slo) -> Option<f64> {
             think_time,
         } => f64::from(connections) / think_time.as_secs_f64(),
     };
-    let share = slo.operation.as_ref().map_or(1.0, |name| {
-        let operation = spec
-            .operations
-            .iter()
-            .find(|operation| operation.name == *name);
-        operation.map_or(0.0, |operation| f64::from(operation.weight) / 10_000.0)
-    });
-    Some(whole * share)
+    let limited = spec
+        .operations
+        .iter()
+        .filter(|operation| slo.scope.holds(operation));
+    let weight: u32 = limited.map(|operation| operation.weight).sum();
+    Some(whole * f64::from(weight) / 10_000.0)
 }
 
 fn objective(spec: &Spec, index: usize, slo: &Slo, found: &mut Vec<Finding>) {
@@ -137,14 +97,16 @@ fn objective(spec: &Spec, index: usize, slo: &Slo, found: &mut Vec<Finding>) {
         Limit::Latency { percentile, .. } => (1.0 - percentile / 100.0, "latency.percentile"),
         Limit::ErrorRatio(allowed) => (allowed, "max_error_ratio"),
         Limit::Throughput(floor) => {
-            if floor > offered {
+            // A search goes up from its first level.
+            if floor > offered && spec.control.search.is_none() {
                 found.push(above_load(index, slo, floor, offered));
             }
             return;
         }
     };
     let needed = verdict::samples_needed(allowed, slo.confidence);
-    let planned = (offered * spec.phases.measurement.as_secs_f64()).round() as u64;
+    let window = judged(spec);
+    let planned = (offered * window.as_secs_f64()).round() as u64;
     if planned >= needed {
         return;
     }
@@ -154,13 +116,31 @@ fn objective(spec: &Spec, index: usize, slo: &Slo, found: &mut Vec<Finding>) {
         severity: Severity::Warning,
         title: "too few operations for a verdict",
         message: format!(
-            "objective {:?} needs {needed} operations to be met with {} % confidence; the measurement will have about {planned}",
+            "objective {:?} needs {needed} operations to be met with {} % confidence; {} will have about {planned}",
             slo.name,
-            slo.confidence * 100.0
+            slo.confidence * 100.0,
+            if spec.control.search.is_some() {
+                "the best step of the search, at its first level,"
+            } else {
+                "the measurement"
+            }
         ),
-        recommendations: vec![format!("measure for {seconds} s or longer, or send more per second")],
+        recommendations: vec![match &spec.control.search {
+            None => format!("measure for {seconds} s or longer, or send more per second"),
+            Some(_) => format!("make search.confirm {seconds} s or longer, or begin at a higher level"),
+        }],
         field: format!("slos[{index}].{field}"),
     });
+}
+
+/// The stretch that the report's verdicts are about: after a search, the window
+/// of the step that speaks for the best level.
+fn judged(spec: &Spec) -> Duration {
+    match &spec.control.search {
+        None => spec.phases.measurement,
+        Some(search) if search.confirm.is_zero() => search.step,
+        Some(search) => search.confirm,
+    }
 }
 
 fn above_load(index: usize, slo: &Slo, floor: f64, offered: f64) -> Finding {

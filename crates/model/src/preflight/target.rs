@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     target::Address,
-    template::{Operation, Parameter, Spec, Statement},
+    template::{Load, Operation, Parameter, Spec, Statement},
 };
 
 /// A table of so few rows is read whole because that is the fastest way.
@@ -22,7 +22,6 @@ pub(super) fn check(spec: &Spec, facts: &Facts, found: &mut Vec<Finding>) {
     pools(spec, facts, found);
     if let Some(address) = &facts.address {
         neighbours(address, facts.store.as_ref(), found);
-        contention(spec, address, found);
     }
     match &facts.target {
         Ok(target) => {
@@ -295,45 +294,45 @@ fn writes(spec: &Spec, target: &TargetFacts, found: &mut Vec<Finding>) {
 
 fn connections(spec: &Spec, target: &TargetFacts, found: &mut Vec<Finding>) {
     let wanted = spec.load.connections();
-    let Some(free) = target.connections_free.filter(|free| *free < wanted) else {
+    let Some(free) = target.connections_free else {
+        return;
+    };
+    let (severity, message) = if free < wanted {
+        (
+            Severity::Severe,
+            format!("the load needs {wanted} connections, the target has {free} left"),
+        )
+    } else if let Some(most) = searched(spec).filter(|most| *most > f64::from(free)) {
+        (
+            Severity::Warning,
+            format!(
+                "the search may try up to {most} connections, the target has {free} left: beyond them it finds that limit, not the database's"
+            ),
+        )
+    } else {
         return;
     };
     found.push(Finding {
         code: Code::ConnectionsShort,
-        severity: Severity::Severe,
+        severity,
         title: "too few connections are free",
-        message: format!("the load needs {wanted} connections, the target has {free} left"),
+        message,
         recommendations: vec![
             format!("ask for at most {free} connections"),
             "raise max_connections of the target, or end other sessions".to_owned(),
         ],
-        field: "load".to_owned(),
+        field: if free < wanted {
+            "load".to_owned()
+        } else {
+            "search.max_level".to_owned()
+        },
     });
 }
 
-fn contention(spec: &Spec, address: &Address, found: &mut Vec<Finding>) {
-    let connections = spec.load.connections();
-    let (Address::Sqlite { .. }, Some(first), 2..) = (address, first_write(spec), connections)
-    else {
-        return;
-    };
-    let writing: u32 = spec
-        .operations
-        .iter()
-        .filter(|operation| operation.statement.class() == crate::template::Class::Write)
-        .map(|operation| operation.weight)
-        .sum();
-    found.push(Finding {
-        code: Code::WriteContention,
-        severity: Severity::Warning,
-        title: "connections wait for one another to write",
-        message: format!(
-            "SQLite takes one writer at a time: with {connections} connections and {} % of writes, latency shows the waiting",
-            f64::from(writing) / 100.0
-        ),
-        recommendations: vec!["use one connection to see what a single writer can do".to_owned()],
-        field: field(first, ""),
-    });
+/// The most connections that a search of a closed loop may try.
+fn searched(spec: &Spec) -> Option<f64> {
+    let search = spec.control.search.as_ref()?;
+    matches!(spec.load, Load::Concurrency { .. }).then_some(search.max_level)
 }
 
 fn neighbours(address: &Address, store: Option<&Place>, found: &mut Vec<Finding>) {

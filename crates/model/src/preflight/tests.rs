@@ -1,5 +1,7 @@
 //! Each rule: what sets it off, and what does not.
 
+mod control;
+
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
@@ -7,11 +9,12 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     id::WorkerId,
+    run::{Gauges, WorkerStatus},
     template::{
-        Limit, Load, Operation, Parameter, Phases, PoolOrder, Slo, Statement, WorkerLossPolicy,
+        Control, Limit, Load, Operation, Parameter, Phases, PoolOrder, Scope, Slo, Statement,
+        WorkerLossPolicy,
     },
 };
-use std::time::Duration;
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()
@@ -24,6 +27,7 @@ fn operation(label: &str, weight: u32, statement: Statement) -> Operation {
         weight,
         statement,
         parameters,
+        label: None,
     }
 }
 
@@ -60,6 +64,7 @@ fn spec() -> Spec {
             warmup: Duration::from_secs(5),
             measurement: Duration::from_mins(1),
             drain_timeout: Duration::from_secs(10),
+            until_steady: None,
         },
         workers: 2,
         seed: 1,
@@ -67,6 +72,7 @@ fn spec() -> Spec {
         worker_loss: WorkerLossPolicy::Fail,
         operation_timeout: Duration::from_secs(10),
         start_timeout: Duration::from_secs(30),
+        control: Control::default(),
     }
 }
 
@@ -79,7 +85,9 @@ fn worker(id: u128, status: WorkerStatus, capacity: u32) -> Worker {
         processors: 1,
         labels: BTreeMap::new(),
         version: String::new(),
-        run: None,
+        runs: Vec::new(),
+        reserved: 0,
+        gauges: Gauges::default(),
         attached: Timestamp(1),
         seen: Timestamp(2),
         clock_offset_us: 0,
@@ -119,6 +127,7 @@ fn facts() -> Facts {
             worker(2, WorkerStatus::Idle, 4),
         ],
         store: Some(Place::File(PathBuf::from("/var/lib/gauntlet/gauntlet.db"))),
+        price_per_hour: 0.0,
     }
 }
 
@@ -276,6 +285,9 @@ fn a_scan_is_severe_unless_the_table_is_small_or_the_scan_is_meant() {
     let scan = |statement: Statement, rows: Option<u64>| {
         changed(|spec, facts| {
             spec.operations = vec![operation("one", 10_000, statement)];
+            spec.operations[0]
+                .parameters
+                .fill(Parameter::Uniform { min: 1, max: 5_000 });
             let target = facts.target.as_mut().unwrap();
             target.tables[0].rows_estimate = rows;
             target.tables[0].modified_since_analyze = None;
@@ -418,7 +430,7 @@ fn several_connections_that_write_to_sqlite_wait() {
 fn workers_must_be_free_and_large_enough() {
     let short = [(C::WorkersShort, S::Blocking, "workers")];
     check(
-        &changed(|_, facts| facts.workers[0].status = WorkerStatus::Busy),
+        &changed(|_, facts| facts.workers[0].status = WorkerStatus::Lost),
         &short,
     );
     check(
@@ -494,9 +506,10 @@ fn an_objective_needs_samples_that_the_load_can_give() {
             spec.load = load;
             spec.slos = vec![Slo {
                 name: "it".to_owned(),
-                operation: operation.map(name),
+                scope: operation.map_or(Scope::All, |named| Scope::Operation(name(named))),
                 limit,
                 confidence: 0.95,
+                abort_on_fail: false,
             }];
         })
     };

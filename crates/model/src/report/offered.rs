@@ -1,7 +1,7 @@
 //! How much load an open loop was asked to offer.
 
 use crate::{
-    lifecycle::{Action, Window},
+    lifecycle::{Action, StepPlan, Window},
     run::ControlEvent,
     template::Level,
     time::Timestamp,
@@ -27,14 +27,15 @@ impl Offered {
         let (mut rate, mut since) = (per_second, window.from);
         let (mut operations, mut changes) = (0.0, 0);
         for control in controls.iter().filter(|control| control.at < window.to) {
-            match control.action {
-                Action::SetTarget(Level::Rate { milli_per_s }) => level = milli_per_s as f64 / 1e3,
+            match &control.action {
+                Action::SetTarget(aim) | Action::Step(StepPlan { aim, .. }) => {
+                    if let Level::Rate { milli_per_s } = aim.level {
+                        level = milli_per_s as f64 / 1e3;
+                    }
+                }
                 Action::Pause => paused = true,
                 Action::Resume => paused = false,
-                Action::SetTarget(Level::Concurrency { .. })
-                | Action::Start(_)
-                | Action::SetPhase(_)
-                | Action::Stop { .. } => {}
+                Action::Start(_) | Action::SetPhase(_) | Action::Stop { .. } => {}
             }
             let next = if paused { 0.0 } else { level };
             let at = control.at.max(since);
@@ -75,7 +76,7 @@ mod tests {
             .map(|((second, action), sequence)| ControlEvent {
                 sequence,
                 at: Timestamp(second * SECOND),
-                action: *action,
+                action: action.clone(),
             })
             .collect();
         let offered = Offered::of(100.0, window, &controls);
@@ -83,21 +84,24 @@ mod tests {
     }
 
     fn rate(per_second: u64) -> Action {
-        Action::SetTarget(Level::Rate {
-            milli_per_s: per_second * 1_000,
-        })
+        Action::SetTarget(
+            Level::Rate {
+                milli_per_s: per_second * 1_000,
+            }
+            .into(),
+        )
     }
 
     #[test]
     fn the_offer_is_the_integral_of_the_rate() {
         let start = (5, Action::Start(Phase::Warmup));
-        let measure = (10, Action::SetPhase(Phase::Measurement));
+        let measure = || (10, Action::SetPhase(Phase::Measurement));
         let stop = (20, Action::Stop { drain_us: 0 });
         let cases = [
-            (vec![start, measure, stop], (1_000.0, 100.0, 0)),
+            (vec![start, measure(), stop], (1_000.0, 100.0, 0)),
             // Changed in the warmup, or at the very start: one level throughout.
-            (vec![(7, rate(30)), measure], (300.0, 30.0, 0)),
-            (vec![(10, rate(30)), measure], (300.0, 30.0, 0)),
+            (vec![(7, rate(30)), measure()], (300.0, 30.0, 0)),
+            (vec![(10, rate(30)), measure()], (300.0, 30.0, 0)),
             (vec![(12, rate(200))], (1_800.0, 180.0, 1)),
             (vec![(12, rate(100))], (1_000.0, 100.0, 0)),
             (

@@ -4,9 +4,13 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     interval::{Encoded, ErrorCount, Interval, Latencies, OperationInterval, empty_histogram},
-    lifecycle::{Phase, Window},
+    lifecycle::{Action, Phase, StepPlan, Window},
+    run::ControlEvent,
     session::AttemptRef,
-    template::{Class, Limit, Load, Operation, Phases, Slo, Statement, WorkerLossPolicy},
+    template::{
+        Class, Control, Level, Limit, Load, Operation, Phases, Slo, Statement, UntilSteady,
+        WorkerLossPolicy,
+    },
 };
 
 const RUN: RunId = RunId(Uuid::nil());
@@ -17,6 +21,7 @@ fn spec(slos: Vec<Slo>, load: Load) -> Spec {
         weight: 5_000,
         statement,
         parameters: vec![],
+        label: None,
     };
     let sql = Statement::Sql {
         text: "SELECT 1".to_owned(),
@@ -36,6 +41,7 @@ fn spec(slos: Vec<Slo>, load: Load) -> Spec {
             warmup: Duration::ZERO,
             measurement: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(1),
+            until_steady: None,
         },
         workers: 1,
         seed: 1,
@@ -43,6 +49,7 @@ fn spec(slos: Vec<Slo>, load: Load) -> Spec {
         worker_loss: WorkerLossPolicy::Fail,
         operation_timeout: Duration::from_secs(10),
         start_timeout: Duration::from_secs(10),
+        control: Control::default(),
     }
 }
 
@@ -71,6 +78,7 @@ fn part(operation: u32, phase: Phase, ok_ns: &[u64], failed_ns: &[u64]) -> Opera
     OperationInterval {
         operation,
         phase,
+        step: 0,
         succeeded: latencies(ok_ns),
         failed: latencies(failed_ns),
         cut: 0,
@@ -109,11 +117,18 @@ fn facts(spec: &Spec) -> Facts<'_> {
         reconciliations: vec![],
         unreconciled: None,
         lost_workers: vec![],
+        degraded: vec![],
+        warmup_steady: None,
+        shards: vec![],
         peak_cpu: Some(0.1),
         start_skew: Duration::ZERO,
+        phase_skew: Duration::ZERO,
         clock_uncertainty: Duration::from_micros(80),
         command_lateness: Duration::ZERO,
         environment: Environment::default(),
+        search: None,
+        evidence: None,
+        cost: 0.0,
         now: Timestamp(0),
     }
 }
@@ -298,9 +313,10 @@ fn a_database_inside_the_worker_may_use_its_processors() {
 fn slo(limit: Limit) -> Slo {
     Slo {
         name: "x".to_owned(),
-        operation: None,
+        scope: Scope::All,
         limit,
         confidence: 0.95,
+        abort_on_fail: false,
     }
 }
 
@@ -345,6 +361,161 @@ fn verdicts_need_enough_operations() {
 }
 
 #[test]
+fn verdicts_need_enough_operations_of_their_class_or_label() {
+    let mut spec = spec(vec![], closed());
+    spec.operations[1].label = Some(Name::new("writes").unwrap());
+    let class = |class| Scope::Class { class };
+    let label = Scope::Label {
+        label: Name::new("writes").unwrap(),
+    };
+    let scopes = [class(Class::Read), class(Class::Write), label, Scope::All];
+    spec.slos = scopes.map(|scope| Slo { scope, ..p99(10) }).to_vec();
+    let verdicts = |reads: usize, writes: usize| {
+        let mut tally = Tally::new(2);
+        let parts = vec![
+            part(0, Phase::Measurement, &vec![1_000_000; reads], &[]),
+            part(1, Phase::Measurement, &vec![1_000_000; writes], &[]),
+        ];
+        tally.add(&interval(0, 1, parts)).unwrap();
+        let slos = tally.slos(&spec, Duration::from_secs(10));
+        slos.iter().map(|slo| slo.verdict).collect::<Vec<_>>()
+    };
+    let (pass, open) = (Verdict::Pass, Verdict::Inconclusive);
+    assert_eq!(verdicts(200, 299), [open, pass, pass, pass]);
+    assert_eq!(verdicts(299, 200), [pass, open, open, pass]);
+    assert_eq!(verdicts(100, 100), [open, open, open, open]);
+}
+
+#[test]
+fn a_step_counts_alone() {
+    let spec = spec(vec![p99(10)], closed());
+    let in_step = |step, count: usize| OperationInterval {
+        step,
+        ..part(0, Phase::Measurement, &vec![1_000_000; count], &[])
+    };
+    let mut intervals = interval(0, 1, vec![in_step(0, 5), in_step(1, 300), in_step(2, 10)]);
+    intervals
+        .operations
+        .push(part(1, Phase::Warmup, &[1_000; 4], &[]));
+    let counted = |step| {
+        let mut tally = Tally::of_step(2, step);
+        tally.add(&intervals).unwrap();
+        let report = tally.report(facts(&spec));
+        let inserted = tally.inserted(intervals.attempt, 0).counted;
+        let whole = (report.warmup_operations, inserted);
+        (report.total.succeeded, report.slos[0].verdict, whole)
+    };
+    // INSERTs and the warmup are those of the run, whatever the step.
+    assert_eq!(counted(0), (315, Verdict::Pass, (4, 315)));
+    assert_eq!(counted(1), (300, Verdict::Pass, (4, 315)));
+    assert_eq!(counted(2), (10, Verdict::Inconclusive, (4, 315)));
+}
+
+#[test]
+fn a_load_that_was_another_than_asked_for_says_so() {
+    let mut spec = spec(vec![], closed());
+    spec.control.max_clock_uncertainty = Duration::from_millis(1);
+    let shards = |attempts: [usize; 2]| {
+        let mut tally = Tally::new(2);
+        for (count, shard) in attempts.into_iter().zip(0..) {
+            let part = part(0, Phase::Measurement, &vec![1_000_000; count], &[]);
+            tally.add(&interval(shard, 1, vec![part])).unwrap();
+        }
+        tally
+    };
+    let attempt = |shard| ShardFacts {
+        shard,
+        attempt: 1,
+        worker: "w".to_owned(),
+        part: 1.0,
+        present: Duration::from_secs(10),
+        clock_uncertainty: None,
+    };
+    let known = || Facts {
+        shards: vec![attempt(0), attempt(1)],
+        ..facts(&spec)
+    };
+    assert_eq!(codes(&shards([1_000, 1_000]).report(known())), []);
+    let lame = shards([1_000, 500]).report(known());
+    assert_eq!(codes(&lame), [ReasonCode::Straggler]);
+    assert!(lame.reasons[0].message.contains("shard 1, attempt 1 on w"));
+    let unsure = Facts {
+        clock_uncertainty: Duration::from_micros(1_001),
+        degraded: vec!["shard 1 was taken over".to_owned()],
+        ..known()
+    };
+    assert_eq!(
+        codes(&shards([9, 9]).report(unsure)),
+        [ReasonCode::Clock, ReasonCode::Degraded]
+    );
+}
+
+#[test]
+fn a_warmup_that_was_never_steady_says_so() {
+    let until = UntilSteady {
+        window: Duration::from_secs(10),
+        tolerance: 0.05,
+    };
+    let reasons = |until_steady, warmup_steady| {
+        let mut spec = spec(vec![], closed());
+        spec.phases.until_steady = until_steady;
+        let mut tally = Tally::new(2);
+        let part = part(0, Phase::Measurement, &[1_000], &[]);
+        tally.add(&interval(0, 1, vec![part])).unwrap();
+        codes(&tally.report(Facts {
+            warmup_steady,
+            ..facts(&spec)
+        }))
+    };
+    assert_eq!(reasons(Some(until), Some(true)), []);
+    assert_eq!(reasons(Some(until), Some(false)), [ReasonCode::NeverSteady]);
+    // The run ended before its warmup did, or there was nothing to wait for.
+    assert_eq!(reasons(Some(until), None), []);
+    assert_eq!(reasons(None, Some(false)), []);
+}
+
+#[test]
+fn the_best_step_of_a_rate_search_is_held_against_its_own_rate() {
+    let load = Load::Rate {
+        per_second: 10.0,
+        connections: 1,
+        max_backlog: 10,
+    };
+    let spec = spec(vec![], load);
+    let window = Window {
+        from: Timestamp(100_000_000),
+        to: Timestamp(110_000_000),
+    };
+    let step = ControlEvent {
+        sequence: 2,
+        at: Timestamp(95_000_000),
+        action: Action::Step(StepPlan {
+            step: 3,
+            aim: Level::Rate {
+                milli_per_s: 80_000,
+            }
+            .into(),
+            settle_us: 5_000_000,
+            window_us: 10_000_000,
+        }),
+    };
+    let reasons = |due: usize| {
+        let mut tally = Tally::of_step(2, 3);
+        let part = OperationInterval {
+            step: 3,
+            ..part(0, Phase::Measurement, &vec![1_000; due], &[])
+        };
+        tally.add(&interval(0, 1, vec![part])).unwrap();
+        codes(&tally.report(Facts {
+            offered: Some(Offered::of(10.0, window, std::slice::from_ref(&step))),
+            ..facts(&spec)
+        }))
+    };
+    assert_eq!(reasons(800), []);
+    assert_eq!(reasons(780), [ReasonCode::RateMissed]);
+}
+
+#[test]
 fn failures_are_never_in_time() {
     // A collapse that fails fast must not look fast.
     assert_eq!(
@@ -359,15 +530,40 @@ fn failures_are_never_in_time() {
 
 #[test]
 fn throughput_has_a_floor() {
-    let ok = vec![1_000; 1_000];
-    assert_eq!(
-        judged(
-            vec![slo(Limit::Throughput(99.0)), slo(Limit::Throughput(101.0))],
-            &ok,
-            &[]
-        ),
-        [Verdict::Pass, Verdict::Fail]
+    let spec = spec(
+        [99.0, 101.0, 130.0]
+            .map(|floor| slo(Limit::Throughput(floor)))
+            .to_vec(),
+        closed(),
     );
+    // A hundred each second, all alike or in turns of 50 and 150.
+    let verdicts = |swing: usize, seconds: i64| {
+        let mut tally = Tally::new(2);
+        for second in 0..seconds {
+            let count = if second % 2 == 0 {
+                100 - swing
+            } else {
+                100 + swing
+            };
+            let part = part(0, Phase::Measurement, &vec![1_000; count], &[]);
+            tally
+                .add(&Interval {
+                    start: Timestamp(second * 1_000_000),
+                    end: Timestamp((second + 1) * 1_000_000),
+                    ..interval(0, second + 1, vec![part])
+                })
+                .unwrap();
+        }
+        let slos = tally.slos(&spec, Duration::from_secs(seconds as u64));
+        slos.iter().map(|slo| slo.verdict).collect::<Vec<_>>()
+    };
+    let (pass, open, fail) = (Verdict::Pass, Verdict::Inconclusive, Verdict::Fail);
+    assert_eq!(verdicts(0, 10), [pass, fail, fail]);
+    assert_eq!(verdicts(50, 10), [open, open, open]);
+    assert_eq!(verdicts(50, 40), [pass, fail, fail]);
+    // Too short for batches: the rate as it is.
+    assert_eq!(verdicts(50, 4), [pass, fail, fail]);
+    assert_eq!(verdicts(0, 0), [open, open, open]);
 }
 
 proptest! {

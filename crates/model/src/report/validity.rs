@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, OperationReport, Reconciliation};
+use super::{Facts, OperationReport, Reconciliation, ShardReport};
 
 /// The open loop may miss its rate by this share.
 const RATE_TOLERANCE: f64 = 0.01;
 /// Beyond this share of its processors a worker measures itself.
 const CPU_LIMIT: f64 = 0.9;
-/// Phases that begin at different workers further apart than this are blurred.
-const CLOCK_LIMIT: Duration = Duration::from_millis(20);
+/// A command that comes later than this blurs the phases.
+const LATENESS_LIMIT: Duration = Duration::from_millis(20);
 
 /// One reason not to trust a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,12 @@ pub enum ReasonCode {
     CountMismatch,
     /// The rows in the target could not be counted.
     NotReconciled,
+    /// The warmup ended by its time, and the load was not steady.
+    NeverSteady,
+    /// A worker did far less than its part, or far slower, than the others.
+    Straggler,
+    /// The load was another than asked for for a while.
+    Degraded,
 }
 
 impl ReasonCode {
@@ -58,11 +64,19 @@ impl ReasonCode {
             Self::WorkerLost => "WORKER_LOST",
             Self::CountMismatch => "COUNT_MISMATCH",
             Self::NotReconciled => "NOT_RECONCILED",
+            Self::NeverSteady => "NEVER_STEADY",
+            Self::Straggler => "STRAGGLER",
+            Self::Degraded => "DEGRADED",
         }
     }
 }
 
-pub(super) fn reasons(facts: &Facts<'_>, total: &OperationReport, due: u64) -> Vec<Reason> {
+pub(super) fn reasons(
+    facts: &Facts<'_>,
+    total: &OperationReport,
+    shards: &[ShardReport],
+    due: u64,
+) -> Vec<Reason> {
     let mut found = Vec::new();
     let mut add = |code, message| found.push(Reason { code, message });
     if due == 0 {
@@ -76,26 +90,15 @@ pub(super) fn reasons(facts: &Facts<'_>, total: &OperationReport, due: u64) -> V
     }
     if total.dropped > 0 {
         let message = format!(
-            "{} operations were due and never sent: the backlog was full; raise max_backlog, connections or workers",
+            "{} operations were due and never sent: the backlog was full, or the search went on to its next step; raise max_backlog, connections or workers",
             total.dropped
         );
         add(ReasonCode::Dropped, message);
     }
-    if let Some(peak) = facts.peak_cpu.filter(|peak| *peak > CPU_LIMIT) {
-        let message = format!(
-            "a worker used {:.0} % of its processors: it may have measured itself; add workers or processors",
-            peak * 100.0
-        );
+    if let Some(message) = busy_generator(facts) {
         add(ReasonCode::GeneratorCpu, message);
     }
-    let clock = facts.clock_uncertainty.max(facts.command_lateness);
-    if clock > CLOCK_LIMIT {
-        let message = format!(
-            "phases may differ between workers by {:.1} ms (clock uncertainty {:.1} ms, latest command {:.1} ms late)",
-            clock.as_secs_f64() * 1e3,
-            facts.clock_uncertainty.as_secs_f64() * 1e3,
-            facts.command_lateness.as_secs_f64() * 1e3,
-        );
+    if let Some(message) = blurred(facts) {
         add(ReasonCode::Clock, message);
     }
     for message in &facts.lost_workers {
@@ -107,7 +110,67 @@ pub(super) fn reasons(facts: &Facts<'_>, total: &OperationReport, due: u64) -> V
     if let Some(message) = &facts.unreconciled {
         add(ReasonCode::NotReconciled, message.clone());
     }
+    if let Some(message) = never_steady(facts) {
+        add(ReasonCode::NeverSteady, message);
+    }
+    for shard in shards.iter().filter(|shard| shard.straggler) {
+        add(ReasonCode::Straggler, straggler(shard));
+    }
+    for message in &facts.degraded {
+        add(ReasonCode::Degraded, message.clone());
+    }
     found
+}
+
+fn busy_generator(facts: &Facts<'_>) -> Option<String> {
+    let peak = facts.peak_cpu.filter(|peak| *peak > CPU_LIMIT)?;
+    Some(format!(
+        "a worker used {:.0} % of its processors: it may have measured itself; add workers or processors",
+        peak * 100.0
+    ))
+}
+
+/// The uncertainty has the template's bound, which was held at the start; it
+/// may have grown since.
+fn blurred(facts: &Facts<'_>) -> Option<String> {
+    let (uncertainty, lateness) = (facts.clock_uncertainty, facts.command_lateness);
+    let bound = facts.spec.control.max_clock_uncertainty;
+    if uncertainty <= bound && lateness <= LATENESS_LIMIT {
+        return None;
+    }
+    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+    Some(format!(
+        "phases may differ between workers by {:.1} ms (clock uncertainty {:.1} ms, {:.1} allowed; latest command {:.1} ms late, {:.1} allowed)",
+        ms(uncertainty.max(lateness)),
+        ms(uncertainty),
+        ms(bound),
+        ms(lateness),
+        ms(LATENESS_LIMIT),
+    ))
+}
+
+fn never_steady(facts: &Facts<'_>) -> Option<String> {
+    let phases = &facts.spec.phases;
+    let steady = phases
+        .until_steady
+        .filter(|_| facts.warmup_steady == Some(false))?;
+    Some(format!(
+        "the load was not steady for {} s within {} s of warmup: what was measured may still have changed by itself; warm up longer or allow more than {} %",
+        steady.window.as_secs_f64(),
+        phases.warmup.as_secs_f64(),
+        steady.tolerance * 100.0
+    ))
+}
+
+fn straggler(shard: &ShardReport) -> String {
+    format!(
+        "shard {}, attempt {} on {} did far less than its part, or far slower, than the others: {} operations, median {:.3} ms; look at that worker's machine and its way to the target",
+        shard.shard,
+        shard.attempt,
+        shard.worker,
+        shard.succeeded,
+        shard.response_p50_us / 1e3
+    )
 }
 
 fn missed_rate(facts: &Facts<'_>, due: u64) -> Option<String> {

@@ -20,7 +20,7 @@ fn an_adjustment_is_a_command_a_little_ahead() {
         let at = now + ADJUST_LEAD;
         assert_eq!(
             set.effects,
-            [command(given + 1, at, Action::SetTarget(level))]
+            [command(given + 1, at, Action::SetTarget(level.into()))]
         );
         assert_eq!(set.state.level, Some(level));
         assert_eq!(set.state.adjusted, Some(at));
