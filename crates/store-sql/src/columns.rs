@@ -143,6 +143,14 @@ impl Columns {
         serde_json::from_str(&text).map_err(|error| self.corrupt(error))
     }
 
+    pub(crate) fn optional_json<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
+        let Some(text) = self.optional_text()? else {
+            return Ok(None);
+        };
+        let value = serde_json::from_str(&text).map_err(|error| self.corrupt(error))?;
+        Ok(Some(value))
+    }
+
     pub(crate) fn bytes(&mut self) -> Result<Vec<u8>> {
         match self.next()? {
             Value::Bytes(value) => self.some(value),

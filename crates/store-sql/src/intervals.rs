@@ -38,7 +38,7 @@ fn key(interval: &Interval) -> Key {
 
 /// What has to be written for one interval, if it is new.
 struct Parts {
-    operations: Vec<[Value; 17]>,
+    operations: Vec<[Value; 18]>,
     errors: Option<Interval>,
 }
 
@@ -196,7 +196,7 @@ impl Parts {
 fn write_parts(subject: &str, parts: &BTreeMap<Key, Parts>, new: &BTreeSet<Key>) -> Vec<Step> {
     let new: Vec<&Parts> = new.iter().filter_map(|key| parts.get(key)).collect();
     let mut steps = Vec::new();
-    let operations: Vec<[Value; 17]> = new.iter().flat_map(|one| one.operations.clone()).collect();
+    let operations: Vec<[Value; 18]> = new.iter().flat_map(|one| one.operations.clone()).collect();
     if !operations.is_empty() {
         let insert = Statement::rows(query!("interval_operations/insert"), operations);
         steps.push(send(subject, insert));
@@ -239,7 +239,7 @@ fn read_header(columns: &mut Columns) -> Result<Interval> {
     })
 }
 
-fn operation_rows(interval: &Interval) -> impl Iterator<Item = [Value; 17]> {
+fn operation_rows(interval: &Interval) -> impl Iterator<Item = [Value; 18]> {
     let row = |(place, part): (i64, &OperationInterval)| {
         let (succeeded, failed) = (&part.succeeded, &part.failed);
         [
@@ -250,6 +250,7 @@ fn operation_rows(interval: &Interval) -> impl Iterator<Item = [Value; 17]> {
             place.into(),
             part.operation.into(),
             part.phase.as_str().into(),
+            part.step.into(),
             succeeded.response.as_bytes().into(),
             succeeded.service.as_bytes().into(),
             succeeded.lag.as_bytes().into(),
@@ -269,6 +270,7 @@ fn read_operation(columns: &mut Columns) -> Result<OperationInterval> {
     Ok(OperationInterval {
         operation: columns.number()?,
         phase: columns.word(Phase::parse)?,
+        step: columns.number()?,
         succeeded: read_latencies(columns)?,
         failed: read_latencies(columns)?,
         cut: columns.count()?,

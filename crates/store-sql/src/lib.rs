@@ -16,6 +16,7 @@ use gauntlet_store::{Result, Stores};
 mod columns;
 mod database;
 mod dialect;
+mod evidence;
 mod intervals;
 mod location;
 mod logs;
@@ -75,6 +76,7 @@ fn stores(sql: Sql) -> Stores {
         samples: sql.clone(),
         logs: sql.clone(),
         reports: sql.clone(),
+        evidence: sql.clone(),
         workers: sql.clone(),
         health: sql.clone(),
         maintenance: sql.clone(),

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use async_trait::async_trait;
 use gauntlet_model::{
     id::WorkerId,
-    run::{Worker, WorkerStatus},
+    run::{Gauges, Worker, WorkerStatus},
     time::Timestamp,
 };
 use gauntlet_store::{
@@ -38,7 +38,8 @@ impl Workers for Sql {
             worker.processors.into(),
             json(&subject, &worker.labels)?,
             worker.version.as_str().into(),
-            worker.run.map(|run| run.to_string()).into(),
+            json(&subject, &worker.runs)?,
+            worker.reserved.into(),
             worker.attached.into(),
             worker.seen.into(),
             worker.clock_offset_us.into(),
@@ -81,7 +82,9 @@ fn read(row: Row) -> Result<Worker> {
         processors: columns.number()?,
         labels: columns.json()?,
         version: columns.text()?,
-        run: columns.optional_id()?,
+        runs: columns.json()?,
+        reserved: columns.number()?,
+        gauges: Gauges::default(),
         attached: columns.time()?,
         seen: columns.time()?,
         clock_offset_us: columns.integer()?,

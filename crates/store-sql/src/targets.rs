@@ -32,6 +32,7 @@ impl Targets for Sql {
                 json(&subject, &target.address)?,
                 Value::Bytes(password.map(|sealed| sealed.0.clone())),
                 target.created.into(),
+                json(&subject, &target.price_per_hour)?,
             ],
         );
         let made = target.id.to_string();
@@ -62,6 +63,7 @@ impl Targets for Sql {
             json(&subject, &target.address)?,
             keep.into(),
             Value::Bytes(sealed),
+            json(&subject, &target.price_per_hour)?,
         ];
         let update = Statement::new(query!("targets/update"), values);
         let done = self.write(Script::of(&subject, update)).await?;
@@ -137,5 +139,6 @@ fn read(row: Row) -> Result<Target> {
         address: columns.json()?,
         created: columns.time()?,
         revision: columns.integer()?,
+        price_per_hour: columns.json()?,
     })
 }

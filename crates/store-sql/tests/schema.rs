@@ -11,7 +11,7 @@ use gauntlet_testkit::postgres::Cluster;
 use tempfile::TempDir;
 
 /// The version of this gauntlet.
-const NOW: i32 = 2;
+const NOW: i32 = 3;
 
 /// A place for a store.
 enum Place {
@@ -184,7 +184,7 @@ async fn older(place: Place) {
     assert_eq!(
         place.refusal().await,
         format!(
-            "the store is not available: {location} has schema version 0, this gauntlet needs 2; \
+            "the store is not available: {location} has schema version 0, this gauntlet needs {NOW}; \
              run: gauntlet schema apply --store {location}"
         )
     );
@@ -201,7 +201,7 @@ async fn newer(place: Place) {
     place.meddle("UPDATE schema_version SET version = 1000");
     let location = place.location();
     let refusal = format!(
-        "{location} has schema version 1000, newer than version 2 of this gauntlet; \
+        "{location} has schema version 1000, newer than version {NOW} of this gauntlet; \
          use the newer gauntlet"
     );
     assert_eq!(

@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use gauntlet_model::{
-    id::{Name, Project},
-    lifecycle::{Phase, Status},
+    id::{Name, Project, RunId},
+    lifecycle::{Action, Phase, RunState, ShardStage, ShardState, Stage, Status},
     target::Address,
+    template::{Control, Level, Scope},
     time::Timestamp,
     verdict::Verdict,
 };
@@ -29,7 +30,26 @@ async fn sqlite_from_version_1() {
     let filled = connection.execute_batch(&fixture("v1.sqlite.sql"));
     filled.expect("the fixture is right");
     drop(connection);
-    upgraded(&Location::Sqlite(path)).await;
+    upgraded(&Location::Sqlite(path), 1).await;
+}
+
+#[tokio::test]
+async fn sqlite_from_version_2() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let connection = rusqlite::Connection::open(&path).expect("the file opens");
+    for text in [
+        fixture("v1.sqlite.sql"),
+        schema("sqlite"),
+        fixture("v2.sql"),
+    ] {
+        let filled = connection.execute_batch(&text);
+        filled.expect("the fixture is right");
+    }
+    drop(connection);
+    let location = Location::Sqlite(path);
+    upgraded(&location, 2).await;
+    of_version_2(&location).await;
 }
 
 #[tokio::test]
@@ -38,14 +58,99 @@ async fn postgres_from_version_1() {
     let url = cluster.create_database("from_version_1");
     let filled = cluster.psql_in("from_version_1", &fixture("v1.postgres.sql"));
     filled.expect("the fixture is right");
-    upgraded(&Location::Postgres(url)).await;
+    upgraded(&Location::Postgres(url), 1).await;
 }
 
-async fn upgraded(location: &Location) {
-    for from in [1, 2] {
+#[tokio::test]
+async fn postgres_from_version_2() {
+    let cluster = Cluster::shared();
+    let url = cluster.create_database("from_version_2");
+    for text in [
+        fixture("v1.postgres.sql"),
+        schema("postgres"),
+        fixture("v2.sql"),
+    ] {
+        let filled = cluster.psql_in("from_version_2", &text);
+        filled.expect("the fixture is right");
+    }
+    let location = Location::Postgres(url);
+    upgraded(&location, 2).await;
+    of_version_2(&location).await;
+}
+
+/// What version 2 added to version 1.
+fn schema(dialect: &str) -> String {
+    let path = format!("../../sql/schema/{dialect}/002_api.sql");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(path).expect("the schema is there")
+}
+
+/// What was written by version 2 means the same now.
+async fn of_version_2(location: &Location) {
+    let stores = open(location).await.expect("the store opens");
+    let id: RunId = "01a1f947-0000-7000-8000-000000000002"
+        .parse()
+        .expect("an id");
+    let run = stores.runs.get(id).await.expect("a run").expect("a run");
+    let worker = |text: &str| text.parse().expect("an id");
+    let first = ShardState {
+        stage: ShardStage::Running,
+        ..ShardState::assigned(worker("4b9faafb-963f-4d94-a989-41d632721108"))
+    };
+    let second = ShardState {
+        attempt: 2,
+        stage: ShardStage::Lost,
+        ..ShardState::assigned(worker("7eb2b7db-28e2-49dc-90e1-9cf4b30ee643"))
+    };
+    let level = Level::Rate { milli_per_s: 5 };
+    let state = RunState {
+        stage: Stage::Measurement {
+            since: Timestamp(1_795_183_531_524_879),
+            ends: Timestamp(1_795_183_533_524_879),
+        },
+        shards: vec![first, second],
+        commands: 4,
+        load_started: Some(Timestamp(1_795_183_530_524_879)),
+        level: Some(level),
+        paused: true,
+        adjustments: 2,
+        adjusted: Some(Timestamp(1_795_183_532_000_000)),
+        command_lateness_us: 17,
+        ..RunState::prepared()
+    };
+    assert_eq!(run.state, state);
+    assert_eq!(run.spec.control, Control::default());
+    assert_eq!(run.spec.phases.until_steady, None);
+    assert_eq!(run.spec.operations[0].label, None);
+    let scopes: Vec<&Scope> = run.spec.slos.iter().map(|slo| &slo.scope).collect();
+    let read = Name::new("read").expect("a name");
+    assert_eq!(scopes, [&Scope::All, &Scope::Operation(read)]);
+    assert!(run.spec.slos.iter().all(|slo| !slo.abort_on_fail));
+    let controls = stores.runs.controls(id, 0).await.expect("commands");
+    let actions: Vec<Action> = controls.into_iter().map(|one| one.action).collect();
+    let expected = [
+        Action::Start(Phase::Warmup),
+        Action::SetPhase(Phase::Measurement),
+        Action::SetTarget(level.into()),
+        Action::Pause,
+    ];
+    assert_eq!(actions, expected);
+    let workers = stores.workers.list(Timestamp(0), all()).await;
+    let mut served: Vec<Vec<String>> = workers
+        .expect("workers")
+        .iter()
+        .map(|worker| worker.runs.iter().map(RunId::to_string).collect())
+        .collect();
+    served.sort();
+    let run = "01a1f946-d517-707a-95d0-7517968cb252".to_owned();
+    assert_eq!(served, [vec![], vec![run]]);
+}
+
+async fn upgraded(location: &Location, version: i32) {
+    for from in [version, 3] {
         let applied = apply_schema(location).await;
         let from = Some(from);
-        assert_eq!(applied, Ok(Applied { from, to: 2 }));
+        assert_eq!(applied, Ok(Applied { from, to: 3 }));
         let stores = open(location).await.expect("the store opens");
         catalog(&stores).await;
         lists(&stores).await;
@@ -70,6 +175,7 @@ async fn catalog(stores: &Stores) {
     let names: Vec<&str> = targets.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["file", "pg"]);
     assert!(targets.iter().all(|one| one.revision == 1));
+    assert!(targets.iter().all(|one| one.price_per_hour == 0.0));
     assert!(matches!(targets[0].address, Address::Sqlite { .. }));
     let (web, pg) = (&targets[1].project, &targets[1].name);
     let password = stores.targets.password(web, pg).await.expect("a password");
@@ -155,8 +261,14 @@ async fn records(stores: &Stores) {
             .flat_map(|interval| &interval.operations)
             .all(|part| part.succeeded.response.decode().is_ok());
         assert!(decoded);
+        let parts = intervals.iter().flat_map(|interval| &interval.operations);
+        assert!(parts.map(|part| part.step).all(|step| step == 0));
+        assert_eq!(stores.evidence.get(id).await, Ok(vec![]));
         let report = stores.reports.get(id).await.expect("a report");
-        assert_eq!(report.map(|one| one.verdict), Some(summary.verdict));
+        let report = report.expect("a report");
+        assert_eq!(report.verdict, summary.verdict);
+        assert!(report.slos.iter().all(|slo| slo.scope == Scope::All));
+        assert_eq!((report.search, report.evidence), (None, None));
     }
     let workers = stores.workers.list(Timestamp(0), all()).await;
     assert_eq!(workers.map(|all| all.len()), Ok(2));

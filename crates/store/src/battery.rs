@@ -8,6 +8,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod errors;
+pub mod evidence;
 pub mod intervals;
 pub mod logs;
 pub mod maintenance;
@@ -46,7 +47,7 @@ macro_rules! battery {
                 events_without_gaps, events_of_many_writers, events_by_page, every_event_kind,
                 strange_texts;
             run_lists: newest_first, equal_timestamps, listed_while_others_insert, below_a_project,
-                by_status, by_template, by_everything, changes_move_between_filters, only_active;
+                by_status, by_template, by_everything, changes_move_between_filters, without_searches, only_active;
             run_filters: every_order, equal_places, ten_thousand_at_one_instant, like_the_terms_say,
                 labels_that_change, as_reports_judge, cursor_of_another_order;
             removal: with_everything, never_at_work, by_age;
@@ -58,7 +59,8 @@ macro_rules! battery {
             operation_samples: kept_whole, replaced_by_set, filtered, by_page, all_or_none;
             logs: numbered, of_many_writers, filtered, oldest_go, absent;
             reports: kept_whole, replaced, absent;
-            workers: kept_whole, replaced, every_status, listed_by_name, only_those_seen, one;
+            evidence: kept_whole, replaced, absent;
+            workers: kept_whole, gauges_go, replaced, every_status, listed_by_name, only_those_seen, one;
             maintenance: forgotten;
         }
     };

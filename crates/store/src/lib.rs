@@ -28,8 +28,8 @@ pub use filter::{
     judged,
 };
 pub use measured::{
-    Errors, IntervalKey, Intervals, LogFilter, Logs, MOST_LOG_LINES, Reports, RollupKey, Rollups,
-    SampleFilter, SampleKey, Sampled, Samples,
+    Errors, Evidence, IntervalKey, Intervals, LogFilter, Logs, MOST_LOG_LINES, Reports, RollupKey,
+    Rollups, SampleFilter, SampleKey, Sampled, Samples,
 };
 pub use metered::{Witness, metered};
 pub use plane::{Feed, Forgotten, Health, Maintenance, MaintenanceError, Workers};
@@ -84,6 +84,8 @@ pub struct Stores {
     pub logs: Arc<dyn Logs>,
     /// Reports.
     pub reports: Arc<dyn Reports>,
+    /// What targets say of runs.
+    pub evidence: Arc<dyn Evidence>,
     /// Workers.
     pub workers: Arc<dyn Workers>,
     /// The store as a whole.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use gauntlet_model::{
     errors::ErrorGroup,
+    evidence::Piece,
     history::{Resolution, Rollup},
     id::RunId,
     interval::Interval,
@@ -184,4 +185,14 @@ pub trait Reports: Send + Sync {
     async fn put(&self, report: &Report) -> Result<()>;
     /// A run's report.
     async fn get(&self, run: RunId) -> Result<Option<Report>>;
+}
+
+/// What targets say of runs in their own statistics.
+#[async_trait]
+pub trait Evidence: Send + Sync {
+    /// Stores a piece, in place of an earlier one of the same place.
+    /// [`Missing`](crate::Error::Missing) when there is no such run.
+    async fn put(&self, run: RunId, piece: &Piece) -> Result<()>;
+    /// A run's pieces, in the order of their places; none for an unknown run.
+    async fn get(&self, run: RunId) -> Result<Vec<Piece>>;
 }

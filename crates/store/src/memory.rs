@@ -18,6 +18,7 @@ use gauntlet_model::{
 
 use crate::{Error, FeedSender, Idempotency, NameKey, PageQuery, Result, Stores, feed};
 
+mod evidence;
 mod intervals;
 mod logs;
 mod plane;
@@ -47,6 +48,7 @@ pub fn stores() -> Stores {
         samples: Arc::new(memory.clone()),
         logs: Arc::new(memory.clone()),
         reports: Arc::new(memory.clone()),
+        evidence: Arc::new(memory.clone()),
         workers: Arc::new(memory.clone()),
         health: Arc::new(memory.clone()),
         maintenance: Arc::new(memory.clone()),

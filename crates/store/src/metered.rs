@@ -10,6 +10,7 @@ use std::{
 use async_trait::async_trait;
 use gauntlet_model::{
     errors::ErrorGroup,
+    evidence::Piece,
     history::{Resolution, Rollup},
     id::{Name, Project, RunId, WorkerId},
     interval::Interval,
@@ -25,11 +26,11 @@ use gauntlet_model::{
 };
 
 use crate::{
-    Advanced, Error, Errors, Forgotten, Health, Idempotency, IntervalKey, Intervals, LogFilter,
-    Logs, Maintenance, MaintenanceError, NameKey, PageQuery, PasswordChange, Reports, Result,
-    RollupKey, Rollups, RunChange, RunCursor, RunFilter, RunKey, RunOrder, RunSummary, Runs,
-    SampleFilter, SampleKey, Sampled, Samples, Stores, Targets, Templates, TimeRange, ValuePools,
-    WorkerKey, Workers,
+    Advanced, Error, Errors, Evidence, Forgotten, Health, Idempotency, IntervalKey, Intervals,
+    LogFilter, Logs, Maintenance, MaintenanceError, NameKey, PageQuery, PasswordChange, Reports,
+    Result, RollupKey, Rollups, RunChange, RunCursor, RunFilter, RunKey, RunOrder, RunSummary,
+    Runs, SampleFilter, SampleKey, Sampled, Samples, Stores, Targets, Templates, TimeRange,
+    ValuePools, WorkerKey, Workers,
 };
 
 /// Who is told of the calls. It is told on the caller's task and must not block.
@@ -59,7 +60,7 @@ pub fn metered(stores: Stores, witness: &Arc<dyn Witness>) -> Stores {
             }
         };
     }
-    each!(targets templates pools runs intervals rollups errors samples logs reports workers health maintenance)
+    each!(targets templates pools runs intervals rollups errors samples logs reports evidence workers health maintenance)
 }
 
 /// One aggregate and its witness.
@@ -201,6 +202,11 @@ metered! { Logs, "logs";
 metered! { Reports, "reports";
     fn put(report: &Report) -> Result<()>;
     fn get(run: RunId) -> Result<Option<Report>>;
+}
+
+metered! { Evidence, "evidence";
+    fn put(run: RunId, piece: &Piece) -> Result<()>;
+    fn get(run: RunId) -> Result<Vec<Piece>>;
 }
 
 metered! { Workers, "workers";

@@ -10,7 +10,7 @@ use crate::{Error, FeedReceiver, PageQuery, Result, WorkerKey};
 /// Workers.
 #[async_trait]
 pub trait Workers: Send + Sync {
-    /// Stores a worker, in place of what was there.
+    /// Stores a worker, in place of what was there; its gauges are not stored.
     async fn put(&self, worker: &Worker) -> Result<()>;
     /// One worker.
     async fn get(&self, id: WorkerId) -> Result<Option<Worker>>;

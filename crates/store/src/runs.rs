@@ -58,7 +58,8 @@ pub struct RunSummary {
     pub load: LoadMode,
     /// How many workers share it.
     pub workers: u32,
-    /// Where the run is in its life.
+    /// Where the run is in its life, its search left out: that has all its
+    /// steps.
     pub state: RunState,
     /// Grows by one with every stored change.
     pub revision: i64,
@@ -92,7 +93,10 @@ impl RunSummary {
             template_version: run.template_version,
             load: LoadMode::of(&run.spec.load),
             workers: run.spec.workers,
-            state: run.state.clone(),
+            state: RunState {
+                search: None,
+                ..run.state.clone()
+            },
             revision: run.revision,
             labels: run.labels.clone(),
             notes: run.notes.clone(),

@@ -1,7 +1,7 @@
 -- One row per operation; an interval without any has one row of nulls.
 SELECT i.run_id, i.shard, i.attempt, i.sequence, i.start_us, i.end_us,
     i.errors, i.in_flight, i.backlog,
-    o.operation, o.phase,
+    o.operation, o.phase, o.step,
     o.succeeded_response, o.succeeded_service, o.succeeded_lag, o.succeeded_rows,
     o.failed_response, o.failed_service, o.failed_lag, o.failed_rows,
     o.cut, o.dropped

@@ -1,4 +1,4 @@
-SELECT worker_id, name, status, capacity, processors, labels, version, run_id,
-    attached_us, seen_us, clock_offset_us, clock_uncertainty_ns
+SELECT worker_id, name, status, capacity, processors, labels, version, runs,
+    reserved, attached_us, seen_us, clock_offset_us, clock_uncertainty_ns
 FROM workers
 WHERE worker_id = $1

@@ -1,7 +1,7 @@
 INSERT INTO workers (
-    worker_id, name, status, capacity, processors, labels, version, run_id,
-    attached_us, seen_us, clock_offset_us, clock_uncertainty_ns
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    worker_id, name, status, capacity, processors, labels, version, runs,
+    reserved, attached_us, seen_us, clock_offset_us, clock_uncertainty_ns
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (worker_id) DO UPDATE SET
     name = excluded.name,
     status = excluded.status,
@@ -9,7 +9,8 @@ ON CONFLICT (worker_id) DO UPDATE SET
     processors = excluded.processors,
     labels = excluded.labels,
     version = excluded.version,
-    run_id = excluded.run_id,
+    runs = excluded.runs,
+    reserved = excluded.reserved,
     attached_us = excluded.attached_us,
     seen_us = excluded.seen_us,
     clock_offset_us = excluded.clock_offset_us,

@@ -36,6 +36,10 @@ const WORDS: Words = Words {
             env!("CARGO_MANIFEST_DIR"),
             "/../../sql/schema/postgres/002_api.sql"
         )),
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../sql/schema/postgres/003_orchestration.sql"
+        )),
     ],
     schema_exists: query!("schema/exists_postgres"),
     schema_lock: Some(query!("schema/lock_postgres")),

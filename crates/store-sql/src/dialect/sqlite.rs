@@ -43,6 +43,10 @@ const WORDS: Words = Words {
             env!("CARGO_MANIFEST_DIR"),
             "/../../sql/schema/sqlite/002_api.sql"
         )),
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../sql/schema/sqlite/003_orchestration.sql"
+        )),
     ],
     schema_exists: query!("schema/exists_sqlite"),
     schema_lock: None,

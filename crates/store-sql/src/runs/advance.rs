@@ -10,7 +10,8 @@ use gauntlet_model::{
 use gauntlet_store::{Advanced, Error, Result, RunChange};
 
 use super::records::{
-    attempt_row, control_rows, event_rows, label_rows, numbered, phase_rows, shard_row,
+    attempt_row, control_rows, event_rows, label_rows, numbered, phase_rows, search, shard_row,
+    state,
 };
 use crate::{
     columns::Columns,
@@ -64,13 +65,14 @@ fn update(subject: &str, change: &RunChange) -> Result<Statement> {
         run.revision.into(),
         run.status().as_str().into(),
         phase.into(),
-        json(subject, &run.state)?,
+        state(subject, run)?,
         json(subject, &run.labels)?,
         run.notes.as_str().into(),
         run.started.into(),
         run.ended.into(),
         (change.events.len() as i64).into(),
         (change.phases.len() as i64).into(),
+        search(subject, run)?,
     ];
     Ok(Statement::new(query!("runs/advance"), values))
 }

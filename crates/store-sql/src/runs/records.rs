@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gauntlet_model::{
     id::{Project, RunId},
-    lifecycle::{Phase, ShardStage},
+    lifecycle::{Phase, RunState, ShardStage},
     run::{Attempt, ControlEvent, PhaseTransition, Run, RunEvent, RunEventKind},
     session::KeyRange,
     time::Timestamp,
@@ -34,7 +34,7 @@ pub(super) fn insert(subject: &str, run: &Run) -> Result<Statement> {
         json(subject, &run.spec)?,
         run.status().as_str().into(),
         phase.into(),
-        json(subject, &run.state)?,
+        state(subject, run)?,
         1_i64.into(),
         json(subject, &run.labels)?,
         run.notes.as_str().into(),
@@ -47,13 +47,31 @@ pub(super) fn insert(subject: &str, run: &Run) -> Result<Statement> {
         // The event that it comes with, and no phase.
         1_i64.into(),
         0_i64.into(),
+        search(subject, run)?,
     ];
     Ok(Statement::rows(query!("runs/insert"), [values]))
 }
 
+/// The state without its search.
+pub(super) fn state(subject: &str, run: &Run) -> Result<Value> {
+    let state = RunState {
+        search: None,
+        ..run.state.clone()
+    };
+    json(subject, &state)
+}
+
+/// How far the search is.
+pub(super) fn search(subject: &str, run: &Run) -> Result<Value> {
+    match &run.state.search {
+        Some(search) => json(subject, search),
+        None => Ok(Value::Text(None)),
+    }
+}
+
 pub(super) fn read(row: Row) -> Result<Run> {
     let mut columns = Columns::new("runs", row);
-    Ok(Run {
+    let mut run = Run {
         id: columns.id()?,
         project: columns.named()?,
         name: columns.named()?,
@@ -68,7 +86,9 @@ pub(super) fn read(row: Row) -> Result<Run> {
         created: columns.time()?,
         started: columns.optional_time()?,
         ended: columns.optional_time()?,
-    })
+    };
+    run.state.search = columns.optional_json()?;
+    Ok(run)
 }
 
 pub(super) fn read_summary(row: Row) -> Result<RunSummary> {

@@ -29,6 +29,7 @@ async fn nothing_left(stores: &Stores, id: RunId) {
     let any = LogFilter::default();
     assert_eq!(stores.logs.list(id, any, all()).await, Ok(vec![]));
     assert_eq!(stores.reports.get(id).await, Ok(None));
+    assert_eq!(stores.evidence.get(id).await, Ok(vec![]));
 }
 
 async fn names(stores: &Stores) -> Vec<String> {

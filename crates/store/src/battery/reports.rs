@@ -1,18 +1,22 @@
 //! What every store of reports does.
 
 use gauntlet_model::{
+    evidence::{Evidence, Period, Relation, StatementFigures, Wait},
     id::RunId,
     interval::ErrorClass,
+    lifecycle::{Phase, ProcessingStatus},
     report::{
         Environment, ErrorGroup, OperationReport, Reason, ReasonCode, Reconciliation, Report,
-        SloReport, Summary,
+        ShardReport, SloReport, Summary,
     },
+    search::{Findings, Fit, Outcome, SearchEnd, StepKind},
+    template::{Class, Level, Scope},
     time::Timestamp,
     verdict::Verdict,
 };
 use uuid::Uuid;
 
-use super::samples::{name, run, stored};
+use super::samples::{name, run, step, stored};
 use crate::{Error, Stores};
 
 /// A report with something in every field and every variant.
@@ -49,6 +53,83 @@ pub(super) fn report(run: RunId) -> Report {
         },
         errors: ErrorClass::ALL.map(group).to_vec(),
         created: Timestamp(7),
+        search: Some(findings()),
+        evidence: Some(evidence()),
+        cost: 1.0 / 3.0,
+        shards: vec![ShardReport {
+            shard: 1,
+            attempt: 2,
+            worker: "w1".to_owned(),
+            succeeded: u64::MAX,
+            response_p50_us: 0.1 + 0.2,
+            response_p99_us: 1.0 / 7.0,
+            straggler: true,
+            clock_uncertainty_us: 3,
+        }],
+        phase_skew_us: -6,
+    }
+}
+
+fn findings() -> Findings {
+    Findings {
+        end: SearchEnd::Found,
+        message: "found".to_owned(),
+        best: Some(Level::Concurrency { connections: 64 }),
+        best_step: 2,
+        failed: Some(Level::Concurrency { connections: 66 }),
+        steps: vec![
+            step(1, StepKind::Grow, Outcome::Passed),
+            step(2, StepKind::Bisect, Outcome::Slo),
+        ],
+        fit: Ok(Fit {
+            lambda: 1_000.0 / 3.0,
+            sigma: 0.02,
+            sigma_interval: (0.01, 0.03),
+            kappa: 1e-5 / 3.0,
+            kappa_interval: (-1e-6, 1e-5),
+            peak: Some((310.5, 12_345.6)),
+            r_squared: 0.999,
+            residuals: vec![-0.1, 0.1 + 0.2],
+        }),
+        knee: None,
+        knee_message: "no knee".to_owned(),
+    }
+}
+
+pub(super) fn evidence() -> Evidence {
+    let statements = StatementFigures {
+        operation: "read".to_owned(),
+        calls: u64::MAX,
+        total_us: 1.0 / 3.0,
+        rows: 1,
+        pages_hit: 2,
+        pages_read: 3,
+    };
+    let period = Period {
+        phase: Phase::Measurement,
+        from: Timestamp(1),
+        to: Timestamp(2),
+        statements: vec![statements],
+        counters: vec![("wal_bytes".to_owned(), 1e12 / 7.0)],
+        waits: vec![Wait {
+            kind: "LWLock".to_owned(),
+            event: "WALWrite".to_owned(),
+            sessions: 1.5,
+            share: 0.25,
+        }],
+        relations: vec![Relation {
+            name: "bench.rows".to_owned(),
+            index: false,
+            bytes: u64::MAX,
+            grown_bytes: -8_192,
+        }],
+    };
+    Evidence {
+        status: ProcessingStatus::Completed,
+        message: "because \"so\"".to_owned(),
+        periods: vec![period],
+        settings: vec![("fsync".to_owned(), "on".to_owned())],
+        skipped: vec!["waits: none were sampled".to_owned()],
     }
 }
 
@@ -81,7 +162,11 @@ fn operation() -> OperationReport {
 fn slo(verdict: Verdict) -> SloReport {
     SloReport {
         name: "p99 \"fast\"".to_owned(),
-        operation: (verdict == Verdict::Fail).then(|| name("read")),
+        scope: match verdict {
+            Verdict::Pass => Scope::All,
+            Verdict::Inconclusive => Scope::Class { class: Class::Read },
+            Verdict::Fail => Scope::Operation(name("read")),
+        },
         verdict,
         measured: -1.0,
         limit: 0.001,
@@ -135,6 +220,8 @@ pub async fn replaced(stores: Stores) {
     }
     let mut later = report(one);
     later.verdict = None;
+    later.search.as_mut().expect("the sample searches").fit = Err("too few steps".to_owned());
+    later.evidence = None;
     later.offered_per_s = None;
     later.operations.clear();
     assert_eq!(stores.reports.put(&later).await, Ok(()));

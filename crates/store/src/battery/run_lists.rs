@@ -6,13 +6,14 @@ use gauntlet_model::{
     id::{Name, RunId},
     lifecycle::{End, ProcessingStatus, Stage, Status, StopReason},
     run::Run,
+    search::{Outcome, Progress, StepKind},
     time::Timestamp,
 };
 
 use super::{
     paging::walk,
     runs::advanced_by,
-    samples::{all, moved, name, run, runs_of, starting, stored},
+    samples::{all, moved, name, run, runs_of, starting, step, stored},
 };
 use crate::{RunCursor, RunFilter, RunOrder, RunSummary, RunTerm, Stores};
 
@@ -169,6 +170,10 @@ pub(super) fn stages() -> Vec<Stage> {
     };
     vec![
         Stage::Prepared,
+        Stage::Waiting {
+            since,
+            deadline: ends,
+        },
         starting(),
         Stage::Warmup { since, ends },
         Stage::Measurement { since, ends },
@@ -266,6 +271,30 @@ pub async fn by_everything(stores: Stores) {
             }
         }
     }
+}
+
+/// Lists leave out how far a search is, and nothing else does.
+pub async fn without_searches(stores: Stores) {
+    let mut one = made(&stores, "acme", "nightly", 1).await;
+    one.state.stage = starting();
+    one.state.search = Some(Progress {
+        steps: vec![step(1, StepKind::Grow, Outcome::Passed)],
+        current: None,
+        end: None,
+    });
+    let mut change = moved(&one, starting());
+    one.revision = advanced_by(&stores, &change).await;
+    assert_eq!(stores.runs.get(one.id).await, Ok(Some(one.clone())));
+    assert_eq!(stores.runs.active().await, Ok(vec![one.clone()]));
+    let listed = stores.runs.list(&runs_of("acme"), NEWEST, all()).await;
+    let listed = listed.expect("a list");
+    assert_eq!(listed, [RunSummary::of(&one, None)]);
+    assert_eq!(listed[0].state.search, None);
+    change.run.state.search = None;
+    change.run.revision = one.revision;
+    advanced_by(&stores, &change).await;
+    let read = stores.runs.get(one.id).await.expect("a run");
+    assert_eq!(read.map(|run| run.state.search), Some(None));
 }
 
 /// A run is found by the status that it has now.

@@ -2,18 +2,19 @@
 
 use gauntlet_model::{
     lifecycle::{
-        Action, End, Phase, ProcessingStatus, RunState, ShardStage, ShardState, Stage, StopReason,
-        Window,
+        Action, Aim, End, Phase, ProcessingStatus, RunState, ShardStage, ShardState, Stage,
+        StepPlan, StopReason, Window,
     },
     run::{Attempt, ControlEvent, PhaseTransition, RunEvent, RunEventKind},
-    template::Level,
+    search::{Current, Outcome, Progress, SearchEnd, StepKind, Trial},
+    template::{Level, Split},
     time::Timestamp,
 };
 
 use super::{
     paging::walk,
     runs::{advanced_by, conflict, control, numbered},
-    samples::{after, all, attempt, attempts_at, event, moved, run, starting, stored},
+    samples::{after, all, attempt, attempts_at, event, moved, run, starting, step, stored},
 };
 use crate::Stores;
 
@@ -28,12 +29,57 @@ async fn every_state_comes_back(stores: &Stores, states: Vec<RunState>) {
     }
 }
 
+/// A search with steps of every kind and outcome, one under load, and an end.
+fn progress() -> Progress {
+    let kinds = [
+        StepKind::Grow,
+        StepKind::Bisect,
+        StepKind::Confirm,
+        StepKind::BackOff,
+        StepKind::Descend,
+        StepKind::Repeat,
+    ];
+    let outcomes = [
+        Outcome::Passed,
+        Outcome::Queueing,
+        Outcome::Errors,
+        Outcome::Slo,
+        Outcome::Latency,
+        Outcome::Throughput,
+        Outcome::Rate,
+        Outcome::Gain,
+        Outcome::Generator,
+        Outcome::Abandoned,
+    ];
+    let steps = (1..).zip(outcomes).zip(kinds.into_iter().cycle());
+    Progress {
+        steps: steps
+            .map(|((number, outcome), kind)| step(number, kind, outcome))
+            .collect(),
+        current: Some(Current {
+            trial: Trial {
+                step: 11,
+                kind: StepKind::Grow,
+                level: Level::Concurrency { connections: 3 },
+            },
+            begins: Timestamp(1),
+            from: Timestamp(2),
+            to: Timestamp(i64::MAX),
+        }),
+        end: Some((SearchEnd::MaxSteps, "the most \"steps\"".to_owned())),
+    }
+}
+
 /// Every stage comes back, with and without what is optional in it.
 pub async fn every_stage(stores: Stores) {
     let since = Timestamp(i64::MAX);
     let ends = Timestamp(i64::MIN);
     let mut stages = vec![
         Stage::Prepared,
+        Stage::Waiting {
+            since,
+            deadline: ends,
+        },
         starting(),
         Stage::Warmup { since, ends },
         Stage::Measurement { since, ends },
@@ -65,12 +111,17 @@ pub async fn every_stage(stores: Stores) {
         worker: attempt(0, 1).worker,
         attempt: 3,
         stage,
+        joined_after: 17,
+        deadline: Some(ends),
     });
     let in_stage = |stage| RunState {
         stage,
         shards: shards.to_vec(),
         commands: 5,
         load_started: Some(since),
+        split: Split::of(vec![1, 0, 10_000]),
+        search: Some(progress()),
+        warmup_steady: Some(false),
         ..RunState::prepared()
     };
     every_state_comes_back(&stores, stages.into_iter().map(in_stage).collect()).await;
@@ -81,6 +132,10 @@ pub async fn every_end(stores: Stores) {
     let mut states = Vec::new();
     for reason in [
         StopReason::DurationElapsed,
+        StopReason::SearchFinished,
+        StopReason::BoundReached,
+        StopReason::SloAbort,
+        StopReason::Guardrail,
         StopReason::UserStop,
         StopReason::WorkerLost,
         StopReason::SetupError,
@@ -157,8 +212,20 @@ pub async fn every_action(stores: Stores) {
     let mut actions: Vec<Action> = Phase::ALL.map(Action::Start).to_vec();
     actions.extend(Phase::ALL.map(Action::SetPhase));
     actions.extend([
-        Action::SetTarget(Level::Concurrency { connections: 7 }),
-        Action::SetTarget(Level::Rate { milli_per_s: 1 }),
+        Action::SetTarget(Level::Concurrency { connections: 7 }.into()),
+        Action::SetTarget(Level::Rate { milli_per_s: 1 }.into()),
+        Action::SetTarget(Aim {
+            level: Level::Rate {
+                milli_per_s: u64::MAX,
+            },
+            split: Split::of(vec![3, 0, u32::MAX]),
+        }),
+        Action::Step(StepPlan {
+            step: 2,
+            aim: Level::Concurrency { connections: 7 }.into(),
+            settle_us: 1,
+            window_us: i64::MAX,
+        }),
         Action::Pause,
         Action::Resume,
         Action::Stop { drain_us: 0 },

@@ -8,7 +8,7 @@ use gauntlet_model::{
         Encoded, ErrorClass, ErrorCount, Interval, Latencies, OperationInterval, empty_histogram,
     },
     lifecycle::{End, Phase, ProcessingStatus, RunState, ShardStage, Stage, StopReason},
-    run::{Attempt, Run, RunEvent, RunEventKind, Worker, WorkerStatus},
+    run::{Attempt, Gauges, Run, RunEvent, RunEventKind, Worker, WorkerStatus},
     session::{AttemptRef, KeyRange},
     target::{Address, Target},
     template::Template,
@@ -20,9 +20,11 @@ use crate::{Idempotency, PageQuery, RunChange, RunFilter, Stores};
 
 mod full;
 mod spec;
+mod step;
 
 pub use full::full;
 pub use spec::spec;
+pub use step::step;
 
 /// A name.
 #[must_use]
@@ -85,6 +87,7 @@ pub fn target(of: &str, called: &str) -> Target {
         },
         created: Timestamp(1_700_000_000_000_001),
         revision: 1,
+        price_per_hour: 1.0 / 3.0,
     }
 }
 
@@ -292,6 +295,7 @@ pub fn operation(operation: u32, phase: Phase, values_ns: &[u64]) -> OperationIn
     OperationInterval {
         operation,
         phase,
+        step: operation,
         succeeded: Latencies {
             response: histogram(values_ns),
             service: histogram(&[1_000]),
@@ -333,7 +337,9 @@ pub fn worker(called: &str) -> Worker {
         processors: 2,
         labels: labels(),
         version: "0.1.0".to_owned(),
-        run: Some(RunId(Uuid::now_v7())),
+        runs: vec![RunId(Uuid::now_v7()), RunId(Uuid::now_v7())],
+        reserved: 77,
+        gauges: Gauges::default(),
         attached: Timestamp(10),
         seen: Timestamp(11),
         clock_offset_us: -12,

@@ -192,7 +192,7 @@ pub async fn listed_while_others_insert(stores: Stores) {
     assert_eq!(found, before);
 }
 
-/// An update changes address and password, and nothing else.
+/// An update changes address, price and password, and nothing else.
 pub async fn updated(stores: Stores) {
     let sealed = |byte| Sealed(vec![byte]);
     let first = target("acme", "main");
@@ -209,6 +209,7 @@ pub async fn updated(stores: Stores) {
     for (revision, (change, password)) in (2..).zip(changes) {
         let wanted = Target {
             address: file_target("acme", "main").address,
+            price_per_hour: revision as f64 / 2.0,
             created: Timestamp(1),
             ..now.clone()
         };

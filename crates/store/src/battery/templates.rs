@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gauntlet_model::{
-    template::{Load, Template, WorkerLossPolicy},
+    template::{Control, Linear, Load, Method, ScalingMode, Template, WorkerLossPolicy},
     time::Timestamp,
 };
 
@@ -142,15 +142,29 @@ pub async fn every_variant(stores: Stores) {
         connections: 64,
         think_time: Duration::from_micros(1),
     };
-    other.spec.worker_loss = WorkerLossPolicy::Fail;
+    other.spec.phases.until_steady = None;
+    other.spec.worker_loss = WorkerLossPolicy::Replace;
     other.spec.operations.clear();
     other.spec.slos.clear();
     inserted(&stores, &other).await;
-    let read = stores
-        .templates
-        .get(&other.project, &other.name, None)
-        .await;
-    assert_eq!(read, Ok(Some(other)));
+    let mut linear = next(&other);
+    linear.spec.worker_loss = WorkerLossPolicy::Fail;
+    linear.spec.control.scaling.mode = ScalingMode::Auto;
+    let search = linear.spec.control.search.as_mut();
+    search.expect("the sample searches").method = Method::Linear(Linear {
+        increment: 1.0 / 3.0,
+        backoffs: 2,
+    });
+    let mut plain = next(&linear);
+    plain.spec.control = Control::default();
+    for version in [&linear, &plain] {
+        assert_eq!(stores.templates.append(version).await, Ok(()));
+    }
+    for version in [other, linear, plain] {
+        let (of, called) = (&version.project, &version.name);
+        let read = stores.templates.get(of, called, Some(version.version));
+        assert_eq!(read.await, Ok(Some(version.clone())));
+    }
 }
 
 /// Seeds use all 64 bits.

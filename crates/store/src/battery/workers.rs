@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gauntlet_model::{
-    run::{Worker, WorkerStatus},
+    run::{Gauges, Worker, WorkerStatus},
     time::Timestamp,
 };
 
@@ -28,7 +28,7 @@ pub async fn kept_whole(stores: Stores) {
     let full = worker("a");
     let bare = Worker {
         labels: BTreeMap::new(),
-        run: None,
+        runs: Vec::new(),
         clock_uncertainty: None,
         ..worker("b")
     };
@@ -38,13 +38,29 @@ pub async fn kept_whole(stores: Stores) {
     assert_eq!(listed, Ok(vec![full, bare]));
 }
 
+/// What a heartbeat said is not kept.
+pub async fn gauges_go(stores: Stores) {
+    let silent = worker("a");
+    let telling = Worker {
+        gauges: Gauges {
+            cpu: 0.5,
+            memory_bytes: 1,
+            in_flight: 2,
+            backlog: 3,
+        },
+        ..silent.clone()
+    };
+    put(&stores, &telling).await;
+    assert_eq!(stores.workers.get(silent.id).await, Ok(Some(silent)));
+}
+
 /// A worker that is there is replaced, its name too.
 pub async fn replaced(stores: Stores) {
     let first = worker("a");
     put(&stores, &first).await;
     let second = Worker {
         id: first.id,
-        run: None,
+        runs: Vec::new(),
         seen: Timestamp(99),
         ..worker("b")
     };

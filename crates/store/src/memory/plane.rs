@@ -3,7 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
-use gauntlet_model::{id::WorkerId, run::Worker, time::Timestamp};
+use gauntlet_model::{
+    id::WorkerId,
+    run::{Gauges, Worker},
+    time::Timestamp,
+};
 
 use super::{Memory, page};
 use crate::{
@@ -14,7 +18,12 @@ use crate::{
 #[async_trait]
 impl Workers for Memory {
     async fn put(&self, worker: &Worker) -> Result<()> {
-        self.state().workers.insert(worker.id, worker.clone());
+        // What a heartbeat said is of no use when it is read later.
+        let stored = Worker {
+            gauges: Gauges::default(),
+            ..worker.clone()
+        };
+        self.state().workers.insert(worker.id, stored);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use gauntlet_model::{
     errors::ErrorSummary,
+    evidence::{Piece, Place},
     history::{Resolution, Rollup},
     id::{Project, RunId},
     interval::Interval,
@@ -42,6 +43,7 @@ pub(super) struct RunRecord {
     pub(super) samples: BTreeMap<SampleOrder, (SampleKey, OperationSample)>,
     pub(super) logs: Lines,
     pub(super) report: Option<Report>,
+    pub(super) evidence: BTreeMap<Place, Piece>,
 }
 
 impl RunRecord {
@@ -58,6 +60,7 @@ impl RunRecord {
             samples: BTreeMap::new(),
             logs: Lines::default(),
             report: None,
+            evidence: BTreeMap::new(),
         };
         record.append_events(std::slice::from_ref(event));
         record

@@ -57,6 +57,7 @@ impl Targets for Memory {
             return Err(Error::Conflict(what));
         }
         stored.address = target.address.clone();
+        stored.price_per_hour = target.price_per_hour;
         stored.revision += 1;
         match password {
             PasswordChange::Keep => {}

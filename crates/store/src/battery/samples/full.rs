@@ -15,7 +15,7 @@ use gauntlet_model::{
 use super::{attempt, interval, moved, run, starting, stored};
 use crate::{
     Stores,
-    battery::{reports::report, run_lists::stages, runs::control},
+    battery::{evidence::pieces, reports::report, run_lists::stages, runs::control},
 };
 
 /// A run that is over and has something of everything.
@@ -87,4 +87,6 @@ async fn record(stores: &Stores, run: RunId) {
     };
     stores.logs.append(run, &[line]).await.expect("a line");
     stores.reports.put(&report(run)).await.expect("a report");
+    let piece = &pieces()[0];
+    stores.evidence.put(run, piece).await.expect("a piece");
 }

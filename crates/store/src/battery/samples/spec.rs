@@ -1,9 +1,11 @@
 //! A template's spec.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use gauntlet_model::template::{
-    Class, Limit, Load, Operation, Parameter, Phases, Slo, Spec, Statement, WorkerLossPolicy,
+    Bisect, Class, Control, GuardrailMode, Guardrails, Launcher, Limit, Load, Method, Operation,
+    Parameter, Phases, Scaling, ScalingMode, Scope, Search, Slo, Spec, Statement, StopSignals,
+    UntilSteady, WorkerLossPolicy,
 };
 
 use super::name;
@@ -24,6 +26,10 @@ pub fn spec() -> Spec {
             warmup: Duration::from_millis(1_500),
             measurement: Duration::from_mins(1),
             drain_timeout: Duration::from_nanos(1),
+            until_steady: Some(UntilSteady {
+                window: Duration::from_secs(10),
+                tolerance: 0.1 + 0.2,
+            }),
         },
         workers: 2,
         seed: u64::MAX,
@@ -31,6 +37,45 @@ pub fn spec() -> Spec {
         worker_loss: WorkerLossPolicy::Continue,
         operation_timeout: Duration::from_secs(30),
         start_timeout: Duration::from_secs(20),
+        control: control(),
+    }
+}
+
+fn control() -> Control {
+    let bisect = Bisect {
+        growth: 2.0,
+        resolution: 0.03,
+        descend: true,
+    };
+    Control {
+        search: Some(Search {
+            method: Method::Bisect(bisect),
+            step: Duration::from_secs(10),
+            settle: Duration::from_millis(1_500),
+            confirm: Duration::from_secs(30),
+            max_level: 1e6 / 7.0,
+            max_steps: 40,
+            stop: StopSignals {
+                max_queue_ratio: Some(0.1),
+                ..StopSignals::default()
+            },
+        }),
+        scaling: Scaling {
+            mode: ScalingMode::Bounded { max_workers: 8 },
+            ..Scaling::default()
+        },
+        guardrails: Some(Guardrails {
+            mode: GuardrailMode::Soft,
+            max_worker_cpu: Some(0.9),
+            max_worker_memory_bytes: Some(u64::MAX),
+            max_error_ratio: None,
+            max_queue_ratio: Some(1.0 / 3.0),
+            patience_s: 3,
+        }),
+        worker_labels: BTreeMap::from([("zone".to_owned(), "ö \"a\"".to_owned())]),
+        worker_wait: Duration::from_mins(5),
+        launcher: Launcher::Local,
+        max_clock_uncertainty: Duration::from_nanos(20_000_001),
     }
 }
 
@@ -73,6 +118,7 @@ fn operations() -> Vec<Operation> {
         weight: 10_000 - index as u32,
         statement,
         parameters: parameters(),
+        label: (index == 0).then(|| name("hot")),
     };
     statements.into_iter().enumerate().map(named).collect()
 }
@@ -103,18 +149,28 @@ fn slos() -> Vec<Slo> {
         percentile: 99.9,
         max: Duration::from_micros(2_500),
     };
-    [
-        latency,
-        Limit::ErrorRatio(0.001),
-        Limit::Throughput(1.0 / 3.0),
-    ]
-    .into_iter()
-    .enumerate()
-    .map(|(index, limit)| Slo {
-        name: format!("objective {index}"),
-        operation: (index > 0).then(|| name("operation-0")),
-        limit,
-        confidence: 0.9999,
-    })
-    .collect()
+    let scopes = [
+        (Scope::All, latency),
+        (
+            Scope::Operation(name("operation-0")),
+            Limit::ErrorRatio(0.001),
+        ),
+        (
+            Scope::Class {
+                class: Class::Write,
+            },
+            Limit::Throughput(1.0 / 3.0),
+        ),
+        (Scope::Label { label: name("hot") }, latency),
+    ];
+    (0..)
+        .zip(scopes)
+        .map(|(index, (scope, limit))| Slo {
+            name: format!("objective {index}"),
+            scope,
+            limit,
+            confidence: 0.9999,
+            abort_on_fail: index == 1,
+        })
+        .collect()
 }

@@ -1,0 +1,1 @@
+SELECT place, taken_us, found FROM evidence WHERE run_id = $1
