@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::dataset::{Dataset, Loaded};
 use crate::error::TargetError;
+use crate::evidence::{Sessions, Statistics};
 use crate::facts::{Capabilities, CatalogTable, PreflightFacts, TableProfile};
 use crate::statement::Statement;
 
@@ -20,6 +21,9 @@ pub(crate) const FACT_WITHIN: Duration = ANSWER_WITHIN;
 
 /// How long all questions of one call about tables, columns and plans may take.
 pub(crate) const FACTS_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long reading a target's statistics may take: they belong to an instant.
+pub(crate) const EVIDENCE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The most tables of one call of [`catalog`].
 pub(crate) const CATALOG_AT_MOST: u32 = 1_000;
@@ -184,6 +188,42 @@ pub async fn preflight(
     statements: &[Statement],
 ) -> Result<PreflightFacts, TargetError> {
     ask!(config, preflight(statements))
+}
+
+/// What the target's own statistics say at this instant, of itself and of statements. What the target does not have is
+/// among the statistics, not an error.
+pub async fn statistics(
+    config: &Config,
+    statements: &[Statement],
+) -> Result<Statistics, TargetError> {
+    ask!(config, statistics(statements))
+}
+
+/// Looks at the sessions of one application over a connection that is kept; dropping it hangs up.
+pub struct SessionWatch(#[cfg(feature = "postgres")] crate::postgres::WaitLine);
+
+impl SessionWatch {
+    /// `None` when the target does not tell what its sessions wait for.
+    pub async fn open(config: &Config, application: &str) -> Result<Option<Self>, TargetError> {
+        match config {
+            Config::Sqlite { .. } => Ok(None),
+            #[cfg(feature = "postgres")]
+            Config::Postgres { .. } => {
+                let line = crate::postgres::WaitLine::open(config, application).await?;
+                Ok(Some(Self(line)))
+            }
+            #[cfg(not(feature = "postgres"))]
+            Config::Postgres { .. } => Err(TargetError::NotBuilt { kind: "postgres" }),
+        }
+    }
+
+    /// One look, bounded by two seconds. After an error open another watch.
+    pub async fn look(&self) -> Result<Sessions, TargetError> {
+        #[cfg(feature = "postgres")]
+        return self.0.look().await;
+        #[cfg(not(feature = "postgres"))]
+        Ok(Sessions::default())
+    }
 }
 
 /// Where loading reports the rows written so far.

@@ -11,6 +11,7 @@ mod access;
 mod config;
 mod dataset;
 mod error;
+mod evidence;
 mod facts;
 mod name;
 mod near;
@@ -24,12 +25,16 @@ mod statement;
 mod tally;
 
 pub use access::{
-    Column, TableDescription, Tested, capabilities, catalog, check_statements, count_keys,
-    describe_table, load_dataset, max_key, near_tables, preflight, profile, sample_column, test,
+    Column, SessionWatch, TableDescription, Tested, capabilities, catalog, check_statements,
+    count_keys, describe_table, load_dataset, max_key, near_tables, preflight, profile,
+    sample_column, statistics, test,
 };
 pub use config::{Config, Secret};
 pub use dataset::{Dataset, Loaded};
 pub use error::TargetError;
+pub use evidence::{
+    Counters, RelationSize, SessionWait, Sessions, StatementCounts, StatementFigures, Statistics,
+};
 pub use facts::{
     Capabilities, CatalogColumn, CatalogIndex, CatalogTable, ColumnProfile, Feature, FeatureStatus,
     OperationFacts, PreflightFacts, SampleMethod, Setting, TableFacts, TableKind, TableProfile,

@@ -4,6 +4,7 @@ mod admin;
 mod capabilities;
 mod catalog;
 mod dataset;
+mod evidence;
 mod load;
 mod parameter;
 mod plan;
@@ -22,6 +23,7 @@ pub(crate) use admin::{check_statements, count_keys, describe_table, max_key, te
 pub(crate) use capabilities::capabilities;
 pub(crate) use catalog::{catalog, near_tables};
 pub(crate) use dataset::load_dataset;
+pub(crate) use evidence::{WaitLine, statistics};
 pub(crate) use load::start;
 pub(crate) use plan::preflight;
 pub(crate) use profile::profile;

@@ -1,12 +1,16 @@
 //! The SQL text of a statement: pure text, one dialect's differences in one place.
 
 mod scan;
+#[cfg(feature = "postgres")]
+mod shape;
 
 use std::fmt::Write as _;
 
 use crate::name::TableName;
 use crate::statement::{Class, Statement, StatementKind};
 use scan::{Piece, pieces};
+#[cfg(feature = "postgres")]
+pub(crate) use shape::shape;
 
 /// Whose SQL it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@ mod admin;
 mod capabilities;
 mod catalog;
 mod dataset;
+mod evidence;
 mod load;
 mod plan;
 mod profile;
@@ -20,6 +21,7 @@ pub(crate) use admin::{check_statements, count_keys, describe_table, max_key, te
 pub(crate) use capabilities::capabilities;
 pub(crate) use catalog::{catalog, near_tables};
 pub(crate) use dataset::load_dataset;
+pub(crate) use evidence::statistics;
 pub(crate) use load::start;
 pub(crate) use plan::preflight;
 pub(crate) use profile::profile;

@@ -69,11 +69,21 @@ impl Cluster {
     /// When PostgreSQL is not installed or does not start; the message says what to do or ends with the server's log.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// Starts a new server with more settings, in lines as in `postgresql.conf`; the last of a name counts.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`].
+    #[must_use]
+    pub fn start_with(settings: &str) -> Self {
         let installation = Installation::find().unwrap_or_else(|missing| panic!("{missing}"));
         let template = Template::of_this_process(&installation);
         let mut folder =
             Folder::create(&installation).expect("a temporary folder for a PostgreSQL");
         copy(&template.folder.data(), &folder.data(), &installation);
+        configure(&folder, settings).expect("the settings of a new cluster");
         let port = start_on_a_free_port(&mut folder);
         Self {
             host: "127.0.0.1".to_owned(),
@@ -94,6 +104,16 @@ impl Cluster {
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         SHARED.get_or_init(Self::start)
+    }
+
+    /// Whether the installation has a library that `shared_preload_libraries` can name: those of contrib may lack.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed.
+    #[must_use]
+    pub fn has_library(name: &str) -> bool {
+        let installation = Installation::find().unwrap_or_else(|missing| panic!("{missing}"));
+        installation.has_library(name)
     }
 
     /// The connection URL of the first database: `postgres://user:password@host:port/database`.
@@ -269,14 +289,15 @@ impl Template {
             .arg("-D")
             .arg(folder.data());
         succeed(&mut initdb);
-        let configuration = folder.data().join("postgresql.conf");
-        fs::OpenOptions::new()
-            .append(true)
-            .open(configuration)
-            .and_then(|mut file| file.write_all(SETTINGS.as_bytes()))
-            .expect("the settings of a new cluster");
+        configure(&folder, SETTINGS).expect("the settings of a new cluster");
         Self { folder, password }
     }
+}
+
+fn configure(folder: &Folder, settings: &str) -> io::Result<()> {
+    let configuration = folder.data().join("postgresql.conf");
+    let mut file = fs::OpenOptions::new().append(true).open(configuration)?;
+    file.write_all(settings.as_bytes())
 }
 
 fn start_on_a_free_port(folder: &mut Folder) -> u16 {

@@ -1,5 +1,6 @@
 //! Questions to a PostgreSQL server.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -16,7 +17,7 @@ use crate::statement::{Statement, StatementKind};
 /// A connection for a few questions; dropping it hangs up.
 pub(super) struct Line<'a> {
     pub(super) client: Client,
-    pub(super) config: &'a Config,
+    pub(super) config: Cow<'a, Config>,
     within: Duration,
     connection: JoinHandle<()>,
 }
@@ -30,7 +31,11 @@ impl Drop for Line<'_> {
 impl<'a> Line<'a> {
     /// Each statement on it may take `within`.
     pub(super) async fn open(config: &'a Config, within: Duration) -> Result<Self, TargetError> {
-        let driver = driver_config(config, within)?;
+        Self::connect(Cow::Borrowed(config), within).await
+    }
+
+    async fn connect(config: Cow<'a, Config>, within: Duration) -> Result<Self, TargetError> {
+        let driver = driver_config(&config, within)?;
         let connecting = tokio::time::timeout(super::CONNECT_WITHIN, driver.connect(NoTls)).await;
         let timed_out = |_| TargetError::Timeout {
             address: config.address(),
@@ -38,7 +43,7 @@ impl<'a> Line<'a> {
         };
         let (client, connection) = connecting
             .map_err(timed_out)?
-            .map_err(|error| target_error(config, &error, within))?;
+            .map_err(|error| target_error(&config, &error, within))?;
         let connection = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 // The question in flight fails with the same error.
@@ -54,7 +59,7 @@ impl<'a> Line<'a> {
     }
 
     pub(super) fn failed(&self, error: &Error) -> TargetError {
-        target_error(self.config, error, self.within)
+        target_error(&self.config, error, self.within)
     }
 
     /// Waits for an answer a moment longer than the server would, in case the server itself is gone.
@@ -111,16 +116,32 @@ impl<'a> Line<'a> {
     }
 }
 
+impl Line<'static> {
+    /// A connection that is kept.
+    pub(super) async fn keep(config: Config, within: Duration) -> Result<Self, TargetError> {
+        Self::connect(Cow::Owned(config), within).await
+    }
+}
+
 /// Several questions, which take so long together at most.
 pub(super) async fn facts<A>(
     config: &Config,
     asking: impl Future<Output = Result<A, TargetError>>,
 ) -> Result<A, TargetError> {
+    bounded(config, FACTS_WITHIN, asking).await
+}
+
+/// Several questions, which take so long together at most.
+pub(super) async fn bounded<A>(
+    config: &Config,
+    within: Duration,
+    asking: impl Future<Output = Result<A, TargetError>>,
+) -> Result<A, TargetError> {
     let timeout = |_| TargetError::Timeout {
         address: config.address(),
-        within: FACTS_WITHIN,
+        within,
     };
-    tokio::time::timeout(FACTS_WITHIN, asking)
+    tokio::time::timeout(within, asking)
         .await
         .map_err(timeout)?
 }

@@ -130,10 +130,7 @@ pub(crate) async fn capabilities(config: &Config) -> Result<Capabilities, Target
         let line = Line::open(config, FACT_WITHIN).await?;
         let server = Server::ask(&line).await?;
         line.only_read().await?;
-        let names: Vec<&str> = SETTINGS.to_vec();
-        let settings = line
-            .bounded(line.client.query(READ_SETTINGS, &[&names]))
-            .await?;
+        let settings = read_settings(&line).await?;
         let row = line.bounded(line.client.query_one(FEATURES, &[])).await?;
         Ok(Capabilities {
             max_connections: Some(count(server.whole.allowed)),
@@ -141,10 +138,18 @@ pub(crate) async fn capabilities(config: &Config) -> Result<Capabilities, Target
             read_only: server.read_only,
             version: server.version,
             features: features(&row),
-            settings: settings.iter().map(setting).collect(),
+            settings,
         })
     })
     .await
+}
+
+pub(super) async fn read_settings(line: &Line<'_>) -> Result<Vec<Setting>, TargetError> {
+    let names: Vec<&str> = SETTINGS.to_vec();
+    let settings = line
+        .bounded(line.client.query(READ_SETTINGS, &[&names]))
+        .await?;
+    Ok(settings.iter().map(setting).collect())
 }
 
 fn setting(row: &Row) -> Setting {

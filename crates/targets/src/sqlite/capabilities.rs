@@ -68,7 +68,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Capabilities> {
     Ok(Capabilities {
         version: version(connection)?,
         features: features(connection)?,
-        settings: settings(connection)?,
+        settings: read_settings(connection)?,
         max_connections: None,
         connections_in_use: None,
         read_only: connection.is_readonly("main")?,
@@ -79,7 +79,7 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<String> {
     connection.query_row("SELECT 'SQLite ' || sqlite_version()", [], |row| row.get(0))
 }
 
-fn settings(connection: &Connection) -> rusqlite::Result<Vec<Setting>> {
+pub(super) fn read_settings(connection: &Connection) -> rusqlite::Result<Vec<Setting>> {
     let mut settings = Vec::new();
     for (name, unit) in SETTINGS {
         // A build may lack a pragma; it then answers with no row.

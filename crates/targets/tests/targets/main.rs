@@ -1,5 +1,6 @@
 //! The drivers against real databases: embedded files, and a private PostgreSQL on loopback.
 
+mod evidence;
 mod facts;
 mod postgres;
 mod sqlite;

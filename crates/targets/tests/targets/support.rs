@@ -68,6 +68,7 @@ pub fn plan(parameters: Vec<Vec<Generator>>) -> Plan {
             shards: 1,
             first_connection: 0,
             connections_total: 4,
+            first_index: 0,
         },
         keys: KeyBlock {
             first: 1_000_001,

@@ -56,6 +56,14 @@ impl Installation {
         self.programs.join(program)
     }
 
+    /// Whether a library that the server can load is there.
+    pub(super) fn has_library(&self, name: &str) -> bool {
+        let file = format!("{name}.so");
+        ["../lib", "../lib/postgresql", "../lib64/pgsql"]
+            .iter()
+            .any(|folder| self.programs.join(folder).join(&file).is_file())
+    }
+
     /// A program of this installation, run as this process' own account, deaf to the PG* variables of the caller.
     pub(super) fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.path_of(name));
