@@ -127,6 +127,7 @@ impl<T> Shared<T> {
                 connections: 1,
                 thread: 0,
                 threads: 1,
+                first_index: share.first_index,
             };
             let schedule = Schedule::new(started, &self.control.levels);
             Mutex::new(OpenQueue {

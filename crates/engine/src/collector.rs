@@ -86,13 +86,11 @@ impl Collector {
             outbox.put(self.collect(now, now), true);
             return;
         };
-        let origin = started;
+        // Intervals are counted from the start, so those of all shards of a run cover the same seconds, and from an
+        // instant that was asked for.
+        let mut origin = started;
         loop {
-            // Intervals are counted from the start, so those of all shards of a run cover the same seconds.
-            let ended = origin.saturating_add(
-                (started.saturating_sub(origin) / self.every + 1).saturating_mul(self.every),
-            );
-            let last = self.wait_until(ended);
+            let last = self.wait_for_end(started, &mut origin);
             // When the last thread has ended, the interval ends there.
             let now = self.control.clock.now().max(started);
             outbox.put(self.collect(started, now), last);
@@ -117,15 +115,21 @@ impl Collector {
         }
     }
 
-    /// Returns true if all load threads have ended, before or at the instant.
-    fn wait_until(&self, at: Nanos) -> bool {
-        while self.control.clock.now() < at {
+    /// Waits for the end of the interval that began at `started`; true if all load threads have ended by then.
+    fn wait_for_end(&self, started: Nanos, origin: &mut Nanos) -> bool {
+        loop {
+            // A command may have changed it.
+            let (end, split) = next_end(started, *origin, self.every, self.control.split());
+            let now = self.control.clock.now();
+            if now >= end {
+                *origin = if split { end } else { *origin };
+                return self.control.all_ended();
+            }
             if self.control.all_ended() {
                 return true;
             }
-            self.control.park_until(at);
+            self.control.park_until(end);
         }
-        self.control.all_ended()
     }
 
     fn collect(&mut self, started: Nanos, ended: Nanos) -> Snapshot {
@@ -139,5 +143,41 @@ impl Collector {
         snapshot.in_flight = gauges.in_flight;
         snapshot.backlog = gauges.backlog;
         snapshot
+    }
+}
+
+/// When the interval that began at `started` ends if intervals are counted from `origin` and one was asked to end at
+/// `split`; and whether that is it. An end which would come within half an interval before that instant is left out:
+/// nobody needs the sliver between them.
+fn next_end(started: Nanos, origin: Nanos, every: Nanos, split: Nanos) -> (Nanos, bool) {
+    let passed = started.saturating_sub(origin) / every;
+    let end = origin.saturating_add((passed + 1).saturating_mul(every));
+    if split > started && split <= end.saturating_add(every / 2) {
+        return (split, true);
+    }
+    (end, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_end_where_they_are_asked_to_and_are_counted_from_there() {
+        let check = |started, origin, split, expected| {
+            assert_eq!(next_end(started, origin, 100, split), expected);
+        };
+        check(1_000, 1_000, NEVER, (1_100, false));
+        // One that began a little late does not move those after it.
+        check(1_103, 1_000, NEVER, (1_200, false));
+        check(1_000, 1_000, 1_300, (1_100, false));
+        // A little before, at and a little after an end that would have come anyway.
+        for split in [1_290, 1_300, 1_310, 1_350] {
+            check(1_202, 1_000, split, (split, true));
+        }
+        check(1_202, 1_000, 1_351, (1_300, false));
+        check(1_310, 1_310, 1_310, (1_410, false));
+        // Asked for too late.
+        check(1_312, 1_000, 1_305, (1_400, false));
     }
 }

@@ -149,6 +149,8 @@ pub(crate) struct Control {
     stop: AtomicU64,
     cut: AtomicU64,
     first_operation: AtomicU64,
+    /// An interval ends at this instant.
+    split: AtomicU64,
     commands: watch::Sender<u64>,
     sleepers: Mutex<Vec<Thread>>,
     setup: watch::Sender<Setup>,
@@ -172,6 +174,7 @@ impl Control {
             stop: AtomicU64::new(NEVER),
             cut: AtomicU64::new(NEVER),
             first_operation: AtomicU64::new(NEVER),
+            split: AtomicU64::new(NEVER),
             commands: watch::Sender::new(0),
             sleepers: Mutex::new(Vec::new()),
             setup: watch::Sender::new(Setup::default()),
@@ -260,6 +263,26 @@ impl Control {
         self.levels.change(from, change);
         self.poke();
         lateness
+    }
+
+    /// What waits at this instant is dropped. It cannot be in the past: what was due since is not to be dropped. Returns
+    /// how late the call was.
+    pub(crate) fn command_clear(&self, at: Instant) -> Duration {
+        let (from, lateness) = self.not_in_the_past(at);
+        self.levels.change(from, |mark| mark.set_cleared(from));
+        self.poke();
+        lateness
+    }
+
+    /// An interval ends at this instant; only the last call counts.
+    pub(crate) fn command_split(&self, at: Instant) {
+        self.split.store(self.clock.nanos(at), Ordering::Release);
+        self.poke();
+    }
+
+    /// The instant at which an interval was asked to end, or [`NEVER`].
+    pub(crate) fn split(&self) -> Nanos {
+        self.split.load(Ordering::Acquire)
     }
 
     fn not_in_the_past(&self, at: Instant) -> (Nanos, Duration) {

@@ -115,6 +115,17 @@ impl Handle {
             .command_level(at, |mark| mark.set_rate(per_second))
     }
 
+    /// At `at` the backlog of an open loop is emptied: what was due before and waits is never sent, and counted as dropped
+    /// in the epoch in which it was due. What is in flight goes on. A closed loop has no backlog. A late call
+    /// takes effect now; the lateness is returned. Calls for later instants are replaced.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "the lateness is for those who report it"
+    )]
+    pub fn clear_backlog(&self, at: Instant) -> Duration {
+        self.control.command_clear(at)
+    }
+
     /// From `at` on, `connections` connections of this shard send; those above end their operation and rest, with their
     /// session. More than were ever open are opened in the background, at once, while the others go on; one that is
     /// refused is not sent from, counted in [`Status::missing`], and tried again with the next change of the level. Only
@@ -186,6 +197,12 @@ impl Handle {
     /// If this is called too rarely the snapshots in between are merged; the load never waits. Safe to cancel.
     pub async fn next_snapshot(&mut self) -> Option<Snapshot> {
         self.outbox.take().await
+    }
+
+    /// An interval ends at `at`, and the following ones are counted from there; only the last call counts. The interval
+    /// that `at` lies in is between a half and one and a half of `snapshot_every` long. Call it before `at`.
+    pub fn end_interval(&self, at: Instant) {
+        self.control.command_split(at);
     }
 
     /// When the first operation was sent.

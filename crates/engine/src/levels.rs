@@ -16,6 +16,8 @@ pub(crate) struct Mark {
     rate_per_s: f64,
     connections: u32,
     paused: bool,
+    /// What is due before this instant and waits is not sent any more.
+    cleared: Nanos,
 }
 
 impl Mark {
@@ -45,6 +47,10 @@ impl Mark {
     pub(crate) fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
     }
+
+    pub(crate) fn set_cleared(&mut self, before: Nanos) {
+        self.cleared = before;
+    }
 }
 
 /// The marks so far, in the order of their instants; the first one is from the beginning of time. Written rarely;
@@ -66,6 +72,7 @@ impl Levels {
             rate_per_s,
             connections: load.connections(),
             paused: false,
+            cleared: 0,
         };
         Self {
             version: AtomicU64::new(1),
@@ -110,6 +117,28 @@ impl Levels {
         let here = place(&marks, now);
         let asked = marks[here..].iter().map(|mark| mark.connections);
         asked.max().unwrap_or_default()
+    }
+}
+
+/// Up to when the backlog is cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Clearing {
+    /// What is due before is not sent any more.
+    pub(crate) before: Nanos,
+    /// When that changes, or [`NEVER`].
+    pub(crate) until: Nanos,
+}
+
+impl Clearing {
+    /// What marks ask for at `now`.
+    pub(crate) fn at(marks: &[Mark], now: Nanos) -> Self {
+        let here = place(marks, now);
+        let before = marks[here].cleared;
+        let other = marks[here..].iter().find(|mark| mark.cleared != before);
+        Self {
+            before,
+            until: other.map_or(NEVER, |mark| mark.from),
+        }
     }
 }
 
@@ -224,6 +253,24 @@ mod tests {
         assert_eq!(sending(&levels), [(0, 5), (40, 0), (50, 0), (60, 7)]);
         levels.change(0, |mark| mark.set_paused(false));
         assert_eq!(sending(&levels), [(0, 5), (40, 7), (50, 7), (60, 7)]);
+    }
+
+    #[test]
+    fn a_clearing_takes_the_place_of_later_ones_and_stays_when_a_level_changes() {
+        let levels = closed(1);
+        let clear = |at| levels.change(at, |mark| mark.set_cleared(at));
+        for at in [10, 50, 30] {
+            clear(at);
+        }
+        levels.change(20, |mark| mark.set_rate(5.0));
+        let marks = levels.marks();
+        let clearing = |now| {
+            let Clearing { before, until } = Clearing::at(&marks, now);
+            (before, until)
+        };
+        assert_eq!([clearing(0), clearing(9)], [(0, 10); 2]);
+        assert_eq!([clearing(10), clearing(29)], [(10, 30); 2]);
+        assert_eq!([clearing(30), clearing(99)], [(30, NEVER); 2]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! The engine knows no database and no benchmark model. A caller describes the work in a [`Plan`], brings a target
 //! ([`AsyncTarget`] or [`BlockingTarget`]), and steers the load through a [`Handle`]: start, enter an epoch, change the
-//! level, pause, resume, stop, abort.
+//! level, clear the backlog, pause, resume, stop, abort.
 //! Results leave as [`Snapshot`]s, about one per second.
 //!
 //! Invariants:

@@ -69,6 +69,10 @@ pub struct Share {
     pub first_connection: u32,
     /// Connections of the whole run.
     pub connections_total: u32,
+    /// Where the indices of this shard's operations begin: 0 for the shards that there are at the start of a run, who
+    /// share the indices from there. A shard that joins later, or takes the place of one that was lost, has indices of
+    /// its own, so that it repeats no operation of the run.
+    pub first_index: u64,
 }
 
 /// Everything that the engine must know to generate load.
@@ -194,6 +198,7 @@ impl Plan {
             shards,
             first_connection,
             connections_total,
+            ..
         } = self.share;
         match connection.checked_sub(self.load.connections()) {
             None => first_connection + connection,

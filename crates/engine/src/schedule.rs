@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::clock::{NEVER, Nanos};
-use crate::levels::{Levels, Mark};
+use crate::levels::{Clearing, Levels, Mark};
 
 /// When each arrival of the run is due: a rate that changes at instants. Arrival `i` is due when the integral of the
 /// rate over the time since the origin reaches `i`, so any stretch has as many arrivals as the integral over it, within
@@ -148,6 +148,8 @@ pub(crate) struct Lot {
     pub(crate) connections: u64,
     pub(crate) thread: u64,
     pub(crate) threads: u64,
+    /// The index of the run's arrival number 0.
+    pub(crate) first_index: u64,
 }
 
 impl Lot {
@@ -160,8 +162,8 @@ impl Lot {
         number
     }
 
-    /// The index in the run of the shard's arrival number `number`.
-    fn index(&self, number: u64) -> u64 {
+    /// The number in the run of the shard's arrival number `number`.
+    fn arrival(&self, number: u64) -> u64 {
         self.shard + number * self.shards
     }
 }
@@ -176,6 +178,9 @@ pub(crate) struct ArrivalQueue {
     /// Due, not sent and not dropped. Never longer than `max_backlog`.
     waiting: VecDeque<Arrival>,
     max_backlog: u64,
+    clearing: Clearing,
+    /// The version of the levels that `clearing` was read of.
+    seen: u64,
 }
 
 /// One operation that is or will be due.
@@ -194,46 +199,75 @@ impl ArrivalQueue {
             next: lot.own(0),
             waiting: VecDeque::new(),
             max_backlog,
+            clearing: Clearing {
+                before: 0,
+                until: 0,
+            },
+            seen: 0,
         }
     }
 
     /// When the next arrival will be due that has not been taken yet, and how many of the run are due per second then.
     pub(crate) fn next_due(&self) -> (Nanos, f64) {
-        let index = self.lot.index(self.next);
+        let arrival = self.lot.arrival(self.next);
         let arrivals = &self.schedule.arrivals;
-        (arrivals.due(index), arrivals.rate_per_s(index))
+        (arrivals.due(arrival), arrivals.rate_per_s(arrival))
     }
 
-    /// When an arrival is due by what is asked for now.
+    /// When the arrival with an index is due by what is asked for now.
     pub(crate) fn due(&mut self, index: u64) -> Nanos {
         self.schedule.refresh();
-        self.schedule.arrivals.due(index)
+        self.schedule.arrivals.due(index - self.lot.first_index)
     }
 
     /// Takes the next arrival, due or not, if it is due before `until`.
     pub(crate) fn take_next(&mut self, until: Nanos) -> Option<Arrival> {
         self.schedule.refresh();
-        let index = self.lot.index(self.next);
-        let due = self.schedule.arrivals.due(index);
+        let arrival = self.lot.arrival(self.next);
+        let due = self.schedule.arrivals.due(arrival);
         if due >= until || due == NEVER {
             return None;
         }
         self.next = self.lot.own(self.next + 1);
+        let index = self.lot.first_index + arrival;
         Some(Arrival { index, due })
     }
 
-    /// Makes an arrival wait; it is handed back if the backlog is full: the newest is dropped, as those that wait are
-    /// closer to being sent.
+    /// Hands what waits and was due before the last clearing to `drop`.
+    pub(crate) fn clear(&mut self, now: Nanos, drop: impl FnMut(Arrival)) {
+        let levels = &self.schedule.levels;
+        let version = levels.version();
+        if now >= self.clearing.until || version != self.seen {
+            // The version was read before the marks, so at worst the next call looks once more.
+            self.clearing = Clearing::at(&levels.marks(), now);
+            self.seen = version;
+        }
+        let before = self.clearing.before;
+        let cleared = |waiting: &mut Arrival| waiting.due < before;
+        std::iter::from_fn(|| self.waiting.pop_front_if(cleared)).for_each(drop);
+    }
+
+    /// When [`Self::clear`] will have something new to do, or [`NEVER`]; as far as its last call knows.
+    pub(crate) fn next_clearing(&self) -> Nanos {
+        self.clearing.until
+    }
+
+    /// Makes an arrival wait; it is handed back if it was due before the last clearing, as far as the last call of
+    /// [`Self::clear`] knows, or if the backlog is full: the newest is dropped, as those that wait are closer to being
+    /// sent.
     pub(crate) fn wait(&mut self, arrival: Arrival) -> Option<Arrival> {
-        if self.waiting.len() as u64 >= self.max_backlog {
+        let cleared = arrival.due < self.clearing.before;
+        if cleared || self.waiting.len() as u64 >= self.max_backlog {
             return Some(arrival);
         }
         self.waiting.push_back(arrival);
         None
     }
 
-    /// Puts everything that is due at `now` and before `until` into the backlog, and what does not fit into `drop`.
+    /// Puts everything that is due at `now` and before `until` into the backlog, and what does not fit or is cleared into
+    /// `drop`.
     pub(crate) fn advance(&mut self, now: Nanos, until: Nanos, mut drop: impl FnMut(Arrival)) {
+        self.clear(now, &mut drop);
         while let Some(arrival) = self.take_next(until.min(now.saturating_add(1))) {
             if let Some(full) = self.wait(arrival) {
                 drop(full);

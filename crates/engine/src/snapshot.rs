@@ -135,6 +135,40 @@ impl Snapshot {
         }
     }
 
+    /// A snapshot that nothing was measured in, for a simulation.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn simulated(started: Instant, ended: Instant) -> Self {
+        Self {
+            ended: ended.max(started),
+            ..Self::empty(started)
+        }
+    }
+
+    /// The same with `count` more operations that took `latency_ns` each, from due to end, and were never late.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with(
+        mut self,
+        epoch: Epoch,
+        operation: u32,
+        outcome: Outcome,
+        (count, latency_ns): (u64, u64),
+    ) -> Self {
+        let series = self.series_mut(epoch, operation, outcome);
+        series.rows += count;
+        for (histogram, value) in [
+            (&mut series.response, latency_ns),
+            (&mut series.service, latency_ns),
+            (&mut series.lag, 0),
+        ] {
+            histogram
+                .record_n(value, count)
+                .expect("a histogram that resizes takes any value");
+        }
+        self
+    }
+
     /// Adds another snapshot: counts and histograms by addition, the interval by its ends. The gauges (`in_flight`,
     /// `backlog`) are those of the snapshot that ended last.
     pub fn merge(&mut self, other: Self) {

@@ -1,5 +1,7 @@
 //! The plan made ready to run: mix, samplers, and each connection's place in them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::generate::Sampler;
 use crate::keys::{Keys, Reserve};
 use crate::mix::Mix;
@@ -14,6 +16,8 @@ pub(crate) struct Work {
     mix: Mix,
     samplers: Vec<Vec<Sampler>>,
     reserve: Reserve,
+    /// The next index of a shard that shares none with others.
+    next_index: AtomicU64,
 }
 
 impl Work {
@@ -33,6 +37,7 @@ impl Work {
             mix: Mix::new(&weights),
             samplers,
             reserve: Reserve::new(plan.keys),
+            next_index: AtomicU64::new(plan.share.first_index),
         }
     }
 
@@ -127,42 +132,89 @@ impl Replay {
 /// reach, with as many for each.
 const EXTRA_INDICES: u64 = 1 << 40;
 
+/// How many indices a connection takes at once where the shard shares none with others.
+const PIECE: u64 = 1_024;
+
 /// A connection's way through a closed loop: it walks the whole mix, from an offset of its own, so that a connection
 /// which is slowed down by an operation does not change the share of that operation.
 #[derive(Debug)]
 pub(crate) struct ClosedWalk {
     slot: u64,
-    index: u64,
-    stride: u64,
+    indices: Indices,
+}
+
+/// Where a connection's indices come from.
+#[derive(Debug)]
+enum Indices {
+    /// Every `stride`-th of those that all shards share: nobody has to be asked.
+    Shared { next: u64, stride: u64 },
+    /// Pieces of the shard's own, so that they are used up no faster than operations are sent.
+    Own { next: u64, end: u64 },
+}
+
+impl Indices {
+    fn new(plan: &Plan, connection: u32) -> Self {
+        if plan.share.first_index > 0 {
+            return Self::Own { next: 0, end: 0 };
+        }
+        let (number, total) = (
+            u64::from(plan.number(connection)),
+            u64::from(plan.share.connections_total),
+        );
+        if connection >= plan.load.connections() {
+            let next = (number - total + 1) * EXTRA_INDICES;
+            return Self::Shared { next, stride: 1 };
+        }
+        Self::Shared {
+            next: number,
+            stride: total,
+        }
+    }
+
+    #[inline]
+    fn next(&mut self, work: &Work) -> u64 {
+        match self {
+            Self::Shared { next, stride } => {
+                *next += *stride;
+                *next - *stride
+            }
+            Self::Own { next, end } => {
+                if next == end {
+                    *next = work.next_index.fetch_add(PIECE, Ordering::Relaxed);
+                    *end = *next + PIECE;
+                }
+                *next += 1;
+                *next - 1
+            }
+        }
+    }
 }
 
 impl ClosedWalk {
     /// For connection `connection` of this shard.
     pub(crate) fn new(work: &Work, plan: &Plan, connection: u32) -> Self {
-        let number = u64::from(plan.number(connection));
-        let total = u64::from(plan.share.connections_total);
-        if connection >= plan.load.connections() {
-            let extra = number - total;
+        let (number, total) = (
+            u64::from(plan.number(connection)),
+            u64::from(plan.share.connections_total),
+        );
+        let length = work.mix.len() as u64;
+        let slot = if connection >= plan.load.connections() {
             // Reversed bits spread the offsets evenly however many connections there will be.
-            let offset = (u128::from(extra.reverse_bits()) * work.mix.len() as u128) >> 64;
-            return Self {
-                slot: offset as u64,
-                index: (extra + 1) * EXTRA_INDICES,
-                stride: 1,
-            };
-        }
+            let spread = u128::from((number - total).reverse_bits());
+            ((spread * u128::from(length)) >> 64) as u64
+        } else {
+            number * length / total
+        };
         Self {
-            slot: number * work.mix.len() as u64 / total,
-            index: number,
-            stride: total,
+            slot,
+            indices: Indices::new(plan, connection),
         }
     }
 
     /// The next operation and its index in the run.
     pub(crate) fn next(&mut self, work: &Work) -> (usize, u64) {
-        let next = (work.mix.operation(self.slot), self.index);
+        let next = (work.mix.operation(self.slot), self.indices.next(work));
         self.slot += 1;
-        self.index += self.stride;
         next
     }
 }

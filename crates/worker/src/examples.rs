@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use gauntlet_engine::{Kept, Replay, Sample, Samples, Value};
 use gauntlet_model::{
-    lifecycle::Phase,
     sample::{OperationSample, SampleKind, SampledError},
     session::{AttemptRef, WorkerEvent},
     time::Timestamp,
@@ -12,7 +11,8 @@ use gauntlet_model::{
 
 use crate::{
     clock::ServerClock,
-    measured::{LONGEST_CODE, class, phase_of, shortened},
+    measured::{LONGEST_CODE, class, shortened, stretch_of},
+    session::course::Stretch,
 };
 
 /// How often the server is told, at the most, while the load goes on.
@@ -59,7 +59,7 @@ impl Examples {
     pub(crate) fn tell(
         &mut self,
         attempt: AttemptRef,
-        phases: &[Phase],
+        stretches: &[Stretch],
         clock: &ServerClock,
         (now, last): (Timestamp, bool),
     ) -> Vec<WorkerEvent> {
@@ -73,7 +73,7 @@ impl Examples {
         (self.changed, self.told) = (false, Some(now));
         let teller = Teller {
             attempt,
-            phases,
+            stretches,
             clock,
             replay,
             base,
@@ -95,7 +95,7 @@ impl Examples {
 /// What it takes to tell of a sample.
 struct Teller<'a> {
     attempt: AttemptRef,
-    phases: &'a [Phase],
+    stretches: &'a [Stretch],
     clock: &'a ServerClock,
     replay: &'a Replay,
     base: (Instant, Timestamp),
@@ -120,7 +120,7 @@ impl Teller<'_> {
         OperationSample {
             attempt: self.attempt,
             operation: operation as u32,
-            phase: phase_of(self.phases, sample.epoch),
+            phase: stretch_of(self.stretches, sample.epoch).phase,
             kind,
             index: sample.index,
             due: self.clock.corrected(self.time(sample.due)),

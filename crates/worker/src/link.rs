@@ -1,6 +1,6 @@
 //! The stream to the server: connected, lost, connected again.
 
-use std::{future::pending, pin::Pin, time::Duration};
+use std::{error::Error, future::pending, pin::Pin, time::Duration};
 
 use gauntlet_api::v1::{ControlMessage, WorkerMessage, worker_service_client::WorkerServiceClient};
 use tokio::{
@@ -12,9 +12,14 @@ use tonic::{
     Code, Status, Streaming,
     transport::{Channel, Endpoint},
 };
+use tower::service_fn;
 use tracing::debug;
 
 use crate::backoff::Backoff;
+
+mod tls;
+
+pub use tls::Tls;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// From the first packet to the answer's headers.
@@ -26,7 +31,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// Messages that wait for the network. Unacknowledged intervals are bounded, so
 /// this is only full when the server has not read for minutes: then the stream
 /// is given up, never waited for.
-const UP_QUEUE: usize = 256;
+const UP_QUEUE: usize = 1_024;
 /// An assignment may hold a hundred statements of 64 KiB, and 16 MiB of pool
 /// values, of which short ones are mostly framing.
 const LARGEST_MESSAGE: usize = 64 * 1_024 * 1_024;
@@ -34,6 +39,8 @@ const LARGEST_MESSAGE: usize = 64 * 1_024 * 1_024;
 /// The stream to the server.
 pub(crate) struct Link {
     endpoint: Endpoint,
+    /// Of a server whose address begins with `https`.
+    tls: Option<Tls>,
     backoff: Backoff,
     state: State,
 }
@@ -65,13 +72,21 @@ pub(crate) enum Happened {
 }
 
 impl Link {
-    /// A link to the server at an address like `http://127.0.0.1:8090`, or what
-    /// is wrong with the address.
-    pub(crate) fn new(server: &str) -> Result<Self, String> {
+    /// A link to the server at an address like `http://127.0.0.1:8090`, with
+    /// `https` by TLS, or what is wrong with the address.
+    pub(crate) fn new(server: &str, tls: Option<Tls>) -> Result<Self, String> {
         let endpoint = Endpoint::from_shared(server.to_owned()).map_err(|error| reason(&error))?;
-        if endpoint.uri().scheme_str() != Some("http") {
-            return Err("it does not begin with \"http://\"".to_owned());
-        }
+        let tls = match endpoint.uri().scheme_str() {
+            Some("http") => None,
+            Some("https") if tls.is_none() => {
+                return Err(
+                    "with \"https\" it takes the authority of its certificate, --tls-ca FILE"
+                        .to_owned(),
+                );
+            }
+            Some("https") => tls,
+            _ => return Err("it does not begin with \"http://\" or \"https://\"".to_owned()),
+        };
         let endpoint = endpoint
             .connect_timeout(CONNECT_WITHIN)
             .tcp_nodelay(true)
@@ -80,6 +95,7 @@ impl Link {
             .keep_alive_while_idle(true);
         Ok(Self {
             endpoint,
+            tls,
             backoff: Backoff::default(),
             state: State::Waiting(Instant::now()),
         })
@@ -112,9 +128,9 @@ impl Link {
 
     /// Opens a stream that begins with a message.
     pub(crate) fn dial(&mut self, hello: WorkerMessage) {
-        let endpoint = self.endpoint.clone();
+        let (endpoint, tls) = (self.endpoint.clone(), self.tls.clone());
         self.state = State::Dialing(Box::pin(async move {
-            timeout(ATTACH_WITHIN, attach(endpoint, hello))
+            timeout(ATTACH_WITHIN, attach(endpoint, tls, hello))
                 .await
                 .unwrap_or_else(|_| Err(Status::unavailable("the server does not answer")))
         }));
@@ -156,11 +172,19 @@ impl Link {
     }
 }
 
-async fn attach(endpoint: Endpoint, hello: WorkerMessage) -> Result<Box<Stream>, Status> {
-    let channel: Channel = endpoint
-        .connect()
-        .await
-        .map_err(|error| Status::unavailable(reason(&error)))?;
+async fn attach(
+    endpoint: Endpoint,
+    tls: Option<Tls>,
+    hello: WorkerMessage,
+) -> Result<Box<Stream>, Status> {
+    let channel = match tls {
+        None => endpoint.connect().await,
+        Some(tls) => {
+            let dial = service_fn(move |uri| tls.clone().open(uri));
+            endpoint.connect_with_connector(dial).await
+        }
+    };
+    let channel: Channel = channel.map_err(|error| Status::unavailable(reason(&error)))?;
     let (up, queue) = mpsc::channel(UP_QUEUE);
     if up.try_send(hello).is_err() {
         return pending().await;
@@ -168,14 +192,23 @@ async fn attach(endpoint: Endpoint, hello: WorkerMessage) -> Result<Box<Stream>,
     let mut client = WorkerServiceClient::new(channel).max_decoding_message_size(LARGEST_MESSAGE);
     let down = client
         .attach(ReceiverStream::new(queue))
-        .await?
+        .await
+        .map_err(|status| caused(&status))?
         .into_inner();
     Ok(Box::new(Stream { up, down }))
 }
 
+/// A status that the transport made says why, like a server that asks for a certificate.
+fn caused(status: &Status) -> Status {
+    match status.source() {
+        Some(cause) => Status::new(status.code(), reason(cause)),
+        None => status.clone(),
+    }
+}
+
 /// The innermost cause, which is the one that says something.
-fn reason(error: &tonic::transport::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
+fn reason(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }

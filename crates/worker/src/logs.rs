@@ -1,7 +1,8 @@
-//! What the worker says while it holds a shard, on its way to the server.
+//! What the worker says while it holds shards, on its way to the server.
 
 use std::{
-    collections::VecDeque,
+    cell::Cell,
+    collections::{BTreeMap, VecDeque},
     fmt::Write as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -18,10 +19,23 @@ use tracing::{
 };
 use tracing_subscriber::layer::{Context, Layer};
 
-/// Lines that wait for the server. When it is full the oldest is dropped, and a line says how many were.
+/// Lines that wait for the server. When it is full the oldest is dropped, and a line to its run says how many were.
 const QUEUE: usize = 256;
 /// Whose events become lines.
 const TARGETS: [&str; 3] = ["gauntlet_worker", "gauntlet_engine", "gauntlet_targets"];
+
+thread_local! {
+    /// The shard that lines of this thread are about.
+    static ABOUT: Cell<Option<AttemptRef>> = const { Cell::new(None) };
+}
+
+/// Does something whose lines are about one shard. Other lines concern all that the worker holds.
+pub(crate) fn about<T>(attempt: AttemptRef, act: impl FnOnce() -> T) -> T {
+    let before = ABOUT.replace(Some(attempt));
+    let done = act();
+    ABOUT.set(before);
+    done
+}
 
 /// Takes the lines that a worker's process logs at INFO and above while the worker holds a shard. Give its
 /// [`layer`](Self::layer) to the process's subscriber and the tap itself to [`run_with_logs`](crate::run_with_logs).
@@ -33,9 +47,10 @@ pub struct LogTap {
 
 #[derive(Debug, Default)]
 struct Queue {
-    holds: Option<AttemptRef>,
+    holds: Vec<AttemptRef>,
     lines: VecDeque<Line>,
-    dropped: u64,
+    /// Lines that were dropped and not told of, by run.
+    dropped: BTreeMap<RunId, u64>,
 }
 
 /// A line that was not told yet.
@@ -59,8 +74,8 @@ impl LogTap {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The worker holds this shard now, or none.
-    pub(crate) fn hold(&self, holds: Option<AttemptRef>) {
+    /// The worker holds these shards now.
+    pub(crate) fn hold(&self, holds: Vec<AttemptRef>) {
         self.lock().holds = holds;
     }
 
@@ -68,13 +83,15 @@ impl LogTap {
     pub(crate) fn take(&self) -> Vec<Line> {
         let mut queue = self.lock();
         let Some(first) = queue.lines.front().cloned() else {
+            // Whom they were for is over, or has nothing to say.
+            queue.dropped.clear();
             return Vec::new();
         };
-        let same = queue.lines.iter().take_while(|line| line.run == first.run);
-        let count = same.count();
-        let mut lines: Vec<Line> = queue.lines.drain(..count).collect();
-        let dropped = std::mem::take(&mut queue.dropped);
-        if dropped > 0 {
+        let all = std::mem::take(&mut queue.lines).into_iter();
+        let (mut lines, others): (Vec<Line>, Vec<Line>) =
+            all.partition(|line| line.run == first.run);
+        queue.lines = others.into();
+        if let Some(dropped) = queue.dropped.remove(&first.run) {
             let message = format!(
                 "{dropped} lines before this one were dropped: the server did not take them in time"
             );
@@ -97,27 +114,36 @@ impl LogTap {
             if queue.lines.len() < QUEUE {
                 queue.lines.push_front(line);
             } else {
-                queue.dropped += 1;
+                queue.dropped(line.run);
             }
         }
     }
 
-    fn push(&self, at: Instant, level: Level, message: String) {
+    fn push(&self, at: Instant, level: Level, message: &str) {
         let mut queue = self.lock();
-        let Some(AttemptRef { run, shard, .. }) = queue.holds else {
-            return;
-        };
-        if queue.lines.len() >= QUEUE {
-            queue.lines.pop_front();
-            queue.dropped += 1;
+        let about = ABOUT.get();
+        let mut concerns = queue.holds.clone();
+        concerns.retain(|held| about.is_none_or(|about| about == *held));
+        for AttemptRef { run, shard, .. } in concerns {
+            if queue.lines.len() >= QUEUE
+                && let Some(oldest) = queue.lines.pop_front()
+            {
+                queue.dropped(oldest.run);
+            }
+            queue.lines.push_back(Line {
+                run,
+                shard,
+                at,
+                level,
+                message: message.to_owned(),
+            });
         }
-        queue.lines.push_back(Line {
-            run,
-            shard,
-            at,
-            level,
-            message,
-        });
+    }
+}
+
+impl Queue {
+    fn dropped(&mut self, run: RunId) {
+        *self.dropped.entry(run).or_default() += 1;
     }
 }
 
@@ -140,13 +166,13 @@ impl<S: Subscriber> Layer<S> for Tapping {
             tracing::Level::INFO => Level::Info,
             _ => return,
         };
-        if !ours || self.0.lock().holds.is_none() {
+        if !ours || self.0.lock().holds.is_empty() {
             return;
         }
         let mut text = Text::default();
         event.record(&mut text);
         let message = LogLine::cut(&format!("{}{}", text.message, text.fields));
-        self.0.push(Instant::now(), level, message);
+        self.0.push(Instant::now(), level, &message);
     }
 }
 
@@ -186,12 +212,16 @@ mod tests {
 
     fn holding() -> LogTap {
         let tap = LogTap::default();
-        tap.hold(Some(AttemptRef {
-            run: RunId(Uuid::from_u128(1)),
-            shard: 2,
-            attempt: 1,
-        }));
+        tap.hold(vec![attempt(1, 2)]);
         tap
+    }
+
+    fn attempt(run: u128, shard: u32) -> AttemptRef {
+        AttemptRef {
+            run: RunId(Uuid::from_u128(run)),
+            shard,
+            attempt: 1,
+        }
     }
 
     fn said(tap: &LogTap, say: impl FnOnce()) -> Vec<(Level, String)> {
@@ -232,14 +262,14 @@ mod tests {
     fn a_full_queue_drops_the_oldest_and_says_how_many() {
         let tap = holding();
         for number in 0..QUEUE + 3 {
-            tap.push(Instant::now(), Level::Info, number.to_string());
+            tap.push(Instant::now(), Level::Info, &number.to_string());
         }
         let lines = tap.take();
         assert_eq!(lines.len(), QUEUE + 1);
         assert!(lines[0].message.starts_with("3 lines"), "{:?}", lines[0]);
         assert_eq!(lines[1].message, "3");
         // What could not be sent comes again, in its order.
-        tap.push(Instant::now(), Level::Info, "newer".to_owned());
+        tap.push(Instant::now(), Level::Info, "newer");
         tap.put_back(lines[QUEUE - 1..].to_vec());
         let texts: Vec<String> = tap.take().into_iter().map(|line| line.message).collect();
         assert_eq!(texts, ["257", "258", "newer"]);
@@ -247,17 +277,45 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_two_runs_are_taken_apart() {
-        let tap = holding();
-        tap.push(Instant::now(), Level::Info, "first".to_owned());
-        tap.hold(Some(AttemptRef {
-            run: RunId(Uuid::from_u128(2)),
-            shard: 0,
-            attempt: 1,
-        }));
-        tap.push(Instant::now(), Level::Info, "second".to_owned());
-        let run = |lines: Vec<Line>| lines.into_iter().map(|line| line.run.0.as_u128()).collect();
-        let runs: [Vec<u128>; 2] = [run(tap.take()), run(tap.take())];
-        assert_eq!(runs, [vec![1], vec![2]]);
+    fn a_line_is_told_to_the_run_that_it_is_about_or_to_all() {
+        let tap = LogTap::default();
+        tap.hold(vec![attempt(1, 2), attempt(2, 0)]);
+        let push = |text| tap.push(Instant::now(), Level::Info, text);
+        about(attempt(2, 0), || push("second"));
+        push("both");
+        about(attempt(1, 2), || push("first"));
+        let taken = || -> Vec<(u128, u32, String)> {
+            let lines = tap.take().into_iter();
+            lines
+                .map(|line| (line.run.0.as_u128(), line.shard, line.message))
+                .collect()
+        };
+        let line = |run, shard, text: &str| (run, shard, text.to_owned());
+        assert_eq!(taken(), [line(2, 0, "second"), line(2, 0, "both")]);
+        assert_eq!(taken(), [line(1, 2, "both"), line(1, 2, "first")]);
+        // Another worker in the same process.
+        about(attempt(3, 0), || push("not held"));
+        assert_eq!(taken(), []);
+    }
+
+    #[test]
+    fn each_run_is_told_of_its_own_lines_that_were_dropped() {
+        let tap = LogTap::default();
+        tap.hold(vec![attempt(1, 0), attempt(2, 0)]);
+        let push = |run, text: &str| {
+            about(attempt(run, 0), || {
+                tap.push(Instant::now(), Level::Info, text);
+            });
+        };
+        push(1, "dropped");
+        (0..QUEUE).for_each(|_| push(2, "kept"));
+        push(1, "last");
+        // The oldest is of the other run, which lost one line.
+        let lines = tap.take();
+        assert!(lines[0].message.starts_with("1 lines"), "{:?}", lines[0]);
+        assert_eq!(lines.len(), QUEUE);
+        let lines: Vec<String> = tap.take().into_iter().map(|line| line.message).collect();
+        assert!(lines[0].starts_with("1 lines"), "{lines:?}");
+        assert_eq!(lines[1..], ["last"]);
     }
 }

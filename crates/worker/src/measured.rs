@@ -14,6 +14,8 @@ use gauntlet_model::{
 };
 use hdrhistogram::Histogram;
 
+use crate::session::course::Stretch;
+
 /// The longest code and message of an error that are kept, in characters.
 pub(crate) const LONGEST_CODE: usize = 64;
 const LONGEST_MESSAGE: usize = 500;
@@ -24,13 +26,13 @@ const LONGEST_MESSAGE: usize = 500;
 pub(crate) struct Measured {
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
-    operations: BTreeMap<(u32, Phase), Part>,
+    operations: BTreeMap<(u32, Stretch), Part>,
     errors: BTreeMap<(u32, Phase, ErrorClass, String), (String, u64)>,
     in_flight: u32,
     backlog: u64,
 }
 
-/// One operation in one phase.
+/// One operation in one phase and step.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Part {
     succeeded: Option<Recorded>,
@@ -49,15 +51,15 @@ struct Recorded {
 }
 
 impl Measured {
-    /// A snapshot of the engine whose epochs are these phases. Its ends are by
+    /// A snapshot of the engine whose epochs are these stretches. Its ends are by
     /// the worker's corrected clock.
     pub(crate) fn new(
         snapshot: Snapshot,
-        phases: &[Phase],
+        stretches: &[Stretch],
         start: Timestamp,
         end: Timestamp,
     ) -> Self {
-        let phase = |epoch: engine::Epoch| phase_of(phases, epoch);
+        let stretch = |epoch: engine::Epoch| stretch_of(stretches, epoch);
         let mut measured = Self {
             start,
             end: end.max(start),
@@ -67,7 +69,7 @@ impl Measured {
             backlog: snapshot.backlog,
         };
         for series in snapshot.series {
-            let part = measured.part(series.operation, phase(series.epoch));
+            let part = measured.part(series.operation, stretch(series.epoch));
             let outcome = match series.outcome {
                 Outcome::Ok => &mut part.succeeded,
                 Outcome::Failed => &mut part.failed,
@@ -75,15 +77,15 @@ impl Measured {
             Recorded::add_to(outcome, Recorded::new(series));
         }
         for tally in snapshot.cut {
-            measured.part(tally.operation, phase(tally.epoch)).cut += tally.count;
+            measured.part(tally.operation, stretch(tally.epoch)).cut += tally.count;
         }
         for tally in snapshot.dropped {
-            measured.part(tally.operation, phase(tally.epoch)).dropped += tally.count;
+            measured.part(tally.operation, stretch(tally.epoch)).dropped += tally.count;
         }
         for error in snapshot.errors {
             let key = (
                 error.operation,
-                phase(error.epoch),
+                stretch(error.epoch).phase,
                 class(error.class),
                 shortened(error.code, LONGEST_CODE),
             );
@@ -92,8 +94,8 @@ impl Measured {
         measured
     }
 
-    fn part(&mut self, operation: u32, phase: Phase) -> &mut Part {
-        self.operations.entry((operation, phase)).or_default()
+    fn part(&mut self, operation: u32, stretch: Stretch) -> &mut Part {
+        self.operations.entry((operation, stretch)).or_default()
     }
 
     fn add_error(&mut self, key: (u32, Phase, ErrorClass, String), message: String, count: u64) {
@@ -139,9 +141,10 @@ impl Measured {
             start: self.start,
             end: self.end,
             operations: operations
-                .map(|((operation, phase), part)| OperationInterval {
+                .map(|((operation, stretch), part)| OperationInterval {
                     operation,
-                    phase,
+                    phase: stretch.phase,
+                    step: stretch.step,
                     succeeded: latencies(part.succeeded),
                     failed: latencies(part.failed),
                     cut: part.cut,
@@ -207,11 +210,14 @@ impl Recorded {
     }
 }
 
-/// The phase of an epoch. The engine gives back the epochs that it was given.
-/// Should it ever give another, the counts must not be lost.
-pub(crate) fn phase_of(phases: &[Phase], epoch: engine::Epoch) -> Phase {
-    let known = phases.get(epoch.0 as usize).or(phases.last());
-    known.copied().unwrap_or(Phase::Preparing)
+/// What operations of an epoch belong to. The engine gives back the epochs that
+/// it was given. Should it ever give another, the counts must not be lost.
+pub(crate) fn stretch_of(stretches: &[Stretch], epoch: engine::Epoch) -> Stretch {
+    let known = stretches.get(epoch.0 as usize).or(stretches.last());
+    known.copied().unwrap_or(Stretch {
+        phase: Phase::Preparing,
+        step: 0,
+    })
 }
 
 fn latencies(recorded: Option<Recorded>) -> Latencies {
@@ -265,184 +271,4 @@ pub(crate) fn shortened(text: String, most: usize) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::time::{Duration, Instant};
-
-    use gauntlet_engine::{Epoch, Sample, Samples, Series, Tally};
-
-    use super::*;
-
-    /// A series whose latencies are these.
-    pub(crate) fn series(
-        epoch: u32,
-        operation: u32,
-        outcome: Outcome,
-        latencies: &[u64],
-    ) -> Series {
-        let mut histogram = Histogram::new(3).unwrap();
-        for value in latencies {
-            histogram.record(*value).unwrap();
-        }
-        Series {
-            epoch: Epoch(epoch),
-            operation,
-            outcome,
-            rows: latencies.len() as u64,
-            response: histogram.clone(),
-            service: histogram.clone(),
-            lag: histogram,
-        }
-    }
-
-    /// A snapshot with these series and nothing else.
-    pub(crate) fn snapshot(series: Vec<Series>) -> Snapshot {
-        let now = Instant::now();
-        Snapshot {
-            started: now,
-            ended: now,
-            series,
-            errors: Vec::new(),
-            dropped: Vec::new(),
-            cut: Vec::new(),
-            samples: Samples::default(),
-            in_flight: 0,
-            backlog: 0,
-        }
-    }
-
-    /// A snapshot that keeps so many operations of the second kind, each a microsecond later and slower than the one
-    /// before.
-    pub(crate) fn kept(operations: u16) -> Snapshot {
-        let mut snapshot = snapshot(Vec::new());
-        for index in 0..operations {
-            let response_ns = (u64::from(index) + 1) * 1_000;
-            let sample = Sample {
-                epoch: Epoch(0),
-                index: index.into(),
-                key: Some(1_000 + i64::from(index)),
-                due: snapshot.started + Duration::from_micros(index.into()),
-                response_ns,
-                service_ns: response_ns,
-                lag_ns: 0,
-                rows: 1,
-                failure: None,
-            };
-            snapshot.samples.add(1, sample, f64::from(index) / 1e5);
-        }
-        snapshot
-    }
-
-    fn attempt() -> AttemptRef {
-        AttemptRef {
-            run: gauntlet_model::id::RunId(uuid::Uuid::nil()),
-            shard: 0,
-            attempt: 1,
-        }
-    }
-
-    const PHASES: [Phase; 2] = [Phase::Warmup, Phase::Measurement];
-
-    fn error(epoch: u32, code: &str, message: &str) -> engine::ErrorCount {
-        engine::ErrorCount {
-            epoch: Epoch(epoch),
-            operation: 0,
-            class: engine::ErrorClass::Constraint,
-            code: code.into(),
-            message: message.into(),
-            count: 2,
-        }
-    }
-
-    fn everything() -> Snapshot {
-        let tally = |epoch, count| Tally {
-            epoch: Epoch(epoch),
-            operation: 1,
-            count,
-        };
-        Snapshot {
-            errors: vec![error(1, "23505", "first"), error(0, "23505", "warm")],
-            cut: vec![tally(1, 3)],
-            dropped: vec![tally(0, 4), tally(1, 5)],
-            in_flight: 6,
-            backlog: 7,
-            ..snapshot(vec![
-                series(0, 0, Outcome::Ok, &[1_000]),
-                series(1, 0, Outcome::Ok, &[2_000, 3_000]),
-                series(1, 0, Outcome::Failed, &[9_000]),
-            ])
-        }
-    }
-
-    #[test]
-    fn epochs_become_phases_and_everything_is_kept() {
-        let measured = Measured::new(everything(), &PHASES, Timestamp(10), Timestamp(20));
-        assert_eq!(measured.ended(), 4);
-        let interval = measured.into_interval(attempt(), 5);
-        let counts: Vec<_> = interval
-            .operations
-            .iter()
-            .map(|part| {
-                let count = |latencies: &Latencies| latencies.response.decode().unwrap().len();
-                (
-                    (part.operation, part.phase),
-                    (count(&part.succeeded), count(&part.failed)),
-                    (part.cut, part.dropped),
-                )
-            })
-            .collect();
-        assert_eq!(
-            counts,
-            vec![
-                ((0, Phase::Warmup), (1, 0), (0, 0)),
-                ((0, Phase::Measurement), (2, 1), (0, 0)),
-                ((1, Phase::Warmup), (0, 0), (0, 4)),
-                ((1, Phase::Measurement), (0, 0), (3, 5)),
-            ]
-        );
-        let errors: Vec<_> = interval
-            .errors
-            .iter()
-            .map(|error| (error.phase, error.message.as_str(), error.count))
-            .collect();
-        assert_eq!(
-            errors,
-            vec![(Phase::Warmup, "warm", 2), (Phase::Measurement, "first", 2)]
-        );
-        assert_eq!(
-            (interval.sequence, interval.in_flight, interval.backlog),
-            (5, 6, 7)
-        );
-    }
-
-    #[test]
-    fn parts_add_up() {
-        let mut sum = Measured::new(everything(), &PHASES, Timestamp(10), Timestamp(20));
-        let mut later = everything();
-        later.errors[0].message = "later".into();
-        later.in_flight = 1;
-        sum.add(Measured::new(later, &PHASES, Timestamp(20), Timestamp(30)));
-        assert_eq!((sum.start, sum.end), (Timestamp(10), Timestamp(30)));
-        assert_eq!(sum.ended(), 8);
-        let interval = sum.into_interval(attempt(), 1);
-        assert_eq!(interval.in_flight, 1);
-        assert_eq!(interval.operations[3].dropped, 10);
-        assert_eq!(interval.operations[3].cut, 6);
-        assert_eq!(interval.operations[1].succeeded.rows, 4);
-        let measured = &interval.errors[1];
-        assert_eq!((measured.message.as_str(), measured.count), ("first", 4));
-    }
-
-    #[test]
-    fn what_the_server_would_refuse_is_cut_to_size() {
-        let mut odd = snapshot(vec![series(0, 0, Outcome::Ok, &[5, LARGEST_NS * 3])]);
-        odd.errors = vec![error(0, "c\0de", &"x".repeat(600))];
-        let interval =
-            Measured::new(odd, &PHASES, Timestamp(9), Timestamp(8)).into_interval(attempt(), 1);
-        let histogram = interval.operations[0].succeeded.response.decode().unwrap();
-        assert_eq!(histogram.len(), 2);
-        assert!(histogram.max() >= LARGEST_NS && histogram.high() < LARGEST_NS * 2);
-        assert_eq!(interval.errors[0].code, "cde");
-        assert_eq!(interval.errors[0].message.len(), 500);
-        assert_eq!((interval.start, interval.end), (Timestamp(9), Timestamp(9)));
-    }
-}
+pub(crate) mod tests;

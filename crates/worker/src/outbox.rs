@@ -59,9 +59,12 @@ impl Outbox {
         }
     }
 
-    /// The next interval to send in this session, if there is one and the
-    /// server has acknowledged enough of those before.
-    pub(crate) fn next(&mut self) -> Option<&Interval> {
+    /// The next interval to send in this session, if there is one and fewer than
+    /// `window` of those before are out and not acknowledged.
+    pub(crate) fn next(&mut self, window: usize) -> Option<&Interval> {
+        if self.told >= window {
+            return None;
+        }
         if self.told == self.sent.len() {
             if self.sent.len() >= WINDOW {
                 return None;
@@ -114,7 +117,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::measured::tests::{series, snapshot};
+    use crate::measured::tests::{in_phase, series, snapshot};
 
     fn outbox() -> Outbox {
         Outbox::new(AttemptRef {
@@ -128,7 +131,7 @@ mod tests {
         let series = series(0, 0, Outcome::Ok, &vec![1_000; operations]);
         Measured::new(
             snapshot(vec![series]),
-            &[Phase::Measurement],
+            &[in_phase(Phase::Measurement)],
             Timestamp(number * 1_000_000),
             Timestamp((number + 1) * 1_000_000),
         )
@@ -144,7 +147,7 @@ mod tests {
 
     fn sequences(outbox: &mut Outbox) -> Vec<i64> {
         let mut found = Vec::new();
-        while let Some(interval) = outbox.next() {
+        while let Some(interval) = outbox.next(WINDOW) {
             found.push(interval.sequence);
         }
         found
@@ -185,7 +188,7 @@ mod tests {
         let mut outbox = outbox();
         for number in 0..(WINDOW + 2 * WAITING) as i64 {
             outbox.push(second(number, 1));
-            let _ = outbox.next();
+            let _ = outbox.next(WINDOW);
         }
         assert_eq!(outbox.sent.len(), WINDOW);
         let lengths: Vec<i64> = outbox
@@ -226,7 +229,7 @@ mod tests {
             let mut pushed = 0_u64;
             let send = |outbox: &mut Outbox, stored: &mut BTreeMap<i64, Interval>, most: usize| {
                 for _ in 0..most {
-                    let Some(interval) = outbox.next() else { break };
+                    let Some(interval) = outbox.next(WINDOW) else { break };
                     let first = stored.entry(interval.sequence).or_insert_with(|| interval.clone());
                     assert_eq!(first, interval);
                 }

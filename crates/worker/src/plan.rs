@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use gauntlet_engine::{Generator, KeyBlock, Load, Operation, Plan, PoolOrder, Share, Value};
 use gauntlet_model::{
     id::Name,
-    session::Assign,
+    session::{Assign, AttemptRef},
     template::{self, Parameter, share, share_before},
 };
 use gauntlet_targets::{Config, Statement};
@@ -29,7 +29,7 @@ impl Work {
         let (shard, shards) = (assign.attempt.shard, assign.shards);
         let spec = &assign.spec;
         let total = spec.load.connections();
-        let connections = share(u64::from(total), shard, shards) as u32;
+        let connections = connections(assign);
         let first_connection = share_before(u64::from(total), shard, shards) as u32;
         Self {
             config: config(assign),
@@ -42,7 +42,8 @@ impl Work {
                     shard,
                     shards,
                     first_connection,
-                    connections_total: total,
+                    connections_total: total.max(first_connection + connections),
+                    first_index: first_index(assign),
                 },
                 keys: KeyBlock {
                     first: assign.keys.first,
@@ -56,6 +57,36 @@ impl Work {
     }
 }
 
+/// Whether a shard joins a run that is under way: it takes the place of one that
+/// was lost, or was not there at the start.
+pub(crate) fn joins(assign: &Assign) -> bool {
+    assign.attempt.attempt > 1 || assign.attempt.shard >= assign.spec.workers
+}
+
+/// Connections that a shard opens: its part of the run's, and at least one. A
+/// shard that was added may have none of those of the template.
+pub(crate) fn connections(assign: &Assign) -> u32 {
+    let total = u64::from(assign.spec.load.connections());
+    let part = share(total, assign.attempt.shard, assign.shards) as u32;
+    part.max(1)
+}
+
+/// The shards that there are at the start of a run share its indices: together
+/// they do the same work however many they are. One that joins repeats none of
+/// it: bit 62 says so, and below it ten bits of the shard and ten of the attempt
+/// leave it 2^42 indices of its own. They stay below 2^63, as they are stored as
+/// signed integers.
+fn first_index(assign: &Assign) -> u64 {
+    if !joins(assign) {
+        return 0;
+    }
+    let AttemptRef { shard, attempt, .. } = assign.attempt;
+    let (shard, attempt) = (u64::from(shard % 1_024), u64::from(attempt % 1_024));
+    (1 << 62) | (shard << 52) | (attempt << 42)
+}
+
+/// Each shard that a worker holds has all of the worker's load threads: what they
+/// do not use costs nothing, and which shard will need them nobody knows.
 /// A closed loop keeps all its threads: a higher level may bring connections
 /// for them. In an open loop the connections stay as many as they are.
 fn load_threads(load: template::Load, threads: usize, connections: u32) -> usize {
@@ -161,7 +192,7 @@ pub(crate) mod tests {
         id::RunId,
         session::{AttemptRef, KeyRange},
         target::Address,
-        template::{Phases, Spec, WorkerLossPolicy},
+        template::{Control, Phases, Spec, WorkerLossPolicy},
     };
     use uuid::Uuid;
 
@@ -189,6 +220,7 @@ pub(crate) mod tests {
                             columns: vec!["c".into()],
                         },
                         parameters: vec![Parameter::Uniform { min: 1, max: 50 }],
+                        label: None,
                     },
                     template::Operation {
                         name: Name::new("insert").unwrap(),
@@ -203,6 +235,7 @@ pub(crate) mod tests {
                             Parameter::RandomText { length: 5 },
                             Parameter::Text("x".into()),
                         ],
+                        label: None,
                     },
                 ],
                 load,
@@ -210,6 +243,7 @@ pub(crate) mod tests {
                     warmup: Duration::ZERO,
                     measurement: Duration::from_secs(1),
                     drain_timeout: Duration::from_secs(1),
+                    until_steady: None,
                 },
                 workers: shards,
                 seed: 42,
@@ -217,6 +251,7 @@ pub(crate) mod tests {
                 worker_loss: WorkerLossPolicy::Fail,
                 operation_timeout: Duration::from_secs(2),
                 start_timeout: Duration::from_secs(5),
+                control: Control::default(),
             },
             address: Address::Sqlite {
                 path: "/tmp/demo.db".into(),
@@ -256,6 +291,36 @@ pub(crate) mod tests {
             assert_eq!(plan.share.connections_total, 5);
             assert_eq!((plan.share.shard, plan.share.shards), (shard, 2));
         }
+    }
+
+    #[test]
+    fn only_a_shard_that_joins_has_indices_of_its_own() {
+        let first = |shard, attempt| {
+            let mut assign = assign(0, 2, five_connections());
+            assign.shards = 5;
+            (assign.attempt.shard, assign.attempt.attempt) = (shard, attempt);
+            let work = Work::new(&assign, 1);
+            assert_eq!(work.plan.validate(), Ok(()));
+            work.plan.share.first_index
+        };
+        // Two at the start; others were added.
+        assert_eq!([first(0, 1), first(1, 1)], [0, 0]);
+        let mut joined: Vec<u64> = [(0, 2), (0, 3), (1, 2), (2, 1), (4, 1), (4, 2)]
+            .map(|(shard, attempt)| first(shard, attempt))
+            .into();
+        joined.sort_unstable();
+        assert!(joined[0] >= 1 << 62 && joined[5] < 1 << 63);
+        let apart = |pair: &[u64]| pair[1] - pair[0] >= 1 << 42;
+        assert!(joined.windows(2).all(apart), "{joined:?}");
+    }
+
+    #[test]
+    fn a_shard_that_is_added_has_a_connection_though_the_template_has_none_for_it() {
+        let mut assign = assign(5, 6, five_connections());
+        assign.spec.workers = 5;
+        let plan = Work::new(&assign, 2).plan;
+        assert_eq!(plan.validate(), Ok(()));
+        assert_eq!(plan.load.connections(), 1);
     }
 
     #[test]

@@ -3,28 +3,28 @@
 //!
 //! The session outlives its streams. While there is none, measuring goes on and
 //! what is to be told is kept; a new stream is told what the one before may not
-//! have heard.
+//! have heard. It may hold several shards, each of another run.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use gauntlet_model::{
-    session::{
-        Assign, AttemptRef, ControlMessage, Heartbeat, Hello, PROTOCOL, Welcome, WorkerEvent,
-    },
+    session::{AttemptRef, ControlMessage, Heartbeat, Hello, PROTOCOL, Welcome, WorkerEvent},
     time::Timestamp,
 };
 use tracing::{info, warn};
 
 use crate::{clock::ServerClock, usage::Usage};
 
-mod course;
+mod assigned;
+pub(crate) mod course;
 mod event;
 mod held;
+mod inbox;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use event::{Do, Event, Identity};
-use held::{End, Held};
+pub use event::{Do, Event, Heard, Identity, Steer};
+use held::Held;
 
 /// How long a stream may take to say welcome.
 const WELCOME_WITHIN: Duration = Duration::from_secs(10);
@@ -35,16 +35,20 @@ const QUICK_HEARTBEATS: u32 = 4;
 /// [`LEAST_SILENCE`]: it answers every one.
 const SILENT_HEARTBEATS: u32 = 5;
 const LEAST_SILENCE: Duration = Duration::from_secs(5);
+/// Intervals that may be out and not acknowledged, of all shards together; each
+/// may have [`LEAST_WINDOW`]. So the link's queue has room for them.
+const WINDOW: usize = 60;
+const LEAST_WINDOW: usize = 4;
 /// How long a leaving worker tries to deliver its last results.
 const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub struct Session {
     identity: Identity,
     link: Link,
     clock: ServerClock,
-    held: Option<Held>,
+    held: BTreeMap<AttemptRef, Held>,
     gauges: Gauges,
     /// Messages of older sessions, which were dropped.
     stale: u64,
@@ -89,12 +93,14 @@ struct Gauges {
 }
 
 impl Session {
-    pub(crate) fn new(identity: Identity) -> Self {
+    /// Of a worker that was never attached.
+    #[must_use]
+    pub fn new(identity: Identity) -> Self {
         Self {
             identity,
             link: Link::Down,
             clock: ServerClock::default(),
-            held: None,
+            held: BTreeMap::new(),
             gauges: Gauges::default(),
             stale: 0,
             leaves: None,
@@ -103,7 +109,8 @@ impl Session {
     }
 
     /// What to say first on a new stream.
-    pub(crate) fn hello(&self) -> WorkerEvent {
+    #[must_use]
+    pub fn hello(&self) -> WorkerEvent {
         let identity = self.identity.clone();
         WorkerEvent::Hello(Hello {
             protocol_min: PROTOCOL,
@@ -114,17 +121,19 @@ impl Session {
             labels: identity.labels,
             processors: identity.processors,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            resume: self.held.as_ref().map(Held::resume_point),
+            resumes: self.held.values().map(Held::resume_point).collect(),
         })
     }
 
-    /// The shard that the worker holds.
-    pub(crate) fn holds(&self) -> Option<AttemptRef> {
-        self.held.as_ref().map(|held| held.attempt)
+    /// The shards that the worker holds.
+    #[must_use]
+    pub fn holds(&self) -> Vec<AttemptRef> {
+        self.held.keys().copied().collect()
     }
 
     /// Whether something can be told.
-    pub(crate) fn is_up(&self) -> bool {
+    #[must_use]
+    pub fn is_up(&self) -> bool {
         matches!(self.link, Link::Up(_))
     }
 
@@ -134,24 +143,25 @@ impl Session {
     }
 
     /// When [`Event::Tick`] is due; `None` while there is nothing to wait for.
-    pub(crate) fn wake_at(&self) -> Option<Timestamp> {
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Timestamp> {
         let link = match self.link {
             Link::Down => None,
             Link::Greeting { since } => Some(since + WELCOME_WITHIN),
             Link::Up(up) => Some(up.next_heartbeat.min(up.silent_at())),
         };
-        let phase = self.held.as_ref().and_then(Held::next_phase);
-        let abandoned = self.held.as_ref().and_then(Held::abandoned_at);
-        [link, phase, abandoned, self.leaves]
-            .into_iter()
-            .flatten()
-            .min()
+        let held = self.held.values();
+        let shards = held.flat_map(|held| [held.next_phase(), held.abandoned_at()]);
+        let all = shards.chain([link, self.leaves]);
+        all.flatten().min()
     }
 
     /// Folds an event into the state and what must be done.
-    pub(crate) fn on(&mut self, event: Event, now: Timestamp) -> Vec<Do> {
+    pub fn on(&mut self, event: Event, now: Timestamp) -> Vec<Do> {
         let mut todo = self.fold(event, now);
-        todo.extend(self.held.iter_mut().flat_map(|held| held.give_up(now)));
+        for held in self.held.values_mut() {
+            todo.extend(held.give_up(now));
+        }
         self.enter_phases(now, &mut todo);
         self.keep_alive(now, &mut todo);
         self.tell(now, &mut todo);
@@ -168,28 +178,11 @@ impl Session {
             Event::Connected => self.link = Link::Greeting { since: now },
             Event::Disconnected => self.link = Link::Down,
             Event::Control(generation, message) => return self.control(generation, message, now),
-            Event::Prepared {
-                target_version,
-                replay,
-            } => {
-                if let Some(held) = &mut self.held {
-                    return held.prepared(target_version, *replay, &self.clock, now);
+            Event::Engine(attempt, heard) => {
+                if let Some(held) = self.held.get_mut(&attempt) {
+                    return held.heard(heard, &self.clock, now);
                 }
             }
-            Event::Measured {
-                snapshot,
-                start,
-                end,
-            } => {
-                if let Some(held) = &mut self.held {
-                    held.measured(*snapshot, start, end, &self.clock);
-                }
-            }
-            Event::Ended { first_operation } => {
-                let first_operation = first_operation.map(|at| self.clock.corrected(at));
-                self.over(End::Finished { first_operation });
-            }
-            Event::Failed { message } => self.over(End::Failed { message }),
             Event::Used {
                 usage,
                 since,
@@ -201,7 +194,7 @@ impl Session {
                     in_flight,
                     backlog,
                 };
-                if let Some(held) = &mut self.held {
+                for held in self.held.values_mut() {
                     held.used(usage.cpu, since);
                 }
             }
@@ -209,12 +202,6 @@ impl Session {
             Event::Leave => return self.begin_to_leave(now),
         }
         Vec::new()
-    }
-
-    fn over(&mut self, end: End) {
-        if let Some(held) = &mut self.held {
-            held.over(end);
-        }
     }
 
     fn control(&mut self, generation: u64, message: ControlMessage, now: Timestamp) -> Vec<Do> {
@@ -254,8 +241,8 @@ impl Session {
             next_heartbeat: now,
             answered: 0,
         });
-        let told = self.held.as_mut().map(Held::reintroduce);
-        told.into_iter().flatten().map(Do::Send).collect()
+        let told = self.held.values_mut().flat_map(Held::reintroduce);
+        told.map(Do::Send).collect()
     }
 
     /// Something said in the session that is on.
@@ -263,14 +250,12 @@ impl Session {
         match message {
             ControlMessage::Welcome(_) => Vec::new(),
             ControlMessage::Assign(assign) => self.assign(assign),
-            ControlMessage::Command(command) => match self.held.as_mut() {
-                Some(held) if held.attempt == command.attempt => {
-                    held.command(command, &self.clock, now)
-                }
-                _ => Vec::new(),
+            ControlMessage::Command(command) => match self.held.get_mut(&command.attempt) {
+                Some(held) => held.command(command, &self.clock, now),
+                None => Vec::new(),
             },
             ControlMessage::IntervalsAck { attempt, sequence } => {
-                if let Some(held) = self.held.as_mut().filter(|held| held.attempt == attempt) {
+                if let Some(held) = self.held.get_mut(&attempt) {
                     held.acknowledge(sequence);
                 }
                 Vec::new()
@@ -301,46 +286,8 @@ impl Session {
         }
     }
 
-    fn assign(&mut self, assign: Box<Assign>) -> Vec<Do> {
-        let attempt = assign.attempt;
-        if self.leaves.is_some() {
-            return refused(attempt, "the worker is leaving".to_owned());
-        }
-        if self.drains.is_some() && self.holds() != Some(attempt) {
-            return refused(attempt, "the worker is being drained".to_owned());
-        }
-        match &mut self.held {
-            None => {
-                info!(run = %attempt.run, shard = attempt.shard, "a shard was assigned");
-                self.held = Some(Held::new(&assign));
-                vec![Do::Prepare(assign)]
-            }
-            // The server is not sure that the first one arrived.
-            Some(held) if held.attempt == attempt => {
-                held.retell_end();
-                held.ready().map(Do::Send).into_iter().collect()
-            }
-            Some(held) => {
-                let other = held.attempt;
-                let message = format!(
-                    "the worker still holds shard {} of run {}; it takes one at a time",
-                    other.shard, other.run
-                );
-                refused(attempt, message)
-            }
-        }
-    }
-
-    fn release(&mut self, attempt: AttemptRef) -> Vec<Do> {
-        if self.held.take_if(|held| held.attempt == attempt).is_none() {
-            return Vec::new();
-        }
-        info!(run = %attempt.run, shard = attempt.shard, "the shard was released");
-        vec![Do::Forget]
-    }
-
     fn enter_phases(&mut self, now: Timestamp, todo: &mut Vec<Do>) {
-        if let Some(held) = &mut self.held {
+        for held in self.held.values_mut() {
             let entered = held.enter_phases(&self.clock, now);
             todo.extend(entered.into_iter().map(Do::Send));
         }
@@ -386,16 +333,22 @@ impl Session {
     }
 
     fn tell(&mut self, now: Timestamp, todo: &mut Vec<Do>) {
-        if let (Link::Up(_), Some(held)) = (self.link, &mut self.held) {
-            let told = held.tell(&self.clock, now);
+        if !self.is_up() {
+            return;
+        }
+        let window = (WINDOW / self.held.len().max(1)).max(LEAST_WINDOW);
+        for held in self.held.values_mut() {
+            let told = held.tell(window, &self.clock, now);
             todo.extend(told.into_iter().map(Do::Send));
         }
     }
 
     fn begin_to_leave(&mut self, now: Timestamp) -> Vec<Do> {
         self.leaves.get_or_insert(now + LEAVE_WITHIN);
-        let loaded = self.held.as_ref().is_some_and(Held::is_loaded);
-        loaded.then_some(Do::Abort).into_iter().collect()
+        let loaded = self.held.values().filter(|held| held.is_loaded());
+        loaded
+            .map(|held| Do::Steer(held.attempt, Steer::Abort))
+            .collect()
     }
 
     /// A leaving worker says goodbye once its results are delivered, or when
@@ -406,14 +359,14 @@ impl Session {
             (Some(latest), _) => {
                 let delivering = self
                     .held
-                    .as_ref()
-                    .is_some_and(|held| held.is_loaded() || (held.is_over() && !held.end_told()));
+                    .values()
+                    .any(|held| held.is_loaded() || (held.is_over() && !held.end_told()));
                 if delivering && self.is_up() && now < latest {
                     return;
                 }
                 "the worker was stopped".to_owned()
             }
-            (None, Some(why)) if self.held.is_none() => {
+            (None, Some(why)) if self.held.is_empty() => {
                 info!("drained: the worker leaves");
                 format!("the worker was drained: {why}")
             }
@@ -422,8 +375,4 @@ impl Session {
         todo.push(Do::Send(WorkerEvent::Goodbye { message }));
         todo.push(Do::Quit);
     }
-}
-
-fn refused(attempt: AttemptRef, message: String) -> Vec<Do> {
-    vec![Do::Send(WorkerEvent::ShardFailed { attempt, message })]
 }

@@ -9,11 +9,11 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// What the process used since the sample before.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Its share of all its processors, 0 to 1.
-    pub(crate) cpu: f64,
+    pub cpu: f64,
     /// Resident memory, bytes; 0 where the system does not say.
-    pub(crate) memory_bytes: u64,
+    pub memory_bytes: u64,
 }
 
 /// Samples the process's use.

@@ -21,7 +21,7 @@ pub(super) fn run<T: BlockingTarget>(shared: &Arc<Shared<T>>, witness: ThreadWit
     // The overseer is one of those that run.
     while control.running() > 1 {
         let (now, stop, cut) = (control.clock.now(), control.stop(), control.cut());
-        shared.keep_books(now, lane);
+        let clearing = shared.keep_books(now, lane);
         if now < stop {
             growth.ask(shared);
         }
@@ -34,7 +34,7 @@ pub(super) fn run<T: BlockingTarget>(shared: &Arc<Shared<T>>, witness: ThreadWit
         if now >= cut.saturating_add(clock::nanos(CLOSE_WITHIN)) {
             shared.abandon_all(lane);
         }
-        let next = [stop, cut]
+        let next = [stop, cut, clearing]
             .into_iter()
             .filter(|instant| *instant > now)
             .fold(NEVER, Nanos::min);
@@ -45,10 +45,11 @@ pub(super) fn run<T: BlockingTarget>(shared: &Arc<Shared<T>>, witness: ThreadWit
 }
 
 impl<T> Shared<T> {
-    /// Counts what no connection is free to count: arrivals beyond the backlog, and at the cut those that wait.
-    fn keep_books(&self, now: Nanos, lane: &Lane) {
+    /// Counts what no connection is free to count: arrivals beyond the backlog, those that wait when it is cleared, and
+    /// at the cut those that wait. Returns when it will be cleared next, or [`NEVER`].
+    fn keep_books(&self, now: Nanos, lane: &Lane) -> Nanos {
         let Some(mut queue) = self.queue() else {
-            return;
+            return NEVER;
         };
         if !queue.closed {
             self.advance(&mut queue, now, lane);
@@ -61,6 +62,7 @@ impl<T> Shared<T> {
             }
         }
         lane.set_backlog(queue.arrivals.backlog());
+        queue.arrivals.next_clearing()
     }
 
     fn abandon_all(&self, lane: &Lane) {

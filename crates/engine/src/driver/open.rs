@@ -53,6 +53,7 @@ impl OpenState {
             connections: u64::from(connections),
             thread,
             threads,
+            first_index: plan.share.first_index,
         };
         let own_backlog = max_backlog / threads + u64::from(thread < max_backlog % threads);
         let queue = ArrivalQueue::new(Schedule::new(origin, levels), lot, own_backlog);
@@ -119,25 +120,32 @@ impl<T> Thread<T> {
             .borrow_mut()
     }
 
-    /// Hands out everything that is due; returns when the next one will be, and at what rate, or `None` if arrivals have
-    /// been closed.
+    /// Hands out everything that is due; returns when there will be something to do again, and at what rate arrivals are
+    /// due then, or `None` if they have been closed.
     fn release(&self, now: Nanos, stop: Nanos) -> Option<(Nanos, f64)> {
         let mut open = self.open();
         if open.closed {
             return None;
         }
+        open.queue.clear(now, |arrival| self.count_dropped(arrival));
         while let Some(arrival) = open.queue.take_next(stop.min(now + 1)) {
+            // Who is idle sends also what was due just before a clearing: there is no backlog then.
             if let Some(slot) = open.idle.pop() {
                 slot.assigned.set(Some(arrival));
                 slot.wake();
-            } else if let Some(full) = open.queue.wait(arrival) {
-                self.lane
-                    .recorder
-                    .dropped(self.work.operation(full.index), full.due);
+            } else if let Some(dropped) = open.queue.wait(arrival) {
+                self.count_dropped(dropped);
             }
         }
         self.lane.set_backlog(open.queue.backlog());
-        Some(open.queue.next_due())
+        let (due, rate_per_s) = open.queue.next_due();
+        Some((due.min(open.queue.next_clearing()), rate_per_s))
+    }
+
+    fn count_dropped(&self, arrival: Arrival) {
+        self.lane
+            .recorder
+            .dropped(self.work.operation(arrival.index), arrival.due);
     }
 
     /// All arrivals up to the stop have been released.
@@ -156,13 +164,9 @@ impl<T> Thread<T> {
         let Some(open) = &self.open else { return };
         let mut open = open.borrow_mut();
         if !open.closed {
-            let count_dropped = |arrival: Arrival| {
-                self.lane
-                    .recorder
-                    .dropped(self.work.operation(arrival.index), arrival.due);
-            };
             let stop = self.control.stop();
-            open.queue.advance(stop, stop, count_dropped);
+            open.queue
+                .advance(stop, stop, |arrival| self.count_dropped(arrival));
             open.closed = true;
         }
         while let Some(arrival) = open.queue.pop() {
@@ -195,6 +199,11 @@ impl<T> Thread<T> {
     /// Takes from the backlog, or registers the slot as idle if that is empty.
     fn pop_backlog(&self, slot: &Rc<Slot>) -> Option<Arrival> {
         let mut open = self.open();
+        if open.queue.backlog() > 0 {
+            // The pacer may come to it a moment later.
+            let now = self.control.clock.now();
+            open.queue.clear(now, |arrival| self.count_dropped(arrival));
+        }
         let arrival = open.queue.pop();
         if arrival.is_none() && !open.closed {
             open.idle.push(Rc::clone(slot));

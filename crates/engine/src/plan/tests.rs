@@ -18,6 +18,7 @@ fn plan() -> Plan {
             shards: 1,
             first_connection: 0,
             connections_total: 2,
+            first_index: 0,
         },
         keys: KeyBlock { first: 1, len: 100 },
         threads: 1,
@@ -65,6 +66,7 @@ fn plans_are_accepted_or_refused_with_the_reason() {
             shards: 1,
             first_connection: 0,
             connections_total: 1,
+            first_index: 0,
         };
         PlanError::Share {
             share,

@@ -34,6 +34,7 @@ const ALL: Lot = Lot {
     connections: 1,
     thread: 0,
     threads: 1,
+    first_index: 0,
 };
 
 #[test]
@@ -46,6 +47,24 @@ fn nothing_is_due_in_a_pause_and_the_rest_of_a_gap_comes_after_it() {
     let due: Vec<_> = (0..5).map(|index| arrivals.due(index)).collect();
     // Half of the gap was over when the pause began; the other half is one of 2,000 ns.
     assert_eq!(due, [0, 1_000, 2_000, 10_000, 12_000]);
+}
+
+#[test]
+fn arrivals_of_a_shard_that_joins_are_due_like_others_and_have_other_indices() {
+    let lot = Lot {
+        first_index: 1 << 62,
+        ..ALL
+    };
+    let mut joiner = ArrivalQueue::new(Schedule::new(7, &levels(1e6)), lot, 3);
+    let mut other = ArrivalQueue::new(Schedule::new(7, &levels(1e6)), ALL, 3);
+    assert_eq!(joiner.next_due(), other.next_due());
+    for _ in 0..100 {
+        let (joining, usual) = (joiner.take_next(NEVER), other.take_next(NEVER));
+        let (joining, usual) = (joining.unwrap(), usual.unwrap());
+        assert_eq!(joining.index, (1 << 62) + usual.index);
+        assert_eq!(joining.due, usual.due);
+        assert_eq!(joiner.due(joining.index), joining.due);
+    }
 }
 
 #[test]
@@ -66,6 +85,22 @@ fn a_full_backlog_drops_the_newest() {
     );
 }
 
+#[test]
+fn a_clearing_drops_what_was_due_before_it_whether_it_waits_already_or_not() {
+    let levels = levels(1e9);
+    let mut queue = ArrivalQueue::new(Schedule::new(0, &levels), ALL, 100);
+    let mut dropped = Vec::new();
+    queue.advance(9, NEVER, |arrival| dropped.push(arrival.due));
+    levels.change(15, |mark| mark.set_cleared(15));
+    queue.advance(10, NEVER, |arrival| dropped.push(arrival.due));
+    assert_eq!((queue.backlog(), queue.next_clearing()), (11, 15));
+    assert_eq!(dropped, Vec::<Nanos>::new());
+    queue.advance(20, NEVER, |arrival| dropped.push(arrival.due));
+    assert_eq!(dropped, (0..15).collect::<Vec<_>>());
+    assert_eq!((queue.backlog(), queue.next_clearing()), (6, NEVER));
+    assert_eq!(queue.pop(), Some(Arrival { index: 15, due: 15 }));
+}
+
 fn indices(lot: Lot, until: Nanos) -> Vec<u64> {
     let mut queue = ArrivalQueue::new(Schedule::new(0, &levels(1e9)), lot, u64::MAX);
     queue.advance(NEVER, until, |_| ());
@@ -77,6 +112,7 @@ fn indices(lot: Lot, until: Nanos) -> Vec<u64> {
 #[test]
 fn a_thread_gets_arrivals_by_its_connections() {
     let lot = |thread| Lot {
+        first_index: 0,
         shard: 1,
         shards: 2,
         connections: 3,
@@ -168,7 +204,7 @@ proptest! {
         };
         let mut shared: Vec<Arrival> = (0..shards)
             .flat_map(|shard| (0..threads).map(move |thread| (shard, thread)))
-            .flat_map(|(shard, thread)| taken(Lot { shard, shards, connections: threads, thread, threads }))
+            .flat_map(|(shard, thread)| taken(Lot { shard, shards, connections: threads, thread, threads, first_index: 0 }))
             .collect();
         shared.sort_by_key(|arrival| arrival.index);
         prop_assert_eq!(shared, taken(ALL));
@@ -202,7 +238,7 @@ proptest! {
         let mut taken = Vec::new();
         for shard in 0..shards {
             for thread in 0..threads {
-                taken.extend(indices(Lot { shard, shards, connections: threads + more, thread, threads }, until));
+                taken.extend(indices(Lot { shard, shards, connections: threads + more, thread, threads, first_index: 0 }, until));
             }
         }
         taken.sort_unstable();

@@ -49,6 +49,7 @@ fn plan() -> Plan {
             shards: 1,
             first_connection: 0,
             connections_total: 8,
+            first_index: 0,
         },
         keys: KeyBlock { first: 1, len: 8 },
         threads: 1,
@@ -84,6 +85,7 @@ fn open_work(shards: u64, arrivals: u64) -> Vec<String> {
                 connections: 1,
                 thread: 0,
                 threads: 1,
+                first_index: 0,
             },
             0,
         );
@@ -122,6 +124,7 @@ fn closed_work(shards: u32, per_connection: usize) -> Vec<String> {
             shards,
             first_connection: shard * connections,
             connections_total: 8,
+            first_index: 0,
         };
         let work = Work::new(&plan);
         for connection in 0..connections {
@@ -159,6 +162,30 @@ fn each_connection_of_a_closed_loop_has_the_whole_mix() {
 }
 
 #[test]
+fn a_shard_that_joins_has_indices_of_its_own() {
+    let mut plan = plan();
+    plan.share.first_index = 1 << 62;
+    let work = Work::new(&plan);
+    let mut indices = BTreeSet::new();
+    // Those beyond the plan too, and a connection that sends more than others.
+    let walks = (0..12).map(|connection| ClosedWalk::new(&work, &plan, connection));
+    for (number, mut walk) in walks.enumerate() {
+        let mut counts = [0; 3];
+        for _ in 0..work.mix.len() * 300 * (1 + number % 2) {
+            let (operation, index) = walk.next(&work);
+            counts[operation] += 1;
+            assert!(indices.insert(index), "index {index} came twice");
+        }
+        let share = 300 * (1 + number % 2);
+        assert_eq!(counts, [7 * share, 2 * share, share]);
+    }
+    // No more are used than are needed, a piece per connection aside.
+    let used = indices.len() as u64 + 12 * PIECE;
+    assert_eq!(indices.first(), Some(&(1 << 62)));
+    assert!(indices.last().is_some_and(|last| *last < (1 << 62) + used));
+}
+
+#[test]
 fn connections_beyond_the_plan_have_numbers_and_indices_of_their_own() {
     let (mut numbers, mut indices) = (BTreeSet::new(), BTreeSet::new());
     for shard in 0..2 {
@@ -172,6 +199,7 @@ fn connections_beyond_the_plan_have_numbers_and_indices_of_their_own() {
             shards: 2,
             first_connection: shard * 4,
             connections_total: 8,
+            first_index: 0,
         };
         let work = Work::new(&plan);
         for connection in 0..20 {

@@ -1,5 +1,6 @@
 //! Both drivers against fake targets that the tests script.
 
+mod backlog;
 mod blocking;
 mod closed;
 mod life;

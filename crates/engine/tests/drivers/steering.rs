@@ -143,6 +143,7 @@ async fn a_late_level_takes_effect_now_and_says_how_late_it_was() {
             .expect("the machine runs for longer");
         assert!(handle.set_rate(past, 5.0) >= ms(20));
         assert!(handle.set_connections(past, 5) >= ms(20));
+        assert!(handle.clear_backlog(past) >= ms(20));
         assert!(handle.pause(past) >= ms(20));
         assert!(handle.resume(past) >= ms(20));
     }
@@ -350,4 +351,49 @@ async fn a_blocking_load_grows_shrinks_and_pauses_alike() {
     stop_now(&handle);
     at_first.send(()).expect("the engine waits");
     assert_eq!(counts(&rest(&mut handle).await).due(), 4 - before);
+}
+
+#[tokio::test]
+async fn a_load_whose_level_is_set_at_its_start_begins_with_it() {
+    let mut plan = plan();
+    plan.load = gauntlet_engine::Load::Closed {
+        connections: 5,
+        think: Duration::ZERO,
+    };
+    let (mut script, mut handle) = Script::ready(plan).await;
+    let origin = Instant::now() + ms(100);
+    handle.start(origin, Epoch(1));
+    handle.set_connections(origin, 1);
+    for _ in 0..20 {
+        let (_, answer) = script.execute().await;
+        assert!(script.asked.try_recv().is_err(), "one connection sends");
+        let _ = answer.send(Answer::Done);
+    }
+    handle.abort();
+    rest(&mut handle).await;
+    let mut handle = start_async(open(100_000.0, 2, 1_000), Willing).expect("a valid plan");
+    handle.ready().await.expect("all connections are accepted");
+    let origin = Instant::now() + ms(100);
+    handle.start(origin, Epoch(1));
+    handle.set_rate(origin, 100.0);
+    handle.stop(before(origin, 100), Duration::from_mins(1));
+    assert_eq!(counts(&rest(&mut handle).await).due(), 10);
+}
+
+#[tokio::test]
+async fn an_interval_ends_when_it_is_asked_to() {
+    let mut handle = start_async(open(1_000.0, 2, 1_000), Willing).expect("a valid plan");
+    handle.ready().await.expect("all connections are accepted");
+    let origin = Instant::now() + ms(100);
+    handle.start(origin, Epoch(1));
+    // It would end 20 ms after the origin, and every 20 ms.
+    handle.end_interval(origin + ms(30));
+    let first = handle.next_snapshot().await.expect("it is under load");
+    assert_eq!(first.started, origin);
+    assert!(first.ended >= origin + ms(30));
+    let second = handle.next_snapshot().await.expect("it is under load");
+    assert_eq!(second.started, first.ended);
+    assert!(second.ended >= origin + ms(50));
+    handle.abort();
+    rest(&mut handle).await;
 }

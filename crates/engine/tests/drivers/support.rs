@@ -28,6 +28,7 @@ pub fn plan() -> Plan {
             shards: 1,
             first_connection: 0,
             connections_total: 64,
+            first_index: 0,
         },
         keys: KeyBlock {
             first: 1,

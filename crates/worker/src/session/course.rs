@@ -1,9 +1,11 @@
-//! The course of a load: which phase each of the engine's epochs is in, and when a load that nobody ends ends itself.
+//! The course of a load: which phase and step each of the engine's epochs is in, and when a load that nobody ends ends
+//! itself.
 //!
-//! Every command that changes what is measured begins an epoch of its own: a phase, a level, a pause. In the engine a
-//! boundary takes the place of those that were set for later; those that must stay are entered again after it.
+//! Every command that changes what is measured begins an epoch of its own: a phase, a step's settling, its window and
+//! its end, a level, a pause. In the engine a boundary takes the place of those that were set for later; those that must
+//! stay are entered again after it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, ops::Range, time::Duration};
 
 use gauntlet_engine::Epoch;
 use gauntlet_model::{lifecycle::Phase, time::Timestamp};
@@ -16,23 +18,26 @@ pub(crate) const ABANDONED_AFTER: Duration = Duration::from_mins(1);
 /// How much longer a load may be paused: it holds connections, and no more.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
+/// What operations that were due in an epoch belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stretch {
+    pub(crate) phase: Phase,
+    /// The step of a search; 0 for none.
+    pub(crate) step: u32,
+}
+
 /// See the module. Instants are by the worker's clock.
 #[derive(Debug, Default)]
 pub(super) struct Course {
     /// By the engine's epoch.
-    phases: Vec<Phase>,
-    /// The last one that has begun, and those that begin later, in their order.
-    boundaries: Vec<Boundary>,
+    stretches: Vec<Stretch>,
+    /// From when on which phase, in their order.
+    phases: Vec<(Timestamp, Phase)>,
+    /// From when on which step, in their order; 0 before.
+    steps: Vec<(Timestamp, u32)>,
+    /// When the level changes or the load is paused or goes on.
+    levels: Vec<Timestamp>,
     leash: Option<Leash>,
-}
-
-/// Where an epoch begins.
-#[derive(Clone, Copy, Debug)]
-struct Boundary {
-    at: Timestamp,
-    phase: Phase,
-    /// It begins for the sake of a level, not of its phase.
-    level: bool,
 }
 
 /// When the load ends itself.
@@ -47,54 +52,47 @@ pub(super) type Epochs = Vec<(Timestamp, Epoch)>;
 
 impl Course {
     /// By the engine's epoch.
-    pub(super) fn phases(&self) -> &[Phase] {
-        &self.phases
+    pub(super) fn stretches(&self) -> &[Stretch] {
+        &self.stretches
     }
 
-    /// A phase begins; one that was planned for later does not.
+    /// A phase begins; one that was planned for later does not, and no step goes on into it.
     pub(super) fn phase(&mut self, at: Timestamp, phase: Phase) -> Epochs {
-        let later = self.split_off(at);
-        let levels = later.into_iter().filter(|boundary| boundary.level);
-        let kept = levels.map(|boundary| Boundary { phase, ..boundary });
-        let first = Boundary {
-            at,
-            phase,
-            level: false,
-        };
-        self.enter(first, kept.collect())
+        set(&mut self.phases, at, phase);
+        set(&mut self.steps, at, 0);
+        self.enter_from(at)
     }
 
-    /// A level, a pause or its end begins, in the phase of that instant; nothing before the first phase.
+    /// A level begins that operations due in `window` belong to a step with, and those before and after it to none.
+    pub(super) fn step(&mut self, at: Timestamp, step: u32, window: Range<Timestamp>) -> Epochs {
+        set(&mut self.steps, at, 0);
+        if window.start.max(at) < window.end {
+            set(&mut self.steps, window.start.max(at), step);
+            set(&mut self.steps, window.end, 0);
+        }
+        self.enter_from(at)
+    }
+
+    /// A level, a pause or its end begins, in the phase and the step of that instant.
     pub(super) fn level(&mut self, at: Timestamp) -> Epochs {
-        let later = self.split_off(at);
-        let Some(last) = self.boundaries.last() else {
-            self.boundaries = later;
-            return Vec::new();
-        };
-        let first = Boundary {
-            at,
-            phase: last.phase,
-            level: true,
-        };
-        self.enter(first, later)
+        self.levels.push(at);
+        self.enter_from(at)
     }
 
-    /// Takes the boundaries after an instant away, and all that are over but the last.
-    fn split_off(&mut self, at: Timestamp) -> Vec<Boundary> {
-        let begun = self
-            .boundaries
-            .partition_point(|boundary| boundary.at <= at);
-        let later = self.boundaries.split_off(begun);
-        self.boundaries.drain(..begun.saturating_sub(1));
-        later
-    }
-
-    fn enter(&mut self, first: Boundary, later: Vec<Boundary>) -> Epochs {
+    /// The epochs from an instant on; none before the first phase.
+    fn enter_from(&mut self, at: Timestamp) -> Epochs {
+        let begins = self.phases.iter().map(|(begin, _)| *begin);
+        let begins = begins.chain(self.steps.iter().map(|(begin, _)| *begin));
+        let begins = begins.chain(self.levels.iter().copied());
+        let later: BTreeSet<Timestamp> = begins.filter(|begin| *begin > at).chain([at]).collect();
         let mut epochs = Vec::new();
-        for boundary in [first].into_iter().chain(later) {
-            epochs.push((boundary.at, Epoch(self.phases.len() as u32)));
-            self.phases.push(boundary.phase);
-            self.boundaries.push(boundary);
+        for at in later {
+            let Some(phase) = in_force(&self.phases, at) else {
+                continue;
+            };
+            let step = in_force(&self.steps, at).unwrap_or(0);
+            epochs.push((at, Epoch(self.stretches.len() as u32)));
+            self.stretches.push(Stretch { phase, step });
         }
         epochs
     }
@@ -137,12 +135,30 @@ impl Course {
     }
 }
 
+/// From an instant on there is a value, whatever was planned for later.
+fn set<T>(marks: &mut Vec<(Timestamp, T)>, from: Timestamp, value: T) {
+    marks.retain(|(begin, _)| *begin < from);
+    marks.push((from, value));
+}
+
+/// The value at an instant; `None` before the first one.
+fn in_force<T: Copy>(marks: &[(Timestamp, T)], at: Timestamp) -> Option<T> {
+    let begun = marks.partition_point(|(begin, _)| *begin <= at);
+    marks[..begun].last().map(|(_, value)| *value)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     fn numbers(epochs: &[(Timestamp, Epoch)]) -> Vec<(i64, u32)> {
         epochs.iter().map(|(at, epoch)| (at.0, epoch.0)).collect()
+    }
+
+    fn stretch(phase: Phase, step: u32) -> Stretch {
+        Stretch { phase, step }
     }
 
     #[test]
@@ -157,7 +173,7 @@ mod tests {
         assert_eq!(numbers(&course.level(Timestamp(30))), [(30, 3)]);
         let (warmup, measurement) = (Phase::Warmup, Phase::Measurement);
         let expected = [warmup, warmup, measurement, measurement];
-        assert_eq!(course.phases(), expected);
+        assert_eq!(course.stretches(), expected.map(|phase| stretch(phase, 0)));
     }
 
     #[test]
@@ -166,7 +182,8 @@ mod tests {
         course.phase(Timestamp(10), Phase::Warmup);
         course.phase(Timestamp(50), Phase::Measurement);
         assert_eq!(numbers(&course.level(Timestamp(40))), [(40, 2), (50, 3)]);
-        assert_eq!(course.phases()[2..], [Phase::Warmup, Phase::Measurement]);
+        let expected = [Phase::Warmup, Phase::Measurement].map(|phase| stretch(phase, 0));
+        assert_eq!(course.stretches()[2..], expected);
     }
 
     #[test]
@@ -177,7 +194,104 @@ mod tests {
         course.phase(Timestamp(70), Phase::Cooldown);
         let measurement = course.phase(Timestamp(50), Phase::Measurement);
         assert_eq!(numbers(&measurement), [(50, 3), (60, 4)]);
-        assert_eq!(course.phases()[3..], [Phase::Measurement; 2]);
+        let expected = [stretch(Phase::Measurement, 0); 2];
+        assert_eq!(course.stretches()[3..], expected);
+    }
+
+    #[test]
+    fn a_step_has_its_window_which_a_level_keeps_and_the_next_step_ends() {
+        let mut course = Course::default();
+        course.phase(Timestamp(10), Phase::Measurement);
+        let window = Timestamp(30)..Timestamp(60);
+        let step = course.step(Timestamp(20), 1, window);
+        assert_eq!(numbers(&step), [(20, 1), (30, 2), (60, 3)]);
+        assert_eq!(numbers(&course.level(Timestamp(40))), [(40, 4), (60, 5)]);
+        let window = Timestamp(55)..Timestamp(80);
+        let step = course.step(Timestamp(50), 2, window);
+        assert_eq!(numbers(&step), [(50, 6), (55, 7), (80, 8)]);
+        // One that comes too late for its window has none.
+        let step = course.step(Timestamp(90), 3, Timestamp(70)..Timestamp(90));
+        assert_eq!(numbers(&step), [(90, 9)]);
+        let steps: Vec<u32> = course.stretches().iter().map(|one| one.step).collect();
+        assert_eq!(steps, [0, 0, 1, 0, 1, 0, 0, 2, 0, 0]);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Command {
+        Phase(Phase),
+        Step(u32, i64, i64),
+        Level,
+    }
+
+    const END: usize = 120;
+
+    /// When it comes, how long after that it takes effect, and what it is.
+    fn commands() -> impl Strategy<Value = Vec<(i64, i64, Command)>> {
+        let phases = [Phase::Warmup, Phase::Measurement, Phase::Cooldown];
+        let command = prop_oneof![
+            prop::sample::select(phases.to_vec()).prop_map(Command::Phase),
+            (1_u32..9, 0_i64..20, 0_i64..30)
+                .prop_map(|(step, settle, window)| Command::Step(step, settle, window)),
+            Just(Command::Level),
+        ];
+        vec((0_i64..8, -5_i64..30, command), 0..14)
+    }
+
+    /// The epoch in force at each instant, as the engine has it.
+    #[derive(Default)]
+    struct Engine(Vec<(i64, u32)>);
+
+    impl Engine {
+        fn enter(&mut self, epochs: Epochs) {
+            for (at, epoch) in epochs {
+                self.0.retain(|(from, _)| *from < at.0);
+                self.0.push((at.0, epoch.0));
+            }
+        }
+
+        fn at(&self, instant: i64) -> Option<u32> {
+            let begun = self.0.iter().rev().find(|(from, _)| *from <= instant);
+            begun.map(|(_, epoch)| *epoch)
+        }
+    }
+
+    proptest! {
+        /// Against a model that paints each command over all instants that it concerns.
+        #[test]
+        fn the_phase_and_step_at_any_instant_are_those_commanded(commands in commands()) {
+            let mut course = Course::default();
+            let mut engine = Engine::default();
+            let mut painted = [(None, 0); END];
+            let mut now = 0;
+            for (pause, ahead, command) in commands {
+                now += pause;
+                // What is late takes effect now.
+                let (at, begins) = (now + ahead, (now + ahead).max(now));
+                let instant = Timestamp(begins);
+                match command {
+                    Command::Phase(phase) => {
+                        engine.enter(course.phase(instant, phase));
+                        painted[begins as usize..].fill((Some(phase), 0));
+                    }
+                    Command::Step(step, settle, window) => {
+                        let (from, to) = (at + settle, at + settle + window);
+                        engine.enter(course.step(instant, step, Timestamp(from)..Timestamp(to)));
+                        for (instant, one) in painted.iter_mut().enumerate().skip(begins as usize) {
+                            let inside = (from..to).contains(&(instant as i64));
+                            one.1 = if inside { step } else { 0 };
+                        }
+                    }
+                    Command::Level => engine.enter(course.level(instant)),
+                }
+                for (instant, expected) in painted.iter().enumerate() {
+                    let epoch = engine.at(instant as i64);
+                    let found = epoch.map(|epoch| course.stretches()[epoch as usize]);
+                    // Before the first phase nothing is due.
+                    let expected = expected.0.map(|phase| stretch(phase, expected.1));
+                    prop_assert_eq!(found, expected, "at {}", instant);
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,43 +1,39 @@
-//! The one shard that a worker holds, from Assign to Release.
+//! One shard that a worker holds, from Assign to Release.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::collections::VecDeque;
 
 use gauntlet_engine::{Replay, Snapshot};
 use gauntlet_model::{
-    lifecycle::{Action, Phase},
-    session::{Assign, AttemptRef, Command, ResumePoint, ShardTotals, WorkerEvent},
-    template::{Level, Phases},
-    time::{Timestamp, micros},
+    lifecycle::Phase,
+    session::{Assign, AttemptRef, ResumePoint, ShardTotals, WorkerEvent},
+    template::Phases,
+    time::Timestamp,
 };
-use tracing::warn;
 
-use super::{
-    Do,
-    course::{Course, Epochs},
+use super::{Do, Heard, course::Course, inbox::Inbox};
+use crate::{
+    clock::ServerClock,
+    examples::Examples,
+    measured::Measured,
+    outbox::Outbox,
+    plan::{connections, joins},
 };
-use crate::{clock::ServerClock, examples::Examples, measured::Measured, outbox::Outbox};
 
-/// Commands that may wait for one before them. The server sends what is missing
-/// again when the worker resumes, so one more is passed over.
-const WAITING: usize = 64;
+mod commands;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) attempt: AttemptRef,
     shards: u32,
+    /// Connections that it was assigned.
+    connections: u32,
+    /// The run is under way without it.
+    joins: bool,
     plan: Phases,
     stage: Stage,
     course: Course,
-    /// The last command carried out.
-    last_command: i64,
-    /// Commands that came before their turn.
-    waiting: BTreeMap<i64, Command>,
-    /// How late each command was carried out; told again to a new session.
-    lateness: Vec<(i64, Duration)>,
+    inbox: Inbox,
     /// Phases that begin later, by the worker's clock.
     due: VecDeque<(Timestamp, Phase)>,
     /// When the measurement began and ended, by the worker's clock.
@@ -74,28 +70,18 @@ pub(super) enum End {
     },
 }
 
-/// What makes the engine enter epochs, of which the first begins at a command's instant `at`.
-fn entered(epochs: Epochs, at: Timestamp) -> Vec<Do> {
-    let mut first = Some(at);
-    let enter = |(begins, epoch)| Do::Enter {
-        at: first.take().unwrap_or(begins),
-        epoch,
-    };
-    epochs.into_iter().map(enter).collect()
-}
-
 impl Held {
     pub(super) fn new(assign: &Assign) -> Self {
         let attempt = assign.attempt;
         Self {
             attempt,
             shards: assign.shards,
+            connections: connections(assign),
+            joins: joins(assign),
             plan: assign.spec.phases,
             stage: Stage::Preparing,
             course: Course::default(),
-            last_command: 0,
-            waiting: BTreeMap::new(),
-            lateness: Vec::new(),
+            inbox: Inbox::default(),
             due: VecDeque::new(),
             measurement: (None, None),
             outbox: Outbox::new(attempt),
@@ -109,8 +95,13 @@ impl Held {
     pub(super) fn resume_point(&self) -> ResumePoint {
         ResumePoint {
             attempt: self.attempt,
-            last_command: self.last_command,
+            last_command: self.inbox.last(),
         }
+    }
+
+    /// Connections that it takes of the worker's.
+    pub(super) fn connections(&self) -> u32 {
+        if self.is_over() { 0 } else { self.connections }
     }
 
     /// Whether there is load that could still be cut.
@@ -133,9 +124,9 @@ impl Held {
         self.outbox.rewind();
         self.examples.rewind();
         self.end_told = false;
-        let lateness = self.lateness.iter();
         let attempt = self.attempt;
-        let acks = lateness.map(|&(sequence, late)| WorkerEvent::Ack {
+        let acks = self.inbox.lateness();
+        let acks = acks.map(|(sequence, late)| WorkerEvent::Ack {
             attempt,
             sequence,
             late,
@@ -146,7 +137,7 @@ impl Held {
     /// That the shard is ready, if it is and was not told anything yet.
     pub(super) fn ready(&self) -> Option<WorkerEvent> {
         match &self.stage {
-            Stage::Prepared { target_version } if self.last_command == 0 => {
+            Stage::Prepared { target_version } if self.inbox.last() == 0 => {
                 Some(WorkerEvent::Ready {
                     attempt: self.attempt,
                     target_version: target_version.clone(),
@@ -156,8 +147,29 @@ impl Held {
         }
     }
 
+    /// Takes what the engine says.
+    pub(super) fn heard(&mut self, heard: Heard, clock: &ServerClock, now: Timestamp) -> Vec<Do> {
+        match heard {
+            Heard::Prepared {
+                target_version,
+                replay,
+            } => return self.prepared(target_version, *replay, clock, now),
+            Heard::Measured {
+                snapshot,
+                start,
+                end,
+            } => self.measured(*snapshot, start, end, clock),
+            Heard::Ended { first_operation } => {
+                let first_operation = first_operation.map(|at| clock.corrected(at));
+                self.over(End::Finished { first_operation });
+            }
+            Heard::Failed { message } => self.over(End::Failed { message }),
+        }
+        Vec::new()
+    }
+
     /// The connections are open. Commands that came early are carried out.
-    pub(super) fn prepared(
+    fn prepared(
         &mut self,
         target_version: String,
         replay: Replay,
@@ -176,109 +188,6 @@ impl Held {
             .collect()
     }
 
-    /// Takes a command. It is carried out in its turn and once; a repeat is
-    /// acknowledged again.
-    pub(super) fn command(
-        &mut self,
-        command: Command,
-        clock: &ServerClock,
-        now: Timestamp,
-    ) -> Vec<Do> {
-        let sequence = command.sequence;
-        if let Some(&(_, late)) = self.lateness.iter().find(|(done, _)| *done == sequence) {
-            return vec![self.ack(sequence, late)];
-        }
-        if sequence > self.last_command && self.waiting.len() < WAITING {
-            self.waiting.insert(sequence, command);
-        }
-        self.carry_out_waiting(clock, now)
-    }
-
-    fn carry_out_waiting(&mut self, clock: &ServerClock, now: Timestamp) -> Vec<Do> {
-        let mut todo = Vec::new();
-        if matches!(self.stage, Stage::Preparing) {
-            return todo;
-        }
-        while let Some(command) = self.waiting.remove(&(self.last_command + 1)) {
-            self.last_command = command.sequence;
-            let at = clock.local(command.at);
-            let late = now.since(at);
-            if self.is_loaded() {
-                todo.extend(self.carry_out(command.action, at, now));
-            }
-            self.lateness.push((command.sequence, late));
-            todo.push(self.ack(command.sequence, late));
-        }
-        todo
-    }
-
-    /// `at` is by the worker's clock. What is late takes effect now.
-    fn carry_out(&mut self, action: Action, at: Timestamp, now: Timestamp) -> Vec<Do> {
-        let begins = at.max(now);
-        match action {
-            Action::Start(phase) => {
-                let planned = self.plan.warmup + self.plan.measurement;
-                self.course.begins(begins, planned);
-                let mut todo = self.begin(phase, at, begins);
-                if let Some(Do::Enter { at, epoch }) = todo.first().cloned() {
-                    todo[0] = Do::Start { at, epoch };
-                }
-                todo
-            }
-            Action::SetPhase(phase) => self.begin(phase, at, begins),
-            Action::SetTarget(level) => {
-                let mut todo = entered(self.course.level(begins), at);
-                todo.push(match level.share(self.attempt.shard, self.shards) {
-                    Level::Concurrency { connections } => Do::SetConnections { at, connections },
-                    Level::Rate { milli_per_s } => Do::SetRate { at, milli_per_s },
-                });
-                todo
-            }
-            Action::Pause => {
-                self.course.pauses(begins);
-                let mut todo = entered(self.course.level(begins), at);
-                todo.push(Do::Pause { at });
-                todo
-            }
-            Action::Resume => {
-                self.course.resumes(begins);
-                let mut todo = entered(self.course.level(begins), at);
-                todo.push(Do::Resume { at });
-                todo
-            }
-            Action::Stop { drain_us } => vec![self.stop(drain_us, at, begins)],
-        }
-    }
-
-    fn begin(&mut self, phase: Phase, at: Timestamp, begins: Timestamp) -> Vec<Do> {
-        // As in the engine: a newer boundary takes the place of those that were
-        // set for later.
-        self.due.retain(|(due, _)| *due < begins);
-        self.due.push_back((begins, phase));
-        entered(self.course.phase(begins, phase), at)
-    }
-
-    fn stop(&mut self, drain_us: i64, at: Timestamp, begins: Timestamp) -> Do {
-        self.course.ends();
-        let mut due = self.due.iter();
-        let cooling = self.measurement.1.is_some()
-            || due.any(|(due, phase)| *phase == Phase::Cooldown && *due <= begins);
-        if !cooling {
-            self.due.retain(|(due, _)| *due < begins);
-            self.due.push_back((begins, Phase::Cooldown));
-        }
-        let drain = Duration::from_micros(u64::try_from(drain_us).unwrap_or(0));
-        Do::Stop { at, drain }
-    }
-
-    fn ack(&self, sequence: i64, late: Duration) -> Do {
-        Do::Send(WorkerEvent::Ack {
-            attempt: self.attempt,
-            sequence,
-            late,
-        })
-    }
-
     /// When the next phase begins.
     pub(super) fn next_phase(&self) -> Option<Timestamp> {
         self.due.front().map(|(at, _)| *at)
@@ -287,16 +196,6 @@ impl Held {
     /// When [`Self::give_up`] may have something to do.
     pub(super) fn abandoned_at(&self) -> Option<Timestamp> {
         self.course.abandoned_at().filter(|_| self.is_loaded())
-    }
-
-    /// Ends a load that nobody has ended in time.
-    pub(super) fn give_up(&mut self, now: Timestamp) -> Vec<Do> {
-        if self.abandoned_at().is_none_or(|at| now < at) {
-            return Vec::new();
-        }
-        warn!(run = %self.attempt.run, shard = self.attempt.shard, "nobody ended the load: it ends itself");
-        let drain_us = micros(self.plan.drain_timeout);
-        self.carry_out(Action::Stop { drain_us }, now, now)
     }
 
     /// The phases that have begun by now.
@@ -318,7 +217,7 @@ impl Held {
     }
 
     /// Takes a snapshot of the engine; its ends are by the worker's clock.
-    pub(super) fn measured(
+    fn measured(
         &mut self,
         mut snapshot: Snapshot,
         start: Timestamp,
@@ -326,14 +225,14 @@ impl Held {
         clock: &ServerClock,
     ) {
         // An engine that was never started has one snapshot, of nothing.
-        let phases = self.course.phases();
-        if phases.is_empty() {
+        let stretches = self.course.stretches();
+        if stretches.is_empty() {
             return;
         }
         let samples = std::mem::take(&mut snapshot.samples);
         self.examples.add(samples, snapshot.started, start);
         let (start, end) = (clock.corrected(start), clock.corrected(end));
-        let measured = Measured::new(snapshot, phases, start, end);
+        let measured = Measured::new(snapshot, stretches, start, end);
         self.operations += measured.ended();
         self.outbox.push(measured);
     }
@@ -350,7 +249,7 @@ impl Held {
     }
 
     /// The load has ended; only the first end counts.
-    pub(super) fn over(&mut self, end: End) {
+    fn over(&mut self, end: End) {
         if !matches!(self.stage, Stage::Over(_)) {
             self.stage = Stage::Over(end);
             self.due.clear();
@@ -367,15 +266,22 @@ impl Held {
         self.outbox.acknowledge(sequence);
     }
 
-    /// What the session is to be told now: intervals and examples, and after
-    /// the last ones the end.
-    pub(super) fn tell(&mut self, clock: &ServerClock, now: Timestamp) -> Vec<WorkerEvent> {
+    /// What the session is to be told now: intervals, of which at most `window`
+    /// may be out and not acknowledged, examples, and after the last ones the end.
+    pub(super) fn tell(
+        &mut self,
+        window: usize,
+        clock: &ServerClock,
+        now: Timestamp,
+    ) -> Vec<WorkerEvent> {
         let mut events = Vec::new();
-        while let Some(interval) = self.outbox.next() {
+        while let Some(interval) = self.outbox.next(window) {
             events.push(WorkerEvent::Interval(Box::new(interval.clone())));
         }
-        let (phases, last) = (self.course.phases(), self.is_over());
-        let examples = self.examples.tell(self.attempt, phases, clock, (now, last));
+        let (stretches, last) = (self.course.stretches(), self.is_over());
+        let examples = self
+            .examples
+            .tell(self.attempt, stretches, clock, (now, last));
         events.extend(examples);
         if self.end_told || !self.outbox.all_told() {
             return events;

@@ -4,13 +4,15 @@ use gauntlet_engine::{Epoch, Outcome};
 use gauntlet_model::{
     lifecycle::{Action, Phase},
     sample::SampleKind,
-    session::{Command, ResumePoint},
+    session::{Assign, Command, ResumePoint},
     template::Level,
     time::Timestamp,
 };
 use uuid::Uuid;
 
+mod joining;
 mod script;
+mod several;
 mod steering;
 
 use script::*;
@@ -37,7 +39,7 @@ fn the_clock_is_known_after_four_heartbeats_at_once() {
     assert_eq!(script.session.clock.offset_us(), AHEAD_US + 100);
     assert_eq!(
         script.session.clock.uncertainty(script.now),
-        Some(Duration::from_micros(100))
+        Some(Duration::from_micros(101))
     );
     assert_eq!(
         script.session.wake_at(),
@@ -72,25 +74,6 @@ fn a_shard_is_prepared_and_reported() {
 }
 
 #[test]
-fn another_shard_is_refused_while_one_is_held() {
-    let mut script = Script::prepared();
-    let mut other = an_assign();
-    other.attempt.run.0 = Uuid::from_u128(99);
-    let todo = script.control(ControlMessage::Assign(Box::new(other.clone())));
-    let [WorkerEvent::ShardFailed { attempt, message }] = &sent(todo)[..] else {
-        panic!("the other shard is refused");
-    };
-    assert_eq!(*attempt, other.attempt);
-    assert!(message.contains("still holds shard 0"), "{message}");
-    let released = script.control(ControlMessage::Release {
-        attempt: an_attempt(),
-    });
-    assert_eq!(released, vec![Do::Forget]);
-    let todo = script.control(ControlMessage::Assign(Box::new(other.clone())));
-    assert_eq!(todo, vec![Do::Prepare(Box::new(other))]);
-}
-
-#[test]
 fn a_load_that_nobody_ends_ends_itself() {
     let mut script = Script::prepared();
     let phases = an_assign().spec.phases;
@@ -103,10 +86,10 @@ fn a_load_that_nobody_ends_ends_itself() {
         script.session.wake_at(),
         Some(script.now + Duration::from_secs(1))
     );
-    let stop = Do::Stop {
+    let stop = steer(Steer::Stop {
         at: script.now + Duration::from_secs(1),
         drain: phases.drain_timeout,
-    };
+    });
     assert_eq!(script.pass(Duration::from_secs(1)), vec![stop]);
     assert_eq!(script.pass(Duration::from_hours(1)), vec![]);
 }
@@ -125,15 +108,15 @@ fn commands_are_carried_out_in_order_and_once() {
     assert_eq!(
         todo,
         vec![
-            Do::Start {
+            steer(Steer::Start {
                 at: start,
                 epoch: Epoch(0)
-            },
+            }),
             Do::Send(ack(1, 0)),
-            Do::Enter {
+            steer(Steer::Enter {
                 at: switch,
                 epoch: Epoch(1)
-            },
+            }),
             Do::Send(ack(2, 0)),
         ]
     );
@@ -156,7 +139,7 @@ fn commands_are_carried_out_in_order_and_once() {
     let todo = script.command(3, stop, Action::stop(drain));
     assert_eq!(
         todo,
-        vec![Do::Stop { at: stop, drain }, Do::Send(ack(3, 0))]
+        vec![steer(Steer::Stop { at: stop, drain }), Do::Send(ack(3, 0))]
     );
     assert_eq!(
         sent(script.pass(Duration::from_millis(300))),
@@ -173,10 +156,10 @@ fn a_late_command_says_how_late_and_takes_effect_now() {
     assert_eq!(
         todo,
         vec![
-            Do::Start {
+            steer(Steer::Start {
                 at,
                 epoch: Epoch(0)
-            },
+            }),
             Do::Send(ack(1, 3_000)),
             Do::Send(entered(Phase::Measurement, now)),
         ]
@@ -184,22 +167,22 @@ fn a_late_command_says_how_late_and_takes_effect_now() {
 }
 
 #[test]
-fn a_command_before_the_connections_are_open_waits() {
+fn a_stop_ends_the_preparation() {
     let mut script = Script::attached();
     script.control(ControlMessage::Assign(Box::new(an_assign())));
-    let stop = Action::Stop { drain_us: 0 };
-    assert_eq!(script.command(1, script.now, stop), vec![]);
-    let todo = script.on(prepared());
-    assert_eq!(
-        todo[1..3],
-        [
-            Do::Stop {
-                at: script.now,
-                drain: Duration::ZERO
-            },
-            Do::Send(ack(1, 0))
-        ]
-    );
+    let later = script.now + Duration::from_millis(50);
+    let todo = script.command(4, later, Action::Stop { drain_us: 0 });
+    let finished = WorkerEvent::ShardFinished(gauntlet_model::session::ShardTotals {
+        attempt: an_attempt(),
+        intervals: 0,
+        operations: 0,
+        first_operation: None,
+        peak_cpu: 0.0,
+    });
+    let expected = vec![forget(), Do::Send(ack(4, 0)), Do::Send(finished)];
+    assert_eq!(todo, expected);
+    // What is heard of the connections after that is of no interest.
+    assert_eq!(script.on(prepared()), vec![]);
 }
 
 #[test]
@@ -212,10 +195,10 @@ fn an_abort_during_the_drain_is_passed_on_and_changes_no_phase() {
     assert_eq!(
         todo,
         vec![
-            Do::Stop {
+            steer(Steer::Stop {
                 at: script.now,
                 drain: Duration::ZERO
-            },
+            }),
             Do::Send(ack(3, 0)),
         ]
     );
@@ -258,11 +241,11 @@ fn a_new_stream_gets_only_what_was_not_acknowledged() {
         panic!("the first message is hello");
     };
     assert_eq!(
-        hello.resume,
-        Some(ResumePoint {
+        hello.resumes,
+        [ResumePoint {
             attempt: an_attempt(),
             last_command: 1
-        })
+        }]
     );
     script.generation += 1;
     let todo = script.attach();
@@ -316,9 +299,7 @@ fn the_end_is_told_after_the_last_interval_and_again_until_released() {
         in_flight: 0,
         backlog: 0,
     });
-    script.on(Event::Ended {
-        first_operation: Some(first),
-    });
+    script.on(ended(Some(first)));
     let finished = WorkerEvent::ShardFinished(gauntlet_model::session::ShardTotals {
         attempt: an_attempt(),
         intervals: 2,
@@ -348,10 +329,10 @@ fn the_end_is_told_after_the_last_interval_and_again_until_released() {
         script.control(ControlMessage::Release {
             attempt: an_attempt()
         }),
-        vec![Do::Forget]
+        vec![forget()]
     );
     assert_eq!(sent(script.reattach()), vec![]);
-    assert!(script.session.holds().is_none());
+    assert!(script.session.holds().is_empty());
 }
 
 #[test]
@@ -364,9 +345,7 @@ fn the_end_waits_for_acknowledgements_when_many_intervals_are_out() {
         script.answer_heartbeat(now);
     }
     assert_eq!(heard, (1..=60).collect::<Vec<_>>());
-    let ended = Event::Ended {
-        first_operation: None,
-    };
+    let ended = ended(None);
     assert_eq!(sent(script.on(ended)), vec![]);
     let events = sent(script.acknowledge(60));
     assert_eq!(events.len(), 11);
@@ -382,9 +361,7 @@ fn a_failure_is_told_and_the_shard_kept_until_released() {
         attempt: an_attempt(),
         message: "no such table".to_owned(),
     };
-    let event = Event::Failed {
-        message: "no such table".to_owned(),
-    };
+    let event = script::failed("no such table");
     assert_eq!(sent(script.on(event)), vec![failed.clone()]);
     assert_eq!(sent(script.reattach()), vec![failed]);
     // Commands for it have nothing to act on.
@@ -422,7 +399,7 @@ fn messages_of_other_sessions_and_attempts_are_dropped() {
     ] {
         assert_eq!(script.control(message), vec![]);
     }
-    assert!(script.session.holds().is_some());
+    assert!(!script.session.holds().is_empty());
 }
 
 #[test]
@@ -431,7 +408,7 @@ fn nothing_is_said_before_welcome() {
     script.on(Event::Connected);
     let assign = ControlMessage::Assign(Box::new(an_assign()));
     assert_eq!(script.control(assign), vec![]);
-    assert!(script.session.holds().is_none());
+    assert!(script.session.holds().is_empty());
     assert_eq!(
         script.pass(WELCOME_WITHIN),
         vec![Do::Disconnect("the server did not say welcome")]
@@ -487,11 +464,9 @@ fn a_free_worker_leaves_at_once() {
 #[test]
 fn a_loaded_worker_cuts_delivers_and_leaves() {
     let mut script = Script::measuring();
-    assert_eq!(script.on(Event::Leave), vec![Do::Abort]);
+    assert_eq!(script.on(Event::Leave), vec![steer(Steer::Abort)]);
     assert_eq!(sequences(script.measure(1)), [1]);
-    let todo = script.on(Event::Ended {
-        first_operation: None,
-    });
+    let todo = script.on(ended(None));
     assert!(matches!(
         &todo[..],
         [

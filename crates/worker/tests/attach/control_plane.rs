@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -15,7 +16,21 @@ use gauntlet_model::{
     time::Timestamp,
 };
 use gauntlet_wire::session::{decode_worker, encode_control};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
 use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        RootCertStore, ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+        server::WebPkiClientVerifier,
+    },
+};
 use tokio_stream::{
     Stream,
     wrappers::{ReceiverStream, TcpListenerStream},
@@ -118,6 +133,49 @@ impl ControlPlane {
                 .add_service(service)
                 .serve_with_incoming(TcpListenerStream::new(listener)),
         );
+        Self { address, streams }
+    }
+
+    /// The same by TLS, for workers that show a certificate of an authority.
+    pub async fn start_tls(certificate: &str, key: &str, authority: &str) -> Self {
+        let pem = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let mut authorities = RootCertStore::empty();
+        authorities.add(pem(authority)).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(
+            Arc::new(authorities),
+            Arc::clone(&provider),
+        );
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(verifier.build().unwrap())
+            .with_single_cert(vec![pem(certificate)], key)
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, streams) = mpsc::channel(4);
+        let service = WorkerServiceServer::new(Service {
+            streams: sender,
+            refuse: false,
+        });
+        let service = TowerToHyperService::new(tonic::service::Routes::new(service));
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (acceptor, service) = (acceptor.clone(), service.clone());
+                tokio::spawn(async move {
+                    // One that is not let in is the worker's to see.
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        let server = auto::Builder::new(TokioExecutor::new());
+                        let _ = server.serve_connection(TokioIo::new(stream), service).await;
+                    }
+                });
+            }
+        });
         Self { address, streams }
     }
 

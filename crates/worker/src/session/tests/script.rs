@@ -7,7 +7,7 @@ use gauntlet_model::{
     id::WorkerId,
     interval::Interval,
     lifecycle::{Action, Phase},
-    session::Command,
+    session::{Assign, Command},
 };
 use uuid::Uuid;
 
@@ -124,11 +124,8 @@ impl Script {
     pub fn measure_with(&mut self, snapshot: Snapshot) -> Vec<Do> {
         let start = self.now;
         self.now = self.now + Duration::from_secs(1);
-        self.on(Event::Measured {
-            snapshot: Box::new(snapshot),
-            start,
-            end: self.now,
-        })
+        let end = self.now;
+        self.on(measured(snapshot, start, end))
     }
 
     pub fn acknowledge(&mut self, sequence: i64) -> Vec<Do> {
@@ -150,10 +147,43 @@ pub fn server(local: Timestamp) -> Timestamp {
 
 /// The connections are open.
 pub fn prepared() -> Event {
-    Event::Prepared {
+    prepared_as(an_attempt())
+}
+
+/// The same for another shard.
+pub fn prepared_as(attempt: AttemptRef) -> Event {
+    let heard = Heard::Prepared {
         target_version: "SQLite 3".to_owned(),
         replay: Box::new(Replay::new(&Work::new(&an_assign(), 1).plan)),
-    }
+    };
+    Event::Engine(attempt, heard)
+}
+
+pub fn measured(snapshot: Snapshot, start: Timestamp, end: Timestamp) -> Event {
+    let heard = Heard::Measured {
+        snapshot: Box::new(snapshot),
+        start,
+        end,
+    };
+    Event::Engine(an_attempt(), heard)
+}
+
+/// The load has ended.
+pub fn ended(first_operation: Option<Timestamp>) -> Event {
+    Event::Engine(an_attempt(), Heard::Ended { first_operation })
+}
+
+pub fn failed(message: &str) -> Event {
+    let message = message.to_owned();
+    Event::Engine(an_attempt(), Heard::Failed { message })
+}
+
+pub fn steer(what: Steer) -> Do {
+    Do::Steer(an_attempt(), what)
+}
+
+pub fn forget() -> Do {
+    Do::Forget(an_attempt())
 }
 
 pub fn an_assign() -> Assign {

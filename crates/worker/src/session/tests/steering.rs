@@ -10,19 +10,19 @@ fn levels_and_pauses_begin_epochs_in_the_phase_that_is_on() {
     script.command(2, phase, Action::SetPhase(Phase::Measurement));
     // It comes before a phase that was already commanded, which must stay.
     let at = script.now + Duration::from_millis(100);
-    let level = Action::SetTarget(Level::Concurrency { connections: 9 });
+    let level = Action::SetTarget(Level::Concurrency { connections: 9 }.into());
     assert_eq!(
         script.command(3, at, level),
         vec![
-            Do::Enter {
+            steer(Steer::Enter {
                 at,
                 epoch: Epoch(2)
-            },
-            Do::Enter {
+            }),
+            steer(Steer::Enter {
                 at: phase,
                 epoch: Epoch(3)
-            },
-            Do::SetConnections { at, connections: 9 },
+            }),
+            steer(Steer::SetConnections { at, connections: 9 }),
             Do::Send(ack(3, 0)),
         ]
     );
@@ -34,14 +34,14 @@ fn levels_and_pauses_begin_epochs_in_the_phase_that_is_on() {
     // One that is late takes effect now.
     let late = script.now.before(Duration::from_millis(2));
     for (sequence, action, what) in [
-        (4, Action::Pause, Do::Pause { at: late }),
-        (5, Action::Resume, Do::Resume { at: late }),
+        (4, Action::Pause, steer(Steer::Pause { at: late })),
+        (5, Action::Resume, steer(Steer::Resume { at: late })),
     ] {
         let epoch = Epoch(sequence as u32);
         assert_eq!(
-            script.command(sequence, late, action),
+            script.command(sequence, late, action.clone()),
             vec![
-                Do::Enter { at: late, epoch },
+                steer(Steer::Enter { at: late, epoch }),
                 what,
                 Do::Send(ack(sequence, 2_000))
             ]
@@ -51,16 +51,12 @@ fn levels_and_pauses_begin_epochs_in_the_phase_that_is_on() {
         assert_eq!(again, vec![Do::Send(ack(sequence, 2_000))]);
     }
     // What is measured in any of these epochs is of the phase.
-    let measured = |script: &mut Script, epoch| {
+    let phase_of = |script: &mut Script, epoch| {
         let series = series(epoch, 0, Outcome::Ok, &[1_000]);
-        let todo = script.on(Event::Measured {
-            snapshot: Box::new(snapshot(vec![series])),
-            start: script.now,
-            end: script.now,
-        });
+        let todo = script.on(measured(snapshot(vec![series]), script.now, script.now));
         intervals(todo)[0].operations[0].phase
     };
-    let phases: Vec<Phase> = (0..6).map(|epoch| measured(&mut script, epoch)).collect();
+    let phases: Vec<Phase> = (0..6).map(|epoch| phase_of(&mut script, epoch)).collect();
     let (warmup, rest) = (Phase::Warmup, Phase::Measurement);
     let expected = [warmup, rest, warmup, rest, rest, rest];
     assert_eq!(phases, expected);
@@ -74,7 +70,7 @@ fn connections_of_a_level_are_shared_and_a_rate_is_not() {
         (assign.attempt.shard, assign.shards) = (shard, 3);
         let attempt = assign.attempt;
         script.control(ControlMessage::Assign(Box::new(assign)));
-        script.on(prepared());
+        script.on(prepared_as(attempt));
         let at = script.now;
         let mut command = |sequence, action| {
             done(script.control(ControlMessage::Command(Command {
@@ -85,11 +81,16 @@ fn connections_of_a_level_are_shared_and_a_rate_is_not() {
             })))
         };
         command(1, Action::Start(Phase::Measurement));
-        let todo = command(2, Action::SetTarget(Level::Concurrency { connections: 7 }));
-        assert_eq!(todo[1], Do::SetConnections { at, connections });
+        let todo = command(
+            2,
+            Action::SetTarget(Level::Concurrency { connections: 7 }.into()),
+        );
+        let what = Steer::SetConnections { at, connections };
+        assert_eq!(todo[1], Do::Steer(attempt, what));
         let milli_per_s = 1_500;
-        let todo = command(3, Action::SetTarget(Level::Rate { milli_per_s }));
-        assert_eq!(todo[1], Do::SetRate { at, milli_per_s });
+        let todo = command(3, Action::SetTarget(Level::Rate { milli_per_s }.into()));
+        let what = Steer::SetRate { at, milli_per_s };
+        assert_eq!(todo[1], Do::Steer(attempt, what));
     }
 }
 
@@ -108,7 +109,10 @@ fn a_pause_does_not_shorten_the_plan_of_a_load_that_nobody_ends() {
     let limit = limit + Duration::from_mins(10);
     assert_eq!(script.session.wake_at(), Some(limit));
     let todo = script.pass(limit.since(script.now));
-    assert!(matches!(&todo[..], [Do::Stop { .. }]), "{todo:?}");
+    assert!(
+        matches!(&todo[..], [Do::Steer(_, Steer::Stop { .. })]),
+        "{todo:?}"
+    );
 }
 
 #[test]
@@ -140,7 +144,7 @@ fn a_drained_worker_leaves_when_it_holds_nothing() {
     let released = script.control(ControlMessage::Release {
         attempt: an_attempt(),
     });
-    assert_eq!(released[0], Do::Forget);
+    assert_eq!(released[0], forget());
     assert_eq!(released[1..], gone());
 }
 
@@ -192,9 +196,7 @@ fn examples_are_told_every_five_seconds_and_before_the_end() {
     // A new session knows nothing yet.
     assert_eq!(samples_of(script.reattach()).len(), 1);
     samples_of(script.measure_with(kept(5)));
-    let ended = script.on(Event::Ended {
-        first_operation: None,
-    });
+    let ended = script.on(ended(None));
     let events = sent(ended);
     let position = |wanted: fn(&WorkerEvent) -> bool| events.iter().position(wanted);
     let examples = position(|event| matches!(event, WorkerEvent::Samples { .. }));
