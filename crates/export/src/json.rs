@@ -120,6 +120,7 @@ fn run(run: &Run) -> Value {
         "started_us": run.started,
         "ended_us": run.ended,
         "load_started_us": run.state.load_started,
+        "search": run.state.search,
         "measured_us": run.state.measured().map(|window| [window.from, window.to]),
         "spec": run.spec,
     })

@@ -19,7 +19,8 @@ pub use exporter::{Contents, ExportError, Exporter};
 pub enum Format {
     /// One document: the run, its report, and its history as an array of points.
     Json,
-    /// RFC 4180: a header, then one row for each bucket, phase and operation.
+    /// RFC 4180: a header, then one row for each bucket, phase and operation,
+    /// with the step of a search that it belongs to.
     Csv,
     /// A log of `HdrHistogram`s, version 1.3, as `HistogramLogProcessor` reads it.
     Hlog,

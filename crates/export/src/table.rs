@@ -3,7 +3,8 @@
 use gauntlet_model::{
     history::{Distribution, HistoryPoint, OperationStats, Stats},
     id::Name,
-    time::micros,
+    search::Step,
+    time::{Timestamp, micros},
 };
 
 use crate::{Contents, time::rfc3339};
@@ -36,6 +37,8 @@ pub(crate) enum Value {
 pub(crate) struct Table {
     run: String,
     operations: Vec<Name>,
+    /// When each step of a search counted, in order.
+    steps: Vec<(Timestamp, Timestamp, u32)>,
     columns: Vec<Column>,
 }
 
@@ -47,6 +50,7 @@ impl Table {
         Self {
             run: contents.run.name.to_string(),
             operations: names(contents),
+            steps: steps(contents),
             columns: columns(&contents.percentiles.values()),
         }
     }
@@ -59,6 +63,14 @@ impl Table {
     pub(crate) fn rows(&self, point: &HistoryPoint) -> Vec<Vec<Value>> {
         let operations = point.operations.iter();
         operations.map(|entry| self.row(point, entry)).collect()
+    }
+
+    /// The step in whose window the middle of a point lies; 0 for none.
+    fn step(&self, point: &HistoryPoint) -> u32 {
+        let middle = point.start + point.covered / 2;
+        let mut windows = self.steps.iter();
+        let found = windows.find(|(from, to, _)| (*from..*to).contains(&middle));
+        found.map_or(0, |(_, _, step)| *step)
     }
 
     fn row(&self, point: &HistoryPoint, entry: &OperationStats) -> Vec<Value> {
@@ -84,6 +96,7 @@ impl Table {
             Value::Integer(micros(point.covered)),
             Value::Text(point.phase.as_str().to_owned()),
             Value::Text(operation.map(Name::to_string).unwrap_or_default()),
+            Value::Integer(self.step(point).into()),
             integer(*succeeded),
             integer(*failed),
             integer(*cut),
@@ -106,6 +119,21 @@ pub(crate) fn names(contents: &Contents) -> Vec<Name> {
     operations.map(|operation| operation.name.clone()).collect()
 }
 
+/// The windows of a search's steps: those of the report, or else those that the
+/// run knows of.
+fn steps(contents: &Contents) -> Vec<(Timestamp, Timestamp, u32)> {
+    let report = contents.report.as_ref();
+    let reported = report.and_then(|report| report.search.as_ref());
+    let known = contents.run.state.search.as_ref();
+    let steps: &[Step] = match (reported, known) {
+        (Some(findings), _) => &findings.steps,
+        (None, Some(progress)) => &progress.steps,
+        (None, None) => &[],
+    };
+    let window = |step: &Step| (step.from, step.to, step.trial.step);
+    steps.iter().map(window).collect()
+}
+
 fn figures(latency: &Distribution) -> impl Iterator<Item = f64> {
     [latency.min_us, latency.mean_us, latency.max_us]
         .into_iter()
@@ -121,6 +149,7 @@ fn columns(percentiles: &[f64]) -> Vec<Column> {
         ("covered_us", Kind::Integer),
         ("phase", Kind::Text),
         ("operation", Kind::Text),
+        ("step", Kind::Integer),
         ("succeeded", Kind::Integer),
         ("failed", Kind::Integer),
         ("cut", Kind::Integer),

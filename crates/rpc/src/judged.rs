@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use gauntlet_api::v1 as pb;
-use gauntlet_model::{id::RunId, run::Run, time::Timestamp};
+use gauntlet_model::{id::RunId, run::Run};
 use gauntlet_orchestrator::ControlError;
 use gauntlet_store::{Stores, Validity};
 use gauntlet_wire::encode;
+
+use crate::Backend;
 
 /// See the module.
 pub(crate) struct Judged {
@@ -34,9 +36,10 @@ impl Judged {
         })
     }
 
-    /// As it is at the server's `now`.
-    pub(crate) fn encode(&self, now: Timestamp) -> pb::Run {
-        let mut message = encode::run(&self.run, now);
+    /// As it is now.
+    pub(crate) fn encode(&self, backend: &Backend) -> pb::Run {
+        let mut message = encode::run(&self.run, backend.clock.now());
+        message.queue_position = backend.orchestrator.queue_position(self.run.id);
         if let Some((verdict, validity)) = self.judged {
             encode::judge(&mut message, verdict, validity == Validity::Valid);
         }

@@ -6,6 +6,8 @@
 //! slow one skips states and makes nobody wait.
 
 pub mod catalog;
+mod feed;
+mod follow;
 mod judged;
 mod load;
 mod logs;

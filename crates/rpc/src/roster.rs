@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use gauntlet_model::run::{Worker, WorkerStatus};
+use gauntlet_model::run::{Gauges, Worker, WorkerStatus};
 use gauntlet_store::{PageQuery, WorkerKey};
 use tonic::Status;
 
@@ -71,6 +71,9 @@ fn detached(worker: Worker) -> Worker {
     match worker.status {
         WorkerStatus::Idle | WorkerStatus::Busy | WorkerStatus::Draining => Worker {
             status: WorkerStatus::Lost,
+            runs: Vec::new(),
+            reserved: 0,
+            gauges: Gauges::default(),
             ..worker
         },
         WorkerStatus::Lost | WorkerStatus::Gone => worker,
@@ -95,7 +98,9 @@ mod tests {
             processors: 1,
             labels: BTreeMap::new(),
             version: String::new(),
-            run: None,
+            runs: Vec::new(),
+            reserved: 0,
+            gauges: Gauges::default(),
             attached: Timestamp(1),
             seen: Timestamp(2),
             clock_offset_us: 0,

@@ -11,6 +11,7 @@ mod preflight;
 mod report;
 mod rollups;
 mod shards;
+mod steps;
 
 pub(crate) use export::FileError;
 pub(crate) use history::HistoryError;
@@ -77,7 +78,7 @@ impl RunService for RunApi {
         let id = decode::get_run(request.get_ref())?;
         let found = Judged::load(&self.0.stores, id).await;
         let found = found.map_err(status::control)?;
-        let run = Some(found.encode(self.0.clock.now()));
+        let run = Some(found.encode(&self.0));
         Ok(Response::new(pb::GetRunResponse { run }))
     }
 
@@ -152,6 +153,13 @@ impl RunService for RunApi {
         request: Request<pb::ListShardsRequest>,
     ) -> Result<Response<pb::ListShardsResponse>, Status> {
         shards::list_shards(&self.0, request.into_inner()).await
+    }
+
+    async fn list_steps(
+        &self,
+        request: Request<pb::ListStepsRequest>,
+    ) -> Result<Response<pb::ListStepsResponse>, Status> {
+        steps::list_steps(&self.0, request.into_inner()).await
     }
 
     async fn list_events(
@@ -322,5 +330,5 @@ fn to_create(request: decode::CreateRun) -> CreateRun {
 /// A run as it is now, with what its report says of it.
 async fn answer(backend: &Backend, run: Run) -> Result<pb::Run, Status> {
     let judged = Judged::of(&backend.stores, run).await;
-    Ok(judged.map_err(status::control)?.encode(backend.clock.now()))
+    Ok(judged.map_err(status::control)?.encode(backend))
 }

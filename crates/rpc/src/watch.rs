@@ -41,7 +41,7 @@ impl Watch {
             waiting.push_back(Update::Resync(encode::resync(why)));
         }
         if run.run.revision != request.seen {
-            waiting.push_back(Update::Run(run.encode(backend.clock.now())));
+            waiting.push_back(Update::Run(run.encode(&backend)));
         }
         let revision = run.run.revision;
         waiting.push_back(Update::SnapshotDone(encode::snapshot_done(revision)));
@@ -67,7 +67,7 @@ impl Watch {
             run: snapshot.run,
             judged: snapshot.judged,
         };
-        Some(Update::Run(judged.encode(self.backend.clock.now())))
+        Some(Update::Run(judged.encode(&self.backend)))
     }
 }
 

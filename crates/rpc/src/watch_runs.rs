@@ -6,13 +6,13 @@ use gauntlet_api::v1::{self as pb, watch_runs_response::Update};
 use gauntlet_model::id::RunId;
 use gauntlet_orchestrator::hub::{Forgotten, RunNews};
 use gauntlet_store::{PageQuery, RunFilter, RunOrder, RunSummary};
-use gauntlet_wire::{decode, encode};
-use tokio::sync::watch;
+use gauntlet_wire::decode;
 use tonic::{Response, Status};
 
 use crate::{
-    Backend, HEARTBEAT,
-    pull::{self, Down, Pull, stopping},
+    Backend,
+    feed::{Feed, Source},
+    pull::{self, Down},
     runs, status,
 };
 
@@ -24,19 +24,17 @@ pub(crate) async fn watch_runs(
     request: pb::WatchRunsRequest,
 ) -> Result<Response<Down<pb::WatchRunsResponse>>, Status> {
     let request = decode::watch_runs(request)?;
-    let filter = runs::filter(request.project, request.filter);
-    let mut watch = WatchRuns {
-        backend: backend.clone(),
-        newest: backend.orchestrator.hub().runs().newest(),
-        filter,
+    let newest = backend.orchestrator.hub().runs().newest();
+    let runs = Runs {
+        filter: runs::filter(request.project, request.filter),
         snapshot_size: request.snapshot_size,
-        waiting: VecDeque::new(),
-        known: Known::default(),
-        sent: request.seen,
+        known: Known {
+            // A caller that resumes may have any run.
+            forgot: request.seen > 0,
+            ..Known::default()
+        },
     };
-    // A caller that resumes may have any run.
-    watch.known.forgot = request.seen > 0;
-    watch.open().await?;
+    let watch = Feed::open(backend.clone(), runs, newest, request.seen).await?;
     Ok(pull::answer(watch))
 }
 
@@ -65,130 +63,100 @@ impl Known {
     }
 }
 
-struct WatchRuns {
-    backend: Backend,
-    newest: watch::Receiver<i64>,
+/// Which runs are watched, and what the watcher has of them.
+struct Runs {
     filter: RunFilter,
     snapshot_size: u32,
-    waiting: VecDeque<Update>,
     known: Known,
-    /// The feed's revision that the caller has.
-    sent: i64,
 }
 
-impl WatchRuns {
-    /// Goes on after what the caller has seen, or begins with a snapshot.
-    async fn open(&mut self) -> Result<(), Status> {
-        if self.sent > 0 {
-            if self.take().is_ok() {
-                let done = encode::snapshot_done(self.sent);
-                self.waiting.push_back(Update::SnapshotDone(done));
-                return Ok(());
-            }
-            return self.resync().await;
+impl Runs {
+    /// A state, unless the watcher has it.
+    fn is(
+        &mut self,
+        backend: &Backend,
+        revision: i64,
+        run: &RunSummary,
+    ) -> Option<pb::WatchRunsResponse> {
+        if !self.known.note(run) {
+            return None;
         }
-        self.snapshot().await
+        let run = Some(runs::encode_summary(backend, run));
+        Some(sent(Update::Run(pb::RunState { run, revision })))
     }
 
-    async fn resync(&mut self) -> Result<(), Status> {
-        let why = "the changes since that revision are not remembered";
-        self.waiting.clear();
-        self.waiting.push_back(Update::Resync(encode::resync(why)));
-        self.snapshot().await
+    /// That a run is none of them any more, if the watcher may have it.
+    fn left(&mut self, revision: i64, id: RunId) -> Option<pb::WatchRunsResponse> {
+        let run_id = id.to_string();
+        let left = pb::RunLeft { run_id, revision };
+        self.known.leave(id).then(|| sent(Update::Left(left)))
     }
+}
 
-    /// Reads where the feed is, and the store then: a change between the two is
-    /// seen twice, and the run's revision tells the repeat.
-    async fn snapshot(&mut self) -> Result<(), Status> {
-        self.sent = *self.newest.borrow_and_update();
+impl Source for Runs {
+    type Message = pb::WatchRunsResponse;
+
+    async fn snapshot(
+        &mut self,
+        backend: &Backend,
+        revision: i64,
+        waiting: &mut VecDeque<Self::Message>,
+    ) -> Result<(), Status> {
         self.known = Known::default();
         let page = PageQuery {
             after: None,
             limit: self.snapshot_size,
         };
-        let listed = &self.backend.stores.runs;
+        let listed = &backend.stores.runs;
         let listed = listed.list(&self.filter, RunOrder::NEWEST_FIRST, page);
         let listed = listed.await.map_err(status::store)?;
         // A watcher of a part may learn of older runs by their changes alone.
         self.known.forgot = listed.len() == self.snapshot_size as usize;
         for run in &listed {
-            self.is(self.sent, run);
+            waiting.extend(self.is(backend, revision, run));
         }
-        let done = encode::snapshot_done(self.sent);
-        self.waiting.push_back(Update::SnapshotDone(done));
         Ok(())
     }
 
-    /// Queues the next changes after what was sent.
-    fn take(&mut self) -> Result<(), Forgotten> {
-        let feed = self.backend.orchestrator.clone();
-        for (revision, id, news) in feed.hub().runs().after(self.sent)? {
-            self.sent = revision;
-            match news {
-                RunNews::Is(run) if self.filter.matches(&run) => self.is(revision, &run),
+    fn take(
+        &mut self,
+        backend: &Backend,
+        after: i64,
+        waiting: &mut VecDeque<Self::Message>,
+    ) -> Result<i64, Forgotten> {
+        let mut last = after;
+        for (revision, id, news) in backend.orchestrator.hub().runs().after(after)? {
+            last = revision;
+            let message = match news {
+                RunNews::Is(run) if self.filter.matches(&run) => self.is(backend, revision, &run),
                 RunNews::Is(run) if self.filter.project.covers(&run.project) => {
-                    self.left(revision, id);
+                    self.left(revision, id)
                 }
                 RunNews::Gone(project) if self.filter.project.covers(&project) => {
-                    self.left(revision, id);
+                    self.left(revision, id)
                 }
-                RunNews::Is(_) | RunNews::Gone(_) => {}
-            }
+                RunNews::Is(_) | RunNews::Gone(_) => None,
+            };
+            waiting.extend(message);
         }
-        Ok(())
+        Ok(last)
     }
 
-    fn is(&mut self, revision: i64, run: &RunSummary) {
-        if self.known.note(run) {
-            let run = runs::encode_summary(run, self.backend.clock.now());
-            let run = Some(run);
-            self.waiting
-                .push_back(Update::Run(pb::RunState { run, revision }));
-        }
+    fn resync(resync: pb::Resync) -> Self::Message {
+        sent(Update::Resync(resync))
     }
 
-    fn left(&mut self, revision: i64, id: RunId) {
-        if self.known.leave(id) {
-            let run_id = id.to_string();
-            self.waiting
-                .push_back(Update::Left(pb::RunLeft { run_id, revision }));
-        }
+    fn done(done: pb::SnapshotDone) -> Self::Message {
+        sent(Update::SnapshotDone(done))
+    }
+
+    fn heartbeat(heartbeat: pb::StreamHeartbeat) -> Self::Message {
+        sent(Update::Heartbeat(heartbeat))
     }
 }
 
-impl Pull for WatchRuns {
-    type Message = pb::WatchRunsResponse;
-
-    async fn next(&mut self) -> Option<Result<Self::Message, Status>> {
-        let send = |update| {
-            Some(Ok(pb::WatchRunsResponse {
-                update: Some(update),
-            }))
-        };
-        let quiet = tokio::time::sleep(HEARTBEAT);
-        tokio::pin!(quiet);
-        loop {
-            if let Some(update) = self.waiting.pop_front() {
-                return send(update);
-            }
-            let newest = *self.newest.borrow_and_update();
-            if newest != self.sent {
-                if self.take().is_err()
-                    && let Err(error) = self.resync().await
-                {
-                    return Some(Err(error));
-                }
-                continue;
-            }
-            tokio::select! {
-                biased;
-                Ok(()) = self.newest.changed() => {}
-                () = self.backend.stop.cancelled() => return Some(Err(stopping())),
-                () = &mut quiet => {
-                    let now = self.backend.clock.now();
-                    return send(Update::Heartbeat(encode::heartbeat(now)));
-                }
-            }
-        }
+fn sent(update: Update) -> pb::WatchRunsResponse {
+    pb::WatchRunsResponse {
+        update: Some(update),
     }
 }

@@ -1,6 +1,7 @@
 //! Requests in, values that make sense out. One function per call; each finds
 //! all that is wrong at once.
 
+mod control;
 mod operation;
 mod pool;
 mod run;
@@ -19,7 +20,7 @@ pub use run::{
     LoadMode, RerunRun, RunField, RunFilter, RunOrder, RunPlace, SamplePlace, Span, StartRun,
     StreamMetrics, UpdateRun, Validity, abort_run, abort_shard, adjust_run, compare_runs,
     create_run, delete_run, export_run, get_error_summary, get_metrics, get_report, get_run,
-    get_shard, list_events, list_operations, list_runs, list_shards, preflight_run,
+    get_shard, list_events, list_operations, list_runs, list_shards, list_steps, preflight_run,
     recompute_report, rerun_run, retry_processing, start_run, stop_run, stream_metrics, update_run,
 };
 pub use target::{

@@ -1,12 +1,15 @@
 //! The model out, as the services answer it. A password is never among it.
 
 mod compare;
+mod control;
+mod evidence;
 mod history;
 mod pool;
 mod preflight;
 mod report;
 mod run;
 mod sample;
+mod search;
 mod spec;
 mod target;
 mod template;
@@ -20,6 +23,7 @@ pub use preflight::finding;
 pub use report::{metrics_point, report};
 pub use run::{RunHead, attempt, phase, run, run_event, run_head, shards, status};
 pub use sample::{error_summary, operation_sample};
+pub use search::step;
 pub use spec::spec;
 pub use target::target;
 pub use template::{template, violations};

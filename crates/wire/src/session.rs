@@ -2,6 +2,7 @@
 //! both sides.
 
 mod down;
+mod histogram;
 mod logs;
 mod measured;
 mod pools;

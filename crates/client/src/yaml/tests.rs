@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use prost_reflect::{Kind, MessageDescriptor};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use super::*;
 
@@ -14,6 +14,7 @@ keyColumn: id
 operations:
   - kind: point_lookup
     weight: 69.5
+    label: hot
     parameters:
       - zipf: {min: 1, max: 100000, exponent: 1}
   - name: scan
@@ -36,14 +37,29 @@ load:
 phases:
   warmup: 1m30s
   measurement: 0.5s
+  until_steady: {window: 20s, tolerance: 0.1}
 workers: 2
 seed: 18446744073709551615
 slos:
   - latency: {percentile: 99.9, max: 10ms}
     operation: point-lookup
   - max_error_ratio: 0
-worker_loss: continue
+    class: write
+    abortOnFail: true
+worker_loss: replace
 operation_timeout: 500ms
+search:
+  bisect: {growth: 1.5, descend: true}
+  step: 10s
+  confirm: 0s
+  maxLevel: 4000
+  stop: {max_latency_increase: 1, ignore_slos: true}
+scaling: {mode: bounded, max_workers: 4}
+guardrails: {mode: soft, max_worker_memory_bytes: 1073741824}
+worker_labels: {zone: a, disk.kind: '1'}
+worker_wait: 1m
+launcher: local
+max_clock_uncertainty: 5ms
 ";
 
 fn seconds(seconds: i64, nanos: i32) -> prost_types::Duration {
@@ -62,6 +78,7 @@ fn whole_spec() -> pb::TemplateSpec {
         pb::Operation {
             kind: pb::OperationKind::PointLookup.into(),
             weight: 69.5,
+            label: "hot".to_owned(),
             parameters: parameter(Generator::Zipf(pb::Zipf {
                 min: 1,
                 max: 100_000,
@@ -106,6 +123,10 @@ fn whole_spec() -> pb::TemplateSpec {
             warmup: Some(seconds(90, 0)),
             measurement: Some(seconds(0, 500_000_000)),
             drain_timeout: None,
+            until_steady: Some(pb::UntilSteady {
+                window: Some(seconds(20, 0)),
+                tolerance: 0.1,
+            }),
         }),
         workers: 2,
         seed: u64::MAX,
@@ -120,12 +141,50 @@ fn whole_spec() -> pb::TemplateSpec {
             },
             pb::Slo {
                 limit: Some(pb::slo::Limit::MaxErrorRatio(0.0)),
+                class: pb::StatementClass::Write.into(),
+                abort_on_fail: true,
                 ..Default::default()
             },
         ],
-        worker_loss: pb::WorkerLossPolicy::Continue.into(),
+        worker_loss: pb::WorkerLossPolicy::Replace.into(),
         operation_timeout: Some(seconds(0, 500_000_000)),
         start_timeout: None,
+        search: Some(whole_search()),
+        scaling: Some(pb::Scaling {
+            mode: pb::ScalingMode::Bounded.into(),
+            max_workers: 4,
+            ..Default::default()
+        }),
+        guardrails: Some(pb::Guardrails {
+            mode: pb::GuardrailMode::Soft.into(),
+            max_worker_memory_bytes: Some(1 << 30),
+            ..Default::default()
+        }),
+        worker_labels: [("zone", "a"), ("disk.kind", "1")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        worker_wait: Some(seconds(60, 0)),
+        launcher: pb::Launcher::Local.into(),
+        max_clock_uncertainty: Some(seconds(0, 5_000_000)),
+    }
+}
+
+fn whole_search() -> pb::Search {
+    pb::Search {
+        method: Some(pb::search::Method::Bisect(pb::BisectSearch {
+            growth: 1.5,
+            resolution: 0.0,
+            descend: true,
+        })),
+        step: Some(seconds(10, 0)),
+        confirm: Some(seconds(0, 0)),
+        max_level: 4_000.0,
+        stop: Some(pb::StopSignals {
+            max_latency_increase: Some(1.0),
+            ignore_slos: true,
+            ..Default::default()
+        }),
+        ..Default::default()
     }
 }
 
@@ -270,7 +329,7 @@ fn a_wrong_value_is_refused_with_the_place_and_the_words() {
         ),
         (
             "name: x\noperations:\n- insert",
-            "3:3: operations[0]: must be a mapping of name, kind, weight, table, key_column, columns, sql, class, limit, parameters; it is \"insert\"",
+            "3:3: operations[0]: must be a mapping of name, kind, weight, table, key_column, columns, sql, class, limit, parameters, label; it is \"insert\"",
         ),
         (
             "name: x\nphases: {measurement: 20}",
@@ -279,6 +338,26 @@ fn a_wrong_value_is_refused_with_the_place_and_the_words() {
         (
             "name: x\nphases:\n  measurement: {seconds: 20}",
             "3:16: phases.measurement: must be a duration like 20s, 500ms or 1m30s; it is a mapping",
+        ),
+        (
+            "name: x\nworker_labels: [a]",
+            "2:16: worker_labels: must be a mapping of texts; it is a list",
+        ),
+        (
+            "name: x\nworker_labels: {rack: 7}",
+            "2:23: worker_labels[\"rack\"]: must be a text; it is 7: write \"7\"",
+        ),
+        (
+            "name: x\nsearch: bisect",
+            "2:9: search: must be a mapping of bisect, linear, step, settle, confirm, max_level, max_steps, stop; it is \"bisect\"",
+        ),
+        (
+            "name: x\nsearch: {bisect: {}, linear: {}}",
+            "2:22: \"linear\" cannot be given together with \"bisect\" (line 2); give one of bisect, linear",
+        ),
+        (
+            "name: x\nlauncher: locl",
+            "2:11: launcher: unknown value \"locl\"; did you mean \"local\"?",
         ),
         (
             "name: x\ntarget: !secret y",
@@ -333,24 +412,32 @@ fn the_control_planes_violations_find_their_line() {
     for (field, expected) in [
         (
             "operations[1].weight",
-            "bench.yaml:15:5: operations[1].weight: is wrong",
+            "bench.yaml:16:5: operations[1].weight: is wrong",
         ),
         (
             "spec.operations[1].weight",
-            "bench.yaml:15:5: operations[1].weight: is wrong",
+            "bench.yaml:16:5: operations[1].weight: is wrong",
         ),
         (
             "operations[1].class",
-            "bench.yaml:13:5: operations[1].class: is wrong",
+            "bench.yaml:14:5: operations[1].class: is wrong",
         ),
         (
             "operations[0].parameters[0].zipf.max",
-            "bench.yaml:12:24: operations[0].parameters[0].zipf.max: is wrong",
+            "bench.yaml:13:24: operations[0].parameters[0].zipf.max: is wrong",
         ),
         ("operations", "bench.yaml:8:1: operations: is wrong"),
         (
             "phases.drain_timeout",
-            "bench.yaml:30:1: phases.drain_timeout: is wrong",
+            "bench.yaml:31:1: phases.drain_timeout: is wrong",
+        ),
+        (
+            "worker_labels[\"disk.kind\"]",
+            "bench.yaml:53:26: worker_labels[\"disk.kind\"]: is wrong",
+        ),
+        (
+            "search.stop.max_queue_ratio",
+            "bench.yaml:50:3: search.stop.max_queue_ratio: is wrong",
         ),
         ("name", "bench.yaml:2:1: name: is wrong"),
         ("start_timeout", "bench.yaml: start_timeout: is wrong"),
@@ -390,7 +477,13 @@ fn the_schema_has_no_field_that_a_file_cannot_give() {
             return;
         }
         for field in message.fields() {
-            assert!(!field.is_map(), "{}", field.full_name());
+            if let (true, Kind::Message(entry)) = (field.is_map(), field.kind()) {
+                let text = |part: FieldDescriptor| matches!(part.kind(), Kind::String);
+                let texts =
+                    text(entry.map_entry_key_field()) && text(entry.map_entry_value_field());
+                assert!(texts, "{}", field.full_name());
+                continue;
+            }
             match field.kind() {
                 Kind::Message(inner) if inner.full_name() == "google.protobuf.Duration" => {}
                 Kind::Message(inner) => visit(&inner, seen),

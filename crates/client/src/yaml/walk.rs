@@ -1,13 +1,15 @@
 //! Along the schema through a document: every fault with its place, every field
 //! with its line.
 
-use std::collections::BTreeMap;
+mod scalar;
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
+use std::collections::{BTreeMap, HashMap};
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 use saphyr::{MarkedYaml, Scalar, YamlData};
 
 use super::{
-    Place, duration,
+    Place,
     source::{self, Source},
 };
 use crate::near;
@@ -159,6 +161,9 @@ impl<'a> Walk<'a> {
         field: &FieldDescriptor,
         path: &str,
     ) -> Option<Value> {
+        if field.is_map() {
+            return self.pairs(node, path);
+        }
         if !field.is_list() {
             return self.value(node, &field.kind(), path);
         }
@@ -175,6 +180,26 @@ impl<'a> Walk<'a> {
             values.extend(self.value(item, &field.kind(), &path));
         }
         Some(Value::List(values))
+    }
+
+    /// Free keys with texts; the schema has no other map.
+    fn pairs(&mut self, node: &MarkedYaml<'_>, path: &str) -> Option<Value> {
+        let YamlData::Mapping(mapping) = &node.data else {
+            let found = self.found(node);
+            self.fault(node, format!("{path}: must be a mapping of texts; {found}"));
+            return None;
+        };
+        let mut pairs = HashMap::new();
+        for (key, value) in mapping {
+            let word = self.key_text(key);
+            let path = format!("{path}[{word:?}]");
+            self.places
+                .insert(path.clone(), source::place(&key.span.start));
+            if let Some(text) = self.text(value, &path) {
+                pairs.insert(MapKey::String(word), Value::String(text));
+            }
+        }
+        Some(Value::Map(pairs))
     }
 
     fn value(&mut self, node: &MarkedYaml<'_>, kind: &Kind, path: &str) -> Option<Value> {
@@ -198,123 +223,6 @@ impl<'a> Walk<'a> {
                 None
             }
         }
-    }
-
-    fn text(&mut self, node: &MarkedYaml<'_>, path: &str) -> Option<String> {
-        if let YamlData::Value(Scalar::String(text)) = &node.data {
-            return Some(text.clone().into_owned());
-        }
-        let found = self.found(node);
-        let quoted = match &node.data {
-            YamlData::Value(Scalar::Null) => String::new(),
-            YamlData::Value(_) => format!(": write \"{}\"", self.source.text(node)),
-            _ => String::new(),
-        };
-        self.fault(node, format!("{path}: must be a text; {found}{quoted}"));
-        None
-    }
-
-    fn boolean(&mut self, node: &MarkedYaml<'_>, path: &str) -> Option<Value> {
-        if let YamlData::Value(Scalar::Boolean(value)) = &node.data {
-            return Some(Value::Bool(*value));
-        }
-        let found = self.found(node);
-        self.fault(node, format!("{path}: must be true or false; {found}"));
-        None
-    }
-
-    fn number(&mut self, node: &MarkedYaml<'_>, path: &str) -> Option<f64> {
-        match &node.data {
-            YamlData::Value(Scalar::Integer(value)) => Some(*value as f64),
-            YamlData::Value(Scalar::FloatingPoint(value)) if value.is_finite() => {
-                Some(value.into_inner())
-            }
-            _ => {
-                let found = self.found(node);
-                self.fault(node, format!("{path}: must be a number; {found}"));
-                None
-            }
-        }
-    }
-
-    fn integer<T: TryFrom<i128>>(
-        &mut self,
-        node: &MarkedYaml<'_>,
-        path: &str,
-        smallest: i128,
-        largest: i128,
-    ) -> Option<T> {
-        let value = match &node.data {
-            YamlData::Value(Scalar::Integer(value)) => Some(i128::from(*value)),
-            // The parser makes a float of an integer beyond 63 bits.
-            YamlData::Value(Scalar::FloatingPoint(_)) => self.source.text(node).parse().ok(),
-            _ => None,
-        };
-        let fits = value.filter(|value| (smallest..=largest).contains(value));
-        if let Some(value) = fits.and_then(|value| T::try_from(value).ok()) {
-            return Some(value);
-        }
-        let found = self.found(node);
-        self.fault(
-            node,
-            format!("{path}: must be a whole number from {smallest} to {largest}; {found}"),
-        );
-        None
-    }
-
-    fn enum_value(
-        &mut self,
-        node: &MarkedYaml<'_>,
-        descriptor: &prost_reflect::EnumDescriptor,
-        path: &str,
-    ) -> Option<Value> {
-        let prefix = screaming(descriptor.name());
-        // Zero says "not given"; who means that leaves the key out.
-        let known: Vec<(String, i32)> = descriptor
-            .values()
-            .filter(|value| value.number() != 0)
-            .map(|value| {
-                let short = value.name().strip_prefix(&prefix).unwrap_or(value.name());
-                (short.to_lowercase(), value.number())
-            })
-            .collect();
-        let given = self.text(node, path)?;
-        let word = given.to_uppercase().replace('-', "_");
-        let word = word.strip_prefix(&prefix).unwrap_or(&word).to_lowercase();
-        if let Some((_, number)) = known.iter().find(|(name, _)| *name == word) {
-            return Some(Value::EnumNumber(*number));
-        }
-        let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
-        let hint = match near::hint(&word, names.iter().copied()) {
-            none if none.is_empty() => format!("; it is one of {}", names.join(", ")),
-            hint => hint,
-        };
-        self.fault(node, format!("{path}: unknown value \"{given}\"{hint}"));
-        None
-    }
-
-    fn duration(
-        &mut self,
-        node: &MarkedYaml<'_>,
-        descriptor: &MessageDescriptor,
-        path: &str,
-    ) -> Option<Value> {
-        let parsed = match &node.data {
-            YamlData::Value(Scalar::String(text)) => duration::parse(text),
-            _ => None,
-        };
-        let Some((seconds, nanos)) = parsed else {
-            let found = self.found(node);
-            self.fault(
-                node,
-                format!("{path}: must be a duration like 20s, 500ms or 1m30s; {found}"),
-            );
-            return None;
-        };
-        let mut message = DynamicMessage::new(descriptor.clone());
-        message.set_field_by_name("seconds", Value::I64(seconds));
-        message.set_field_by_name("nanos", Value::I32(nanos));
-        Some(Value::Message(message))
     }
 
     /// A key as written; YAML reads `null` as no text, the schema has such a key.
@@ -381,17 +289,4 @@ fn contradiction(
         other.name(),
         names.join(", ")
     ))
-}
-
-/// `OperationKind` as `OPERATION_KIND_`.
-fn screaming(name: &str) -> String {
-    let mut prefix = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !prefix.is_empty() {
-            prefix.push('_');
-        }
-        prefix.push(letter.to_ascii_uppercase());
-    }
-    prefix.push('_');
-    prefix
 }

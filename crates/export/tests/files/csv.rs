@@ -1,6 +1,10 @@
-use gauntlet_export::Format;
+use gauntlet_export::{Contents, Format};
+use gauntlet_model::{
+    report::Report,
+    search::{Findings, Progress, SearchEnd},
+};
 
-use crate::support::{Sample, contents, write};
+use crate::support::{Sample, a_step, contents, write};
 
 #[test]
 fn it_has_a_row_for_each_second_and_operation() {
@@ -9,9 +13,9 @@ fn it_has_a_row_for_each_second_and_operation() {
     assert!(text.ends_with("\r\n"));
     let lines: Vec<&str> = text.trim_end().split("\r\n").collect();
     let header: Vec<&str> = lines[0].split(',').collect();
-    assert_eq!(header.len(), 15 + 4 * 7);
+    assert_eq!(header.len(), 16 + 4 * 7);
     assert_eq!(
-        header[..8],
+        header[..9],
         [
             "run",
             "time",
@@ -20,10 +24,11 @@ fn it_has_a_row_for_each_second_and_operation() {
             "covered_us",
             "phase",
             "operation",
+            "step",
             "succeeded"
         ]
     );
-    assert_eq!(header[42], "failed_response_p99_9_us");
+    assert_eq!(header[43], "failed_response_p99_9_us");
     let begins: Vec<&str> = lines[1..]
         .iter()
         .map(|line| line.split(",0,2,").next().unwrap())
@@ -31,14 +36,54 @@ fn it_has_a_row_for_each_second_and_operation() {
     assert_eq!(
         begins,
         [
-            "nightly,2026-11-20T13:55:00.250000Z,1795182900250000,1000000,1000000,WARMUP,read,10,0",
-            "nightly,2026-11-20T13:55:00.250000Z,1795182900250000,1000000,1000000,WARMUP,scan,10,1",
-            "nightly,2026-11-20T13:55:01.250000Z,1795182901250000,1000000,1000000,MEASUREMENT,read,10,0",
-            "nightly,2026-11-20T13:55:01.250000Z,1795182901250000,1000000,1000000,MEASUREMENT,scan,10,1",
-            "nightly,2026-11-20T13:55:02.250000Z,1795182902250000,1000000,1000000,MEASUREMENT,read,10,0",
-            "nightly,2026-11-20T13:55:02.250000Z,1795182902250000,1000000,1000000,MEASUREMENT,scan,10,1",
+            "nightly,2026-11-20T13:55:00.250000Z,1795182900250000,1000000,1000000,WARMUP,read,0,10,0",
+            "nightly,2026-11-20T13:55:00.250000Z,1795182900250000,1000000,1000000,WARMUP,scan,0,10,1",
+            "nightly,2026-11-20T13:55:01.250000Z,1795182901250000,1000000,1000000,MEASUREMENT,read,0,10,0",
+            "nightly,2026-11-20T13:55:01.250000Z,1795182901250000,1000000,1000000,MEASUREMENT,scan,0,10,1",
+            "nightly,2026-11-20T13:55:02.250000Z,1795182902250000,1000000,1000000,MEASUREMENT,read,0,10,0",
+            "nightly,2026-11-20T13:55:02.250000Z,1795182902250000,1000000,1000000,MEASUREMENT,scan,0,10,1",
         ]
     );
     let fields = lines.iter().map(|line| line.split(',').count());
     assert!(fields.into_iter().all(|fields| fields == header.len()));
+}
+
+/// The step of each row.
+fn steps(contents: &Contents) -> Vec<String> {
+    let file = write(Format::Csv, contents, &Sample::of_seconds(4).rollups);
+    let text = String::from_utf8(file).unwrap();
+    let rows = text.lines().skip(1);
+    rows.map(|row| row.split(',').nth(7).unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_row_says_which_step_of_a_search_it_belongs_to() {
+    let expected = ["0", "0", "0", "0", "1", "1", "0", "0"];
+    let mut contents = contents();
+    let progress = Progress {
+        steps: vec![a_step()],
+        current: None,
+        end: None,
+    };
+    contents.run.state.search = Some(progress);
+    assert_eq!(steps(&contents), expected);
+
+    // What the report knows is better than what was known at the time.
+    let findings = Findings {
+        end: SearchEnd::MaxTime,
+        message: String::new(),
+        best: None,
+        best_step: 0,
+        failed: None,
+        steps: vec![],
+        fit: Err("one step".to_owned()),
+        knee: None,
+        knee_message: String::new(),
+    };
+    contents.report = contents.report.map(|report| Report {
+        search: Some(findings),
+        ..report
+    });
+    assert_eq!(steps(&contents), ["0"; 8]);
 }

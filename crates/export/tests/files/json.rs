@@ -1,7 +1,14 @@
 use gauntlet_export::Format;
+use gauntlet_model::{
+    evidence::Evidence,
+    lifecycle::ProcessingStatus,
+    report::Report,
+    search::{Findings, Fit, Progress, SearchEnd},
+    template::Level,
+};
 use serde_json::{Value, json};
 
-use crate::support::{ORIGIN, Sample, at, contents, write};
+use crate::support::{ORIGIN, Sample, a_step, at, contents, write};
 
 fn read(seconds: i64) -> Value {
     let file = write(
@@ -64,4 +71,59 @@ fn a_point_has_all_figures() {
             "p50_us": 202.111, "p95_us": 204.031, "p99_us": 204.031, "p99_9_us": 204.031
         })
     );
+}
+
+#[test]
+fn it_has_the_search_and_what_the_target_said() {
+    let mut contents = contents();
+    let progress = Progress {
+        steps: vec![a_step()],
+        current: None,
+        end: Some((SearchEnd::Found, "8 connections hold".to_owned())),
+    };
+    contents.run.state.search = Some(progress);
+    let findings = Findings {
+        end: SearchEnd::Found,
+        message: "8 connections hold".to_owned(),
+        best: Some(Level::Concurrency { connections: 8 }),
+        best_step: 1,
+        failed: None,
+        steps: vec![a_step()],
+        fit: Ok(Fit {
+            lambda: 1.0,
+            sigma: 0.1,
+            sigma_interval: (0.0, 0.2),
+            kappa: 0.0,
+            kappa_interval: (0.0, 0.0),
+            peak: None,
+            r_squared: 1.0,
+            residuals: vec![],
+        }),
+        knee: None,
+        knee_message: "none".to_owned(),
+    };
+    let evidence = Evidence {
+        status: ProcessingStatus::Completed,
+        message: String::new(),
+        periods: vec![],
+        settings: vec![("shared_buffers".to_owned(), "128MB".to_owned())],
+        skipped: vec![],
+    };
+    contents.report = contents.report.map(|report| Report {
+        search: Some(findings),
+        evidence: Some(evidence),
+        cost: 0.25,
+        ..report
+    });
+    let file = write(Format::Json, &contents, &[]);
+    let document: Value = serde_json::from_slice(&file).unwrap();
+    let step = json!({ "concurrency": { "connections": 8 } });
+    assert_eq!(document["run"]["search"]["steps"][0]["level"], step);
+    let report = &document["report"];
+    assert_eq!(report["search"]["steps"][0]["outcome"], "PASSED");
+    assert_eq!(report["search"]["best"], step);
+    assert_eq!(report["search"]["end"], "FOUND");
+    let settings = &report["evidence"]["settings"];
+    assert_eq!(settings, &json!([["shared_buffers", "128MB"]]));
+    assert_eq!(report["cost"], 0.25);
 }

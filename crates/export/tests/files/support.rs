@@ -8,7 +8,9 @@ use gauntlet_model::{
     lifecycle::{Phase, RunState, Window},
     report::{Environment, OperationReport, Report},
     run::Run,
+    search::{Figures, Outcome, Step, StepKind, Trial},
     session::AttemptRef,
+    template::Level,
     time::Timestamp,
 };
 use hdrhistogram::Histogram;
@@ -92,6 +94,28 @@ fn report(run: &Run) -> Report {
         environment: Environment::default(),
         errors: vec![],
         created: ORIGIN,
+        search: None,
+        evidence: None,
+        cost: 0.0,
+        shards: vec![],
+        phase_skew_us: 0,
+    }
+}
+
+/// A step of which the window is the measurement's second second.
+pub fn a_step() -> Step {
+    Step {
+        trial: Trial {
+            step: 1,
+            kind: StepKind::Grow,
+            level: Level::Concurrency { connections: 8 },
+        },
+        from: at(2),
+        to: at(3),
+        outcome: Outcome::Passed,
+        message: "no stop signal".to_owned(),
+        figures: Figures::default(),
+        transition_us: 0,
     }
 }
 
@@ -145,6 +169,7 @@ fn interval(second: i64, shard: u32, responses: &mut [Histogram<u64>; 2]) -> Int
         OperationInterval {
             operation,
             phase,
+            step: 0,
             succeeded: latencies(&values),
             failed,
             cut: 0,

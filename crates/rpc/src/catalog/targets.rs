@@ -34,6 +34,7 @@ pub async fn create_target(
         address: request.address,
         created: now,
         revision: 1,
+        price_per_hour: request.price_per_hour,
     };
     stores
         .targets
@@ -102,7 +103,7 @@ pub enum TargetError {
     Store(StoreError),
 }
 
-/// Changes a target's address and password. Returns it as it is then.
+/// Changes a target's address, price and password. Returns it as it is then.
 pub async fn update_target(
     stores: &Stores,
     vault: &dyn Vault,
@@ -120,13 +121,14 @@ pub async fn update_target(
         if follows != before.revision {
             return Err(TargetError::Stale(name.clone()));
         }
-        if before.address == request.address && is_kept(&password, &request.address) {
-            return Ok(before);
-        }
         let next = Target {
             address: request.address.clone(),
-            ..before
+            price_per_hour: request.price_per_hour,
+            ..before.clone()
         };
+        if next == before && is_kept(&password, &request.address) {
+            return Ok(before);
+        }
         match stores.targets.update(&next, password.clone()).await {
             Ok(stored) => return Ok(stored),
             Err(StoreError::Conflict(_)) if request.revision.is_some() => {

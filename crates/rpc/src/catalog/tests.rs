@@ -11,7 +11,9 @@ use std::{
 use async_trait::async_trait;
 use gauntlet_model::{
     id::Name,
-    template::{Class, Load, Operation, Phases, Spec, Statement, Template, WorkerLossPolicy},
+    template::{
+        Class, Control, Load, Operation, Phases, Spec, Statement, Template, WorkerLossPolicy,
+    },
     time::Timestamp,
 };
 use gauntlet_store::{NameKey, PageQuery, Result as StoreResult, Templates, memory};
@@ -93,6 +95,7 @@ fn spec(description: &str) -> Spec {
                 class: Class::Read,
             },
             parameters: Vec::new(),
+            label: None,
         }],
         load: Load::Concurrency {
             connections: 1,
@@ -102,6 +105,7 @@ fn spec(description: &str) -> Spec {
             warmup: Duration::ZERO,
             measurement: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(1),
+            until_steady: None,
         },
         workers: 1,
         seed: 1,
@@ -109,6 +113,7 @@ fn spec(description: &str) -> Spec {
         worker_loss: WorkerLossPolicy::Fail,
         operation_timeout: Duration::from_secs(1),
         start_timeout: Duration::from_secs(1),
+        control: Control::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Lists of runs.
 
 use gauntlet_api::v1 as pb;
-use gauntlet_model::{id::Project, time::Timestamp};
+use gauntlet_model::id::Project;
 use gauntlet_store::{
     LoadMode, PageQuery, RunCursor, RunFilter, RunOrder, RunOrderBy, RunSummary, RunTerm,
     TimeRange, Validity,
@@ -26,15 +26,17 @@ pub(super) async fn list_runs(
     let stored = backend.stores.runs.list(&filter, order, query).await;
     let mut runs = stored.map_err(status::store)?;
     let next_page_token = page.cut(&mut runs, |last| place(last.cursor(order)));
-    let now = backend.clock.now();
     Ok(Response::new(pb::ListRunsResponse {
-        runs: runs.iter().map(|run| encode_summary(run, now)).collect(),
+        runs: runs
+            .iter()
+            .map(|run| encode_summary(backend, run))
+            .collect(),
         next_page_token,
     }))
 }
 
-/// A run as lists show it, at the server's `now`.
-pub(crate) fn encode_summary(run: &RunSummary, now: Timestamp) -> pb::Run {
+/// A run as lists show it, as it is now.
+pub(crate) fn encode_summary(backend: &Backend, run: &RunSummary) -> pb::Run {
     let head = encode::RunHead {
         id: run.id,
         project: &run.project,
@@ -51,7 +53,8 @@ pub(crate) fn encode_summary(run: &RunSummary, now: Timestamp) -> pb::Run {
         started: run.started,
         ended: run.ended,
     };
-    let mut message = encode::run_head(&head, now);
+    let mut message = encode::run_head(&head, backend.clock.now());
+    message.queue_position = backend.orchestrator.queue_position(run.id);
     if let Some(validity) = run.validity {
         encode::judge(&mut message, run.verdict, validity == Validity::Valid);
     }

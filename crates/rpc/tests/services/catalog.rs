@@ -290,6 +290,33 @@ async fn a_target_is_changed_by_whoever_read_it_last() {
 }
 
 #[tokio::test]
+async fn a_price_is_part_of_a_target() {
+    let plane = Plane::new();
+    let mut targets = plane.targets();
+    let mut create = create_target("db");
+    create.target.as_mut().unwrap().price_per_hour = 0.75;
+    let first = targets.create_target(create.clone()).await.unwrap();
+    let first = first.into_inner().target.unwrap();
+    assert_eq!(first.price_per_hour.to_string(), "0.75");
+
+    let mut update = update_target("db.example", "", &first.etag);
+    update.target.as_mut().unwrap().price_per_hour = 1.5;
+    let second = targets.update_target(update).await.unwrap();
+    let second = second.into_inner().target.unwrap();
+    assert_eq!(second.price_per_hour.to_string(), "1.5");
+    assert_ne!(second.etag, first.etag);
+
+    for price in [-1.0, f64::NAN, 1e6 + 1.0] {
+        create.target.as_mut().unwrap().price_per_hour = price;
+        let refused = targets.create_target(create.clone()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        let details = refused.get_details_bad_request().unwrap();
+        let field = &details.field_violations[0].field;
+        assert_eq!(field, "target.price_per_hour");
+    }
+}
+
+#[tokio::test]
 async fn a_target_is_forgotten_by_whoever_read_it_last() {
     let plane = Plane::new();
     let first = plane.create_target("db").await;

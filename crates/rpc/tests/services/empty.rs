@@ -76,6 +76,11 @@ refused! {
     get_worker: workers.get_worker(pb::GetWorkerRequest) => ["worker_id"];
     drain_worker: workers.drain_worker(pb::DrainWorkerRequest) => ["worker_id"];
     preflight_run: runs.preflight_run(pb::PreflightRunRequest) => ["run_id"];
+    list_steps: runs.list_steps(pb::ListStepsRequest) => ["run_id"];
+    watch_runs: runs.watch_runs(pb::WatchRunsRequest) => ["project"];
+    watch_shards: runs.watch_shards(pb::WatchShardsRequest) => ["run_id"];
+    watch_events: runs.watch_events(pb::WatchEventsRequest) => ["run_id"];
+    stream_logs: runs.stream_logs(pb::StreamLogsRequest) => ["run_id"];
 }
 
 #[tokio::test]

@@ -65,6 +65,7 @@ fn interval(attempt: AttemptRef, start: Timestamp) -> Interval {
         operations: vec![OperationInterval {
             operation: 0,
             phase: Phase::Measurement,
+            step: 0,
             succeeded,
             failed: Latencies::default(),
             cut: 0,

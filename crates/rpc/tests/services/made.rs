@@ -160,6 +160,7 @@ pub fn interval(run: RunId, shard: u32, at: u64, measured: &[(u32, &[u64])]) -> 
             .map(|(operation, values)| OperationInterval {
                 operation: *operation,
                 phase: Phase::Measurement,
+                step: 0,
                 succeeded: latencies(values),
                 failed: Latencies::default(),
                 cut: 0,
@@ -218,6 +219,11 @@ pub async fn judge(plane: &Plane, run: &Run, verdict: Option<Verdict>, valid: bo
         environment: Environment::default(),
         errors: Vec::new(),
         created: ORIGIN,
+        search: None,
+        evidence: None,
+        cost: 0.0,
+        shards: Vec::new(),
+        phase_skew_us: 0,
     };
     plane.backend.stores.reports.put(&report).await.unwrap();
 }

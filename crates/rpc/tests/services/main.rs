@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod away;
 mod catalog;
 mod change;
 mod compare;
@@ -15,6 +16,7 @@ mod made;
 mod pools;
 mod preflight;
 mod runs;
+mod search;
 mod steer;
 mod streams;
 mod support;

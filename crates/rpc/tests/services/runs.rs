@@ -84,8 +84,13 @@ async fn an_unknown_run_is_not_found_by_any_call() {
         code!(retry_processing, RetryProcessingRequest),
         code!(get_error_summary, GetErrorSummaryRequest),
         code!(list_operations, ListOperationsRequest),
+        code!(list_steps, ListStepsRequest),
+        code!(preflight_run, PreflightRunRequest),
+        code!(watch_shards, WatchShardsRequest),
+        code!(watch_events, WatchEventsRequest),
+        code!(stream_logs, StreamLogsRequest),
     ];
-    assert_eq!(codes, [Some(Code::NotFound); 18]);
+    assert_eq!(codes, [Some(Code::NotFound); 23]);
     let update = pb::UpdateRunRequest {
         run_id: run_id.clone(),
         notes: Some(String::new()),

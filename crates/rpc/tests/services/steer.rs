@@ -76,7 +76,7 @@ async fn a_load_is_changed_paused_and_resumed() {
     let steps = [
         (
             level(connections(3)),
-            Action::SetTarget(Level::Concurrency { connections: 3 }),
+            Action::SetTarget(Level::Concurrency { connections: 3 }.into()),
             false,
         ),
         (Adjustment::Paused(true), Action::Pause, true),
@@ -86,11 +86,11 @@ async fn a_load_is_changed_paused_and_resumed() {
         let adjusted = plane.runs().adjust_run(adjust(&run, adjustment)).await;
         let adjusted = adjusted.unwrap().into_inner();
         let command = worker.commanded().await;
+        worker.acknowledge(&command).await;
         assert_eq!(
             (command.action, command.at.0),
             (action, adjusted.effective_us)
         );
-        worker.acknowledge(&command).await;
         let now = adjusted.run.unwrap();
         assert_eq!(now.paused, paused);
         assert_eq!(now.level.unwrap().level, Some(connections(3)));

@@ -29,7 +29,7 @@ use gauntlet_orchestrator::{
     },
 };
 use gauntlet_rpc::Backend;
-use gauntlet_store::memory;
+use gauntlet_store::{Stores, memory};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -44,15 +44,19 @@ pub struct Plane {
 
 impl Plane {
     pub fn new() -> Self {
+        Self::over(memory::stores())
+    }
+
+    pub fn over(stores: Stores) -> Self {
         let target = Arc::new(Target::default());
         let clock = Arc::new(Ticking(Instant::now()));
-        let stores = memory::stores();
         let orchestrator = Orchestrator::new(Services {
             stores: stores.clone(),
             access: target.clone(),
             vault: Arc::new(Reversed),
             clock: clock.clone(),
             version: "test".to_owned(),
+            launcher: None,
         });
         let backend = Backend {
             orchestrator,
@@ -73,7 +77,11 @@ impl Plane {
 
     /// With a target and a template to make runs of.
     pub async fn ready() -> Self {
-        let plane = Self::new();
+        Self::ready_over(memory::stores()).await
+    }
+
+    pub async fn ready_over(stores: Stores) -> Self {
+        let plane = Self::over(stores);
         plane.create_target("db").await;
         let template = create_template("lookups");
         plane.templates().create_template(template).await.unwrap();
@@ -424,7 +432,7 @@ pub fn hello(id: u128) -> gauntlet_model::session::Hello {
         labels: BTreeMap::new(),
         processors: 2,
         version: "test".to_owned(),
-        resume: None,
+        resumes: Vec::new(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The worker's stream.
 
+use std::time::Duration;
+
 use gauntlet_api::v1 as pb;
 use gauntlet_model::{
     session::{ControlMessage, Heartbeat, Hello, WorkerEvent},
@@ -19,7 +21,8 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Attaches and takes the welcome.
+    /// Attaches, takes the welcome, and makes its clock known: no run starts on
+    /// a worker without.
     pub async fn attach(plane: &Plane, hello: Hello) -> Self {
         let (up, messages) = mpsc::channel(16);
         let first = encode_worker(&WorkerEvent::Hello(hello));
@@ -35,7 +38,26 @@ impl Scripted {
             matches!(welcome, Some(ControlMessage::Welcome(_))),
             "{welcome:?}"
         );
+        worker.beat(Timestamp(1)).await;
         worker
+    }
+
+    async fn beat(&mut self, sent: Timestamp) {
+        self.say(WorkerEvent::Heartbeat(Heartbeat {
+            sent,
+            clock_offset_us: 5,
+            clock_uncertainty: Some(Duration::from_micros(50)),
+            cpu: 0.5,
+            memory_bytes: 1,
+            in_flight: 0,
+            backlog: 0,
+        }))
+        .await;
+        let reply = self.hear().await.unwrap().unwrap();
+        assert!(
+            matches!(reply, ControlMessage::HeartbeatReply { sent: echoed, .. } if echoed == sent),
+            "{reply:?}"
+        );
     }
 
     pub async fn say(&self, event: WorkerEvent) {
@@ -66,23 +88,15 @@ async fn a_worker_attaches_beats_and_leaves() {
     let idle = ("worker-1".to_owned(), pb::WorkerStatus::Idle);
     assert_eq!(listed(&plane).await, [idle]);
 
-    let sent = Timestamp(12);
-    worker
-        .say(WorkerEvent::Heartbeat(Heartbeat {
-            sent,
-            clock_offset_us: 5,
-            clock_uncertainty: None,
-            cpu: 0.5,
-            memory_bytes: 1,
-            in_flight: 0,
-            backlog: 0,
-        }))
-        .await;
-    let reply = worker.hear().await.unwrap().unwrap();
-    assert!(
-        matches!(reply, ControlMessage::HeartbeatReply { sent: echoed, .. } if echoed == sent),
-        "{reply:?}"
-    );
+    worker.beat(Timestamp(12)).await;
+    let request = pb::GetWorkerRequest {
+        worker_id: hello(1).worker.to_string(),
+    };
+    let found = plane.workers().get_worker(request).await.unwrap();
+    let found = found.into_inner().worker.unwrap();
+    assert_eq!((found.memory_bytes, found.clock_uncertainty_us), (1, 50));
+    assert_eq!(found.cpu.to_string(), "0.5");
+    assert_eq!((found.reserved, found.run_ids.len()), (0, 0));
 
     let message = "bye".to_owned();
     worker.say(WorkerEvent::Goodbye { message }).await;

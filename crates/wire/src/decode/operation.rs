@@ -48,6 +48,7 @@ pub(super) fn operation(
         (kind != pb::OperationKind::Unspecified).then_some(kind)
     });
     let name = fields.optional_name("name", std::mem::take(&mut operation.name));
+    let label = fields.optional_name("label", std::mem::take(&mut operation.label));
     let weight = weight(fields, operation.weight);
     let parameters = parameters(fields, std::mem::take(&mut operation.parameters));
     let kind = kind?;
@@ -61,6 +62,7 @@ pub(super) fn operation(
         weight: weight?,
         statement: statement?,
         parameters: parameters?,
+        label,
     })
 }
 
@@ -118,19 +120,20 @@ fn weight(fields: &mut Fields<'_>, percent: f64) -> Option<u32> {
 
 fn sql(fields: &mut Fields<'_>, operation: pb::Operation) -> Option<Statement> {
     let text = fields.filled("sql", operation.sql, LONGEST_SQL);
-    let class = fields.choice(
-        "class",
-        operation.class,
-        |class: pb::StatementClass| match class {
-            pb::StatementClass::Unspecified => None,
-            pb::StatementClass::Read => Some(Class::Read),
-            pb::StatementClass::Write => Some(Class::Write),
-        },
-    );
+    let class = fields.choice("class", operation.class, statement_class);
     Some(Statement::Sql {
         text: text?,
         class: class?,
     })
+}
+
+/// A class; `None` when it is not said.
+pub(super) fn statement_class(class: pb::StatementClass) -> Option<Class> {
+    match class {
+        pb::StatementClass::Unspecified => None,
+        pb::StatementClass::Read => Some(Class::Read),
+        pb::StatementClass::Write => Some(Class::Write),
+    }
 }
 
 /// The kinds that work on one table by its key.

@@ -92,6 +92,11 @@ pub fn list_shards(request: &pb::ListShardsRequest) -> Result<RunId, Violations>
     read(check(request), |fields| run_id(fields, &request.run_id))
 }
 
+/// `ListSteps`.
+pub fn list_steps(request: &pb::ListStepsRequest) -> Result<RunId, Violations> {
+    read(check(request), |fields| run_id(fields, &request.run_id))
+}
+
 /// `ListEvents`.
 pub fn list_events(request: pb::ListEventsRequest) -> Result<ListEvents, Violations> {
     read(check(&request), |fields| {

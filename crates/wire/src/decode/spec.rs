@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use gauntlet_api::v1 as pb;
-use gauntlet_model::{
-    id::Name,
-    template::{Limit, Load, Operation, Phases, Slo, Spec, WorkerLossPolicy},
+use gauntlet_model::template::{
+    Class, Limit, Load, Operation, Phases, Scope, Slo, Spec, WorkerLossPolicy,
 };
 
-use super::operation::{self, Defaults};
+use super::{
+    control,
+    operation::{self, Defaults, statement_class},
+};
 use crate::fields::Fields;
 
 const LONGEST_DESCRIPTION: usize = 4_096;
@@ -30,12 +32,13 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 const CONFIDENCE: f64 = 0.95;
 
 /// A template description.
-pub(crate) fn spec(fields: &mut Fields<'_>, spec: pb::TemplateSpec) -> Option<Spec> {
+pub(crate) fn spec(fields: &mut Fields<'_>, mut spec: pb::TemplateSpec) -> Option<Spec> {
+    let load = load(fields, spec.load.take());
+    let control = control::control(fields, &mut spec, load.as_ref());
     let description = fields.text("description", spec.description, LONGEST_DESCRIPTION);
     let target = fields.name("target", spec.target);
     let defaults = Defaults::read(fields, spec.table, spec.key_column);
     let operations = operations(fields, spec.operations, &defaults);
-    let load = load(fields, spec.load);
     let phases = phases(fields, spec.phases);
     let workers = fields.count("workers", spec.workers.max(1), MOST_WORKERS);
     let slos = slos(fields, spec.slos);
@@ -64,6 +67,7 @@ pub(crate) fn spec(fields: &mut Fields<'_>, spec: pb::TemplateSpec) -> Option<Sp
         worker_loss: worker_loss?,
         operation_timeout: operation_timeout?,
         start_timeout: start_timeout?,
+        control: control?,
     };
     // Between fields that are wrong by themselves nothing sensible can be said.
     if fields.clean() {
@@ -155,10 +159,15 @@ fn phases(fields: &mut Fields<'_>, phases: Option<pb::Phases>) -> Option<Phases>
         DRAIN_TIMEOUT,
         LONGEST_WAIT,
     );
+    let until_steady = match phases.until_steady {
+        None => Some(None),
+        Some(given) => control::until_steady(&mut fields.child("until_steady"), given).map(Some),
+    };
     Some(Phases {
         warmup: warmup?,
         measurement: measurement?,
         drain_timeout: drain_timeout?,
+        until_steady: until_steady?,
     })
 }
 
@@ -169,6 +178,7 @@ fn worker_loss(fields: &mut Fields<'_>, policy: i32) -> Option<WorkerLossPolicy>
                 WorkerLossPolicy::Fail
             }
             pb::WorkerLossPolicy::Continue => WorkerLossPolicy::Continue,
+            pb::WorkerLossPolicy::Replace => WorkerLossPolicy::Replace,
         })
     })
 }
@@ -189,7 +199,7 @@ fn slos(fields: &mut Fields<'_>, slos: Vec<pb::Slo>) -> Option<Vec<Slo>> {
 
 fn slo(fields: &mut Fields<'_>, slo: pb::Slo) -> Option<Slo> {
     let name = fields.text("name", slo.name, LONGEST_LABEL);
-    let operation = fields.optional_name("operation", slo.operation);
+    let scope = scope(fields, slo.operation, slo.class, slo.label);
     let limit = limit(fields, slo.limit);
     let confidence = if slo.confidence == 0.0 {
         CONFIDENCE
@@ -200,18 +210,46 @@ fn slo(fields: &mut Fields<'_>, slo: pb::Slo) -> Option<Slo> {
         let message = format!("must be 0.5 to 0.9999, it is {confidence}");
         fields.add("confidence", message);
     }
-    let (name, limit) = (name?, limit?);
+    let (name, scope, limit) = (name?, scope?, limit?);
     let name = if name.trim().is_empty() {
-        label(operation.as_ref().map(Name::as_str), limit)
+        label(&scope, limit)
     } else {
         name
     };
     Some(Slo {
         name,
-        operation,
+        scope,
         limit,
         confidence,
+        abort_on_fail: slo.abort_on_fail,
     })
+}
+
+/// The operations that an objective limits: it names them in one way at most.
+fn scope(fields: &mut Fields<'_>, operation: String, class: i32, label: String) -> Option<Scope> {
+    let given = [
+        ("operation", !operation.is_empty()),
+        ("class", class != 0),
+        ("label", !label.is_empty()),
+    ];
+    let mut given = given.into_iter().filter(|(_, given)| *given);
+    let Some((first, _)) = given.next() else {
+        return Some(Scope::All);
+    };
+    if let Some((second, _)) = given.next() {
+        let message = format!("makes no sense beside {first}; leave one of them out");
+        fields.add(second, message);
+        return None;
+    }
+    match first {
+        "operation" => fields.name(first, operation).map(Scope::Operation),
+        "class" => fields
+            .choice(first, class, statement_class)
+            .map(|class| Scope::Class { class }),
+        _ => fields
+            .name(first, label)
+            .map(|label| Scope::Label { label }),
+    }
 }
 
 fn limit(fields: &mut Fields<'_>, limit: Option<pb::slo::Limit>) -> Option<Limit> {
@@ -253,14 +291,19 @@ fn latency_limit(fields: &mut Fields<'_>, limit: &pb::LatencyLimit) -> Option<Li
 }
 
 /// The label of an objective that has none, like "point-lookup p99 <= 10ms".
-fn label(operation: Option<&str>, limit: Limit) -> String {
+fn label(scope: &Scope, limit: Limit) -> String {
     let limit = match limit {
         Limit::Latency { percentile, max } => format!("p{percentile} <= {max:?}"),
         Limit::ErrorRatio(ratio) => format!("error ratio <= {ratio}"),
         Limit::Throughput(floor) => format!("throughput >= {floor}/s"),
     };
-    match operation {
-        Some(operation) => format!("{operation} {limit}"),
-        None => limit,
+    match scope {
+        Scope::All => limit,
+        Scope::Operation(name) => format!("{name} {limit}"),
+        Scope::Class { class: Class::Read } => format!("reads {limit}"),
+        Scope::Class {
+            class: Class::Write,
+        } => format!("writes {limit}"),
+        Scope::Label { label } => format!("label {label} {limit}"),
     }
 }

@@ -29,7 +29,7 @@ const SAMPLE_ROWS: u32 = 10_000;
 const POSTGRES_PORT: u16 = 5_432;
 
 /// A target to register.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CreateTarget {
     /// Makes the call repeatable.
     pub request_id: Option<String>,
@@ -41,6 +41,8 @@ pub struct CreateTarget {
     pub address: Address,
     /// The login's password.
     pub password: Option<Secret>,
+    /// What it costs per hour; 0 when not known.
+    pub price_per_hour: f64,
 }
 
 impl CreateTarget {
@@ -53,6 +55,7 @@ impl CreateTarget {
             &self.name,
             &self.address,
             self.password.is_some(),
+            self.price_per_hour.to_bits(),
         );
         format!("{:032x}", digest(&format!("{content:?}")))
     }
@@ -68,7 +71,7 @@ pub struct LoadDataset {
 }
 
 /// A target as it shall be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UpdateTarget {
     /// Which one.
     pub target: Named,
@@ -76,6 +79,8 @@ pub struct UpdateTarget {
     pub address: Address,
     /// What becomes of the password.
     pub password: NewPassword,
+    /// What it costs per hour; 0 when not known.
+    pub price_per_hour: f64,
     /// The revision as the caller knows it; `None` for whatever it is.
     pub revision: Option<i64>,
 }
@@ -138,6 +143,7 @@ pub fn create_target(request: pb::CreateTargetRequest) -> Result<CreateTarget, V
             name: name?,
             address,
             password,
+            price_per_hour: target.price_per_hour,
         })
     })
 }
@@ -214,6 +220,7 @@ pub fn update_target(request: pb::UpdateTargetRequest) -> Result<UpdateTarget, V
             target: named?,
             address,
             password,
+            price_per_hour: target.price_per_hour,
             revision,
         })
     })

@@ -12,6 +12,7 @@ use super::*;
 use crate::Violations;
 
 mod catalog;
+mod control;
 mod run;
 mod spec;
 
@@ -53,6 +54,7 @@ fn empty_requests_name_what_is_missing() {
     refused(stream_metrics(&pb::StreamMetricsRequest::default()), &run);
     refused(get_report(&pb::GetReportRequest::default()), &run);
     refused(list_shards(&pb::ListShardsRequest::default()), &run);
+    refused(list_steps(&pb::ListStepsRequest::default()), &run);
     refused(list_events(pb::ListEventsRequest::default()), &run);
     refused(
         list_runs(pb::ListRunsRequest::default()),

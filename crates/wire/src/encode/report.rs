@@ -4,10 +4,12 @@ use gauntlet_api::v1 as pb;
 use gauntlet_model::{
     id::Name,
     point::{OperationPoint, Point},
-    report::{OperationReport, Reconciliation, Report, SloReport, Summary},
+    report::{OperationReport, Reconciliation, Report, ShardReport, SloReport, Summary},
     template::Spec,
     verdict::Verdict,
 };
+
+use super::{evidence, search, spec::scope};
 
 /// One second of a run; `spec` names the operations.
 #[must_use]
@@ -83,6 +85,11 @@ pub fn report(report: &Report) -> pb::Report {
             })
             .collect(),
         created_us: report.created.0,
+        search: report.search.as_ref().map(search::findings),
+        evidence: report.evidence.as_ref().map(evidence::evidence),
+        cost: report.cost,
+        shards: report.shards.iter().map(shard).collect(),
+        phase_skew_us: report.phase_skew_us,
     }
 }
 
@@ -103,15 +110,31 @@ fn operation(report: &OperationReport) -> pb::OperationReport {
 }
 
 fn slo(slo: &SloReport) -> pb::SloReport {
+    let (operation, class, label) = scope(&slo.scope);
     pb::SloReport {
         name: slo.name.clone(),
-        operation: name(slo.operation.as_ref()),
+        operation,
         verdict: verdict(slo.verdict).into(),
         measured: slo.measured,
         limit: slo.limit,
         samples: slo.samples,
         samples_needed: slo.samples_needed,
         message: slo.message.clone(),
+        class: class.into(),
+        label,
+    }
+}
+
+fn shard(report: &ShardReport) -> pb::ShardReport {
+    pb::ShardReport {
+        shard: report.shard,
+        attempt: report.attempt,
+        worker: report.worker.clone(),
+        succeeded: report.succeeded,
+        response_p50_us: report.response_p50_us,
+        response_p99_us: report.response_p99_us,
+        straggler: report.straggler,
+        clock_uncertainty_us: report.clock_uncertainty_us,
     }
 }
 
@@ -127,7 +150,7 @@ fn reconciliation(found: &Reconciliation) -> pb::Reconciliation {
     }
 }
 
-fn summary(summary: &Summary) -> pb::LatencySummary {
+pub(super) fn summary(summary: &Summary) -> pb::LatencySummary {
     pb::LatencySummary {
         min_us: summary.min_us,
         mean_us: summary.mean_us,

@@ -12,7 +12,7 @@ use gauntlet_model::{
     time::Timestamp,
 };
 
-use super::instant;
+use super::{instant, search};
 
 /// What lists show of a run.
 #[derive(Clone, Copy, Debug)]
@@ -66,13 +66,18 @@ pub fn run(run: &Run, now: Timestamp) -> pb::Run {
         started: run.started,
         ended: run.ended,
     };
+    let described = run.spec.control.search.as_ref();
+    let described = described.map(|search| (search, run.spec.load.level()));
+    let progress = run.state.search.as_ref();
     pb::Run {
         spec: Some(super::spec(&run.spec)),
+        search: progress.map(|progress| search::progress(progress, described)),
         ..run_head(&head, now)
     }
 }
 
-/// A run without its description, as lists give it.
+/// A run without its description and its search, as lists give it. Its place in
+/// the queue is not known here.
 #[must_use]
 pub fn run_head(run: &RunHead<'_>, now: Timestamp) -> pb::Run {
     let state = run.state;
@@ -109,10 +114,13 @@ pub fn run_head(run: &RunHead<'_>, now: Timestamp) -> pb::Run {
         level: state.level.map(level),
         verdict: pb::Verdict::Unspecified.into(),
         validity: pb::Validity::Unspecified.into(),
+        search: None,
+        queue_position: 0,
+        warmup_steady: state.warmup_steady,
     }
 }
 
-fn level(level: Level) -> pb::LoadLevel {
+pub(super) fn level(level: Level) -> pb::LoadLevel {
     use pb::load_level::Level as P;
     pb::LoadLevel {
         level: Some(match level {
@@ -222,6 +230,10 @@ fn optional_phase(known: Option<Phase>) -> pb::RunPhase {
 fn stop_reason(reason: StopReason) -> pb::StopReason {
     match reason {
         StopReason::DurationElapsed => pb::StopReason::DurationElapsed,
+        StopReason::SearchFinished => pb::StopReason::SearchFinished,
+        StopReason::BoundReached => pb::StopReason::BoundReached,
+        StopReason::SloAbort => pb::StopReason::SloAbort,
+        StopReason::Guardrail => pb::StopReason::Guardrail,
         StopReason::UserStop => pb::StopReason::UserStop,
         StopReason::WorkerLost => pb::StopReason::WorkerLost,
         StopReason::SetupError => pb::StopReason::SetupError,
@@ -229,7 +241,7 @@ fn stop_reason(reason: StopReason) -> pb::StopReason {
     }
 }
 
-fn processing(status: ProcessingStatus) -> pb::ProcessingStatus {
+pub(super) fn processing(status: ProcessingStatus) -> pb::ProcessingStatus {
     match status {
         ProcessingStatus::Pending => pb::ProcessingStatus::Pending,
         ProcessingStatus::Running => pb::ProcessingStatus::Running,

@@ -2,11 +2,11 @@
 
 use gauntlet_api::v1 as pb;
 use gauntlet_model::template::{
-    Class, Limit, Load, Operation, Parameter, Phases, PoolOrder, Slo, Spec, Statement,
+    Class, Limit, Load, Operation, Parameter, Phases, PoolOrder, Scope, Slo, Spec, Statement,
     WorkerLossPolicy,
 };
 
-use super::duration;
+use super::{control, duration};
 
 /// A template description. The table and key of the first operation that has
 /// one become those of the template, and operations name theirs where it differs.
@@ -17,6 +17,7 @@ pub fn spec(spec: &Spec) -> pb::TemplateSpec {
         .iter()
         .find_map(|operation| operation.statement.table_and_key())
         .unwrap_or_default();
+    let controls = &spec.control;
     pb::TemplateSpec {
         description: spec.description.clone(),
         target: spec.target.to_string(),
@@ -35,6 +36,13 @@ pub fn spec(spec: &Spec) -> pb::TemplateSpec {
         worker_loss: worker_loss(spec.worker_loss).into(),
         operation_timeout: Some(duration(spec.operation_timeout)),
         start_timeout: Some(duration(spec.start_timeout)),
+        search: controls.search.as_ref().map(control::search),
+        scaling: control::scaling(&controls.scaling),
+        guardrails: controls.guardrails.as_ref().map(control::guardrails),
+        worker_labels: controls.worker_labels.clone().into_iter().collect(),
+        worker_wait: Some(duration(controls.worker_wait)),
+        launcher: control::launcher(controls.launcher).into(),
+        max_clock_uncertainty: Some(duration(controls.max_clock_uncertainty)),
     }
 }
 
@@ -47,6 +55,10 @@ fn operation(operation: &Operation, table: &str, key: &str) -> pb::Operation {
         parameters: operation.parameters.iter().map(parameter).collect(),
         table: unless(statement.table, table),
         key_column: unless(statement.key_column, key),
+        label: operation
+            .label
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string),
         ..statement
     }
 }
@@ -89,12 +101,16 @@ fn statement(statement: &Statement) -> pb::Operation {
         Statement::Sql { text, class } => pb::Operation {
             kind: pb::OperationKind::Sql.into(),
             sql: text.clone(),
-            class: match class {
-                Class::Read => pb::StatementClass::Read.into(),
-                Class::Write => pb::StatementClass::Write.into(),
-            },
+            class: statement_class(*class).into(),
             ..pb::Operation::default()
         },
+    }
+}
+
+pub(super) fn statement_class(class: Class) -> pb::StatementClass {
+    match class {
+        Class::Read => pb::StatementClass::Read,
+        Class::Write => pb::StatementClass::Write,
     }
 }
 
@@ -167,6 +183,7 @@ fn phases(phases: &Phases) -> pb::Phases {
         warmup: Some(duration(phases.warmup)),
         measurement: Some(duration(phases.measurement)),
         drain_timeout: Some(duration(phases.drain_timeout)),
+        until_steady: phases.until_steady.as_ref().map(control::until_steady),
     }
 }
 
@@ -179,14 +196,26 @@ fn slo(slo: &Slo) -> pb::Slo {
         Limit::ErrorRatio(ratio) => pb::slo::Limit::MaxErrorRatio(ratio),
         Limit::Throughput(floor) => pb::slo::Limit::MinThroughputPerS(floor),
     };
+    let (operation, class, label) = scope(&slo.scope);
     pb::Slo {
         name: slo.name.clone(),
-        operation: slo
-            .operation
-            .as_ref()
-            .map_or_else(String::new, ToString::to_string),
+        operation,
         limit: Some(limit),
         confidence: slo.confidence,
+        class: class.into(),
+        label,
+        abort_on_fail: slo.abort_on_fail,
+    }
+}
+
+/// The operation, the class and the label that an objective names.
+pub(super) fn scope(scope: &Scope) -> (String, pb::StatementClass, String) {
+    let (none, any) = (String::new(), pb::StatementClass::Unspecified);
+    match scope {
+        Scope::All => (none.clone(), any, none),
+        Scope::Operation(name) => (name.to_string(), any, none),
+        Scope::Class { class } => (none.clone(), statement_class(*class), none),
+        Scope::Label { label } => (none, any, label.to_string()),
     }
 }
 
@@ -194,5 +223,6 @@ fn worker_loss(policy: WorkerLossPolicy) -> pb::WorkerLossPolicy {
     match policy {
         WorkerLossPolicy::Fail => pb::WorkerLossPolicy::Fail,
         WorkerLossPolicy::Continue => pb::WorkerLossPolicy::Continue,
+        WorkerLossPolicy::Replace => pb::WorkerLossPolicy::Replace,
     }
 }

@@ -15,6 +15,7 @@ pub fn target(target: &Target) -> pb::Target {
         address: Some(address(&target.address, None)),
         created_us: target.created.0,
         etag: etag(target.revision),
+        price_per_hour: target.price_per_hour,
     }
 }
 

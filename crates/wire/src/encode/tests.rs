@@ -1,7 +1,8 @@
 //! What goes out comes back the same, and never a password.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use gauntlet_api::DESCRIPTOR_SET;
 use gauntlet_model::{
     id::{Name, Project, RunId, TargetId, TemplateId, WorkerId},
     lifecycle::{End, RunState, ShardStage, ShardState, Stage, StopReason},
@@ -9,204 +10,104 @@ use gauntlet_model::{
     session::KeyRange,
     target::{Address, Target},
     template::{
-        Class, Limit, Load, Operation, Parameter, Phases, PoolOrder, Slo, Spec, Statement,
-        Template, WorkerLossPolicy,
+        Bisect, Control, GuardrailMode, Guardrails, Launcher, Limit, Linear, Load, Method,
+        Operation, Parameter, Phases, Scaling, ScalingMode, Scope, Search, Slo, Spec, Statement,
+        StopSignals, Template, UntilSteady, WorkerLossPolicy,
     },
 };
-use proptest::{collection::vec, prelude::*, sample::select};
+use proptest::prelude::*;
+use prost::Message as _;
+use prost_reflect::{DescriptorPool, DynamicMessage};
 use uuid::Uuid;
 
 use super::*;
 use crate::decode;
 
+mod any;
+mod found;
 mod runs;
-
-fn word() -> impl Strategy<Value = String> {
-    vec(select(vec!['a', 'b', '_', 'é', '"', '.', '$']), 1..12)
-        .prop_map(|letters| letters.into_iter().collect())
-}
-
-fn a_name() -> impl Strategy<Value = Name> {
-    "[a-z]([a-z0-9-]{0,20}[a-z0-9])?".prop_map(|text| Name::new(text).unwrap())
-}
-
-fn a_duration(longest_s: u64) -> impl Strategy<Value = Duration> {
-    (0..longest_s, 0..1_000_000_000_u32).prop_map(|(seconds, nanos)| Duration::new(seconds, nanos))
-}
-
-fn a_positive_duration(longest_s: u64) -> impl Strategy<Value = Duration> {
-    a_duration(longest_s).prop_map(|duration| duration.max(Duration::from_nanos(1)))
-}
-
-fn a_parameter() -> impl Strategy<Value = Parameter> {
-    let range = (any::<i64>(), any::<i64>()).prop_map(|(a, b)| (a.min(b), a.max(b)));
-    prop_oneof![
-        any::<i64>().prop_map(Parameter::Integer),
-        (-1e300..1e300).prop_map(Parameter::Number),
-        word().prop_map(Parameter::Text),
-        Just(Parameter::Null),
-        range
-            .clone()
-            .prop_map(|(min, max)| Parameter::Uniform { min, max }),
-        (range.clone(), 0.01..100.0).prop_map(|((min, max), exponent)| Parameter::Zipf {
-            min,
-            max,
-            exponent
-        }),
-        range.prop_map(|(min, max)| Parameter::Sequential { min, max }),
-        (1_u32..=65_536).prop_map(|length| Parameter::RandomText { length }),
-        (a_name(), a_pool_order()).prop_map(|(pool, order)| Parameter::Pool { pool, order }),
-    ]
-}
-
-fn a_pool_order() -> impl Strategy<Value = PoolOrder> {
-    prop_oneof![
-        Just(PoolOrder::Uniform),
-        Just(PoolOrder::Sequential),
-        (0.01..100.0).prop_map(|exponent| PoolOrder::Zipf { exponent }),
-    ]
-}
-
-fn a_statement() -> impl Strategy<Value = Statement> {
-    let names = vec(word(), 1..4).prop_map(|mut columns| {
-        columns.sort();
-        columns.dedup();
-        columns
-    });
-    let keyed =
-        (word(), word(), names, 1_u32.., 0..4).prop_map(|(table, key, columns, limit, kind)| {
-            match kind {
-                0 => Statement::PointLookup {
-                    table,
-                    key,
-                    columns,
-                },
-                1 => Statement::RangeScan {
-                    table,
-                    key,
-                    columns,
-                    limit,
-                },
-                2 => Statement::Insert {
-                    columns: columns.into_iter().filter(|name| *name != key).collect(),
-                    table,
-                    key,
-                },
-                _ => Statement::Update {
-                    table,
-                    key,
-                    columns,
-                },
-            }
-        });
-    let sql = (0..3, any::<bool>()).prop_map(|(parameters, reads)| Statement::Sql {
-        text: format!(
-            "SELECT {}",
-            (1..=parameters)
-                .map(|n| format!("${n}"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
-        class: if reads { Class::Read } else { Class::Write },
-    });
-    prop_oneof![4 => keyed, 1 => sql]
-}
-
-fn a_mix() -> impl Strategy<Value = Vec<Operation>> {
-    let operation = a_statement().prop_flat_map(|statement| {
-        let parameters = vec(a_parameter(), statement.parameters());
-        (Just(statement), parameters, 1_u32..=1_000)
-    });
-    vec(operation, 1..8).prop_map(|parts| {
-        let last = parts.len() as u32 - 1;
-        let others: u32 = parts.iter().take(last as usize).map(|part| part.2).sum();
-        parts
-            .into_iter()
-            .zip(0..)
-            .map(|((statement, parameters, weight), index)| Operation {
-                name: Name::new(format!("op-{index}")).unwrap(),
-                weight: if index == last {
-                    10_000 - others
-                } else {
-                    weight
-                },
-                statement,
-                parameters,
-            })
-            .collect()
-    })
-}
-
-fn a_load() -> impl Strategy<Value = Load> {
-    let connections = 8_u32..=100_000;
-    prop_oneof![
-        (connections.clone(), a_duration(3_600)).prop_map(|(connections, think_time)| {
-            Load::Concurrency {
-                connections,
-                think_time,
-            }
-        }),
-        (0.001..10_000_000.0, connections, 1_u64..=1_000_000_000).prop_map(
-            |(per_second, connections, max_backlog)| Load::Rate {
-                per_second,
-                connections,
-                max_backlog,
-            }
-        ),
-    ]
-}
-
-fn an_slo() -> impl Strategy<Value = Slo> {
-    let limit = prop_oneof![
-        (0.001..99.999, a_positive_duration(3_600))
-            .prop_map(|(percentile, max)| Limit::Latency { percentile, max }),
-        (0.0..=1.0).prop_map(Limit::ErrorRatio),
-        (0.001..10_000_000.0).prop_map(Limit::Throughput),
-    ];
-    (word(), any::<bool>(), limit, 0.5..0.9999).prop_map(|(name, all, limit, confidence)| Slo {
-        name,
-        operation: (!all).then(|| Name::new("op-0").unwrap()),
-        limit,
-        confidence,
-    })
-}
-
-prop_compose! {
-    fn a_spec()(
-        description in ".{0,40}",
-        operations in a_mix(),
-        load in a_load(),
-        warmup in a_duration(604_800),
-        measurement in a_positive_duration(604_800),
-        drain_timeout in a_duration(3_600),
-        workers in 1_u32..=8,
-        seed in 1_u64..,
-        slos in vec(an_slo(), 0..4),
-        fails in any::<bool>(),
-        operation_timeout in a_positive_duration(3_600),
-        start_timeout in a_positive_duration(3_600),
-    ) -> Spec {
-        Spec {
-            description: description.replace('\0', ""),
-            target: Name::new("db").unwrap(),
-            operations,
-            load,
-            phases: Phases { warmup, measurement, drain_timeout },
-            workers,
-            seed,
-            slos,
-            worker_loss: if fails { WorkerLossPolicy::Fail } else { WorkerLossPolicy::Continue },
-            operation_timeout,
-            start_timeout,
-        }
-    }
-}
 
 proptest! {
     #[test]
-    fn a_description_survives(spec in a_spec()) {
+    fn a_description_survives(spec in any::a_spec()) {
         prop_assert_eq!(decode::template_spec(super::spec(&spec)), Ok(spec));
     }
+}
+
+/// As a browser or a shell gives it back. Its numbers are short: a reader may
+/// take a long one for its neighbour.
+#[test]
+fn a_description_survives_json() {
+    let mut spec = a_simple_spec();
+    spec.operations[0].label = Some(Name::new("hot").unwrap());
+    spec.phases.warmup = Duration::from_mins(1);
+    spec.phases.until_steady = Some(UntilSteady {
+        window: Duration::from_secs(20),
+        tolerance: 0.05,
+    });
+    spec.slos = vec![Slo {
+        name: "hot p99.9".into(),
+        scope: Scope::Label {
+            label: Name::new("hot").unwrap(),
+        },
+        limit: Limit::Latency {
+            percentile: 99.9,
+            max: Duration::from_micros(1_500),
+        },
+        confidence: 0.95,
+        abort_on_fail: false,
+    }];
+    spec.worker_loss = WorkerLossPolicy::Replace;
+    spec.control = Control {
+        search: Some(Search {
+            method: Method::Linear(Linear {
+                increment: 4.0,
+                backoffs: 0,
+            }),
+            step: Duration::from_millis(1_500),
+            settle: Duration::ZERO,
+            confirm: Duration::ZERO,
+            max_level: 64.0,
+            max_steps: 9,
+            stop: StopSignals {
+                max_latency_increase: Some(0.5),
+                slos: false,
+                ..StopSignals::default()
+            },
+        }),
+        scaling: Scaling {
+            mode: ScalingMode::Bounded { max_workers: 4 },
+            ..Scaling::default()
+        },
+        guardrails: Some(Guardrails {
+            mode: GuardrailMode::Soft,
+            max_worker_cpu: Some(0.9),
+            max_worker_memory_bytes: Some(1 << 60),
+            max_error_ratio: None,
+            max_queue_ratio: None,
+            patience_s: 5,
+        }),
+        worker_labels: [("zone".to_owned(), "a".to_owned())].into(),
+        worker_wait: Duration::from_secs(30),
+        launcher: Launcher::External,
+        max_clock_uncertainty: Duration::from_millis(5),
+    };
+    let message = as_json(&super::spec(&spec));
+    assert_eq!(decode::template_spec(message), Ok(spec));
+}
+
+/// Writes a description as protobuf JSON and reads it again.
+fn as_json(spec: &pb::TemplateSpec) -> pb::TemplateSpec {
+    let pool = DescriptorPool::decode(DESCRIPTOR_SET).unwrap();
+    let descriptor = pool
+        .get_message_by_name("gauntlet.v1.TemplateSpec")
+        .unwrap();
+    let bytes = spec.encode_to_vec();
+    let written = DynamicMessage::decode(descriptor.clone(), bytes.as_slice()).unwrap();
+    let text = serde_json::to_string(&written).unwrap();
+    let mut reader = serde_json::Deserializer::from_str(&text);
+    let read = DynamicMessage::deserialize(descriptor, &mut reader).unwrap();
+    read.transcode_to().unwrap()
 }
 
 pub(crate) fn a_simple_spec() -> Spec {
@@ -222,6 +123,7 @@ pub(crate) fn a_simple_spec() -> Spec {
                 columns: Vec::new(),
             },
             parameters: vec![Parameter::Uniform { min: 1, max: 9 }],
+            label: None,
         }],
         load: Load::Concurrency {
             connections: 4,
@@ -231,6 +133,7 @@ pub(crate) fn a_simple_spec() -> Spec {
             warmup: Duration::ZERO,
             measurement: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(1),
+            until_steady: None,
         },
         workers: 2,
         seed: u64::MAX,
@@ -238,6 +141,7 @@ pub(crate) fn a_simple_spec() -> Spec {
         worker_loss: WorkerLossPolicy::Fail,
         operation_timeout: Duration::from_secs(1),
         start_timeout: Duration::from_secs(2),
+        control: Control::default(),
     }
 }
 
@@ -278,12 +182,14 @@ fn a_target_goes_out_without_a_password() {
         },
         created: Timestamp(3),
         revision: 1,
+        price_per_hour: 1.25,
     });
     let Some(pb::target::Address::Postgres(address)) = message.address else {
         panic!("it is a PostgreSQL target");
     };
     assert_eq!(address.password, "");
     assert_eq!((address.port, message.created_us), (5_433, 3));
+    assert_eq!(message.price_per_hour.to_string(), "1.25");
 }
 
 #[test]
@@ -342,9 +248,8 @@ fn a_prepared_run_has_no_phase_and_no_reason() {
 #[test]
 fn an_ending_run_says_why_and_who_is_ready() {
     let shard = |stage| ShardState {
-        worker: WorkerId(Uuid::nil()),
-        attempt: 1,
         stage,
+        ..ShardState::assigned(WorkerId(Uuid::nil()))
     };
     let state = RunState {
         stage: Stage::Cooldown {

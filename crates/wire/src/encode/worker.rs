@@ -8,6 +8,7 @@ use super::uncertainty;
 /// A worker.
 #[must_use]
 pub fn worker(worker: &Worker) -> pb::Worker {
+    let runs: Vec<String> = worker.runs.iter().map(ToString::to_string).collect();
     pb::Worker {
         worker_id: worker.id.to_string(),
         name: worker.name.clone(),
@@ -16,11 +17,17 @@ pub fn worker(worker: &Worker) -> pb::Worker {
         processors: worker.processors,
         labels: worker.labels.clone().into_iter().collect(),
         version: worker.version.clone(),
-        run_id: worker.run.map_or_else(String::new, |run| run.to_string()),
+        run_id: runs.first().cloned().unwrap_or_default(),
         attached_us: worker.attached.0,
         seen_us: worker.seen.0,
         clock_offset_us: worker.clock_offset_us,
         clock_uncertainty_us: uncertainty(worker.clock_uncertainty),
+        cpu: worker.gauges.cpu,
+        memory_bytes: worker.gauges.memory_bytes,
+        in_flight: worker.gauges.in_flight,
+        backlog: worker.gauges.backlog,
+        reserved: worker.reserved,
+        run_ids: runs,
     }
 }
 

@@ -120,6 +120,9 @@ fn pair(rules: &FieldRules, key: &str, value: &Value, path: &str, found: &mut Ve
 
 /// What a text may have, in words.
 fn length(rules: &[Rule]) -> String {
+    if rules.is_empty() {
+        return "must not hold the character NUL".to_owned();
+    }
     let (mut least, mut most) = (0, u64::MAX);
     for rule in rules {
         match rule {
@@ -145,11 +148,7 @@ fn key_text(key: &MapKey) -> Cow<'_, str> {
 /// What is wrong with a value, and what is allowed.
 fn broken(rule: &Rule, value: &Value, values: Option<&EnumDescriptor>) -> Option<String> {
     match (rule, value) {
-        (Rule::Number(bounds), value) => {
-            // Where zero is no violation it means that nothing was given.
-            let from_one = matches!(value, Value::U32(_) | Value::U64(_));
-            out_of_bounds(bounds, number(value)?, from_one)
-        }
+        (Rule::Number(bounds), value) => out_of_bounds(bounds, number(value)?),
         (Rule::Lasts { from, above, to }, Value::Message(value)) => {
             lasts(value, *from, *above, *to)
         }
@@ -209,7 +208,7 @@ fn wrong_text(rule: &Rule, text: &str) -> Option<String> {
 /// The longest project: three labels and two slashes.
 const LONGEST_PROJECT: u64 = 3 * 63 + 2;
 
-fn out_of_bounds(bounds: &Bounds, value: f64, from_one: bool) -> Option<String> {
+fn out_of_bounds(bounds: &Bounds, value: f64) -> Option<String> {
     let low = bounds.at_least.is_none_or(|least| value >= least)
         && bounds.above.is_none_or(|least| value > least);
     let high = bounds.at_most.is_none_or(|most| value <= most)
@@ -225,7 +224,8 @@ fn out_of_bounds(bounds: &Bounds, value: f64, from_one: bool) -> Option<String> 
         (None, Some(least), None, Some(most)) => {
             format!("must be greater than {least} and less than {most}")
         }
-        (None, None, Some(most), None) if from_one => format!("must be 1 to {most}"),
+        (None, Some(least), None, None) => format!("must be greater than {least}"),
+        (None, None, Some(most), None) if bounds.zero_is_absent => format!("must be 1 to {most}"),
         (None, None, Some(most), None) => format!("must be at most {most}"),
         (Some(0.0), None, None, None) => "must not be negative".to_owned(),
         _ => format!("must be within {bounds:?}"),

@@ -71,6 +71,8 @@ pub(crate) struct Bounds {
     pub(crate) above: Option<f64>,
     pub(crate) at_most: Option<f64>,
     pub(crate) below: Option<f64>,
+    /// Zero means that nothing was given.
+    pub(crate) zero_is_absent: bool,
 }
 
 /// The pattern of a DNS label, as `model::id::Name` has it.
@@ -130,11 +132,23 @@ impl FieldRules {
                 ("map", Value::Message(inner)) => rules.of_map(&place, inner)?,
                 (kind, Value::Message(inner)) => {
                     rules.whole.extend(of_value(&place, kind, inner)?);
+                    rules.note_what_zero_means(kind);
                 }
                 _ => return Err(unknown(&place, &name)),
             }
         }
         Ok(rules)
+    }
+
+    /// Zero of a count that is always there breaks no rule, and means that
+    /// nothing was given.
+    fn note_what_zero_means(&mut self, kind: &str) {
+        let counts = matches!(kind, "uint32" | "uint64") && !self.field.supports_presence();
+        for rule in &mut self.whole {
+            if let Rule::Number(bounds) = rule {
+                bounds.zero_is_absent = counts;
+            }
+        }
     }
 
     fn of_list(&mut self, place: &str, options: &DynamicMessage) -> Result<(), UnknownRule> {

@@ -2,9 +2,9 @@
 
 use gauntlet_api::v1 as pb;
 use gauntlet_model::{
-    lifecycle::{Action, Phase},
+    lifecycle::{Action, Aim, Phase, StepPlan},
     session::{Assign, Command, ControlMessage, KeyRange, Welcome},
-    template::Level,
+    template::{Level, Split},
     time::micros,
 };
 use pb::control_message::Message as M;
@@ -16,6 +16,8 @@ use crate::{
 };
 
 const LONGEST_MESSAGE: usize = 4_096;
+/// As many as there may be workers.
+const MOST_SHARDS: usize = 10_000;
 /// As many as a template may ask for.
 const MOST_CONNECTIONS: u32 = 100_000;
 /// As much as a template may ask for: ten million per second.
@@ -79,25 +81,38 @@ fn encode_assign(assign: &Assign) -> pb::Assign {
 
 fn encode_command(command: &Command) -> pb::Command {
     use pb::command::Action as A;
-    let action = match command.action {
+    let action = match &command.action {
         Action::Start(phase) => A::Start(pb::StartCommand {
-            phase: encode::phase(phase).into(),
+            phase: encode::phase(*phase).into(),
         }),
         Action::SetPhase(phase) => A::SetPhase(pb::SetPhaseCommand {
-            phase: encode::phase(phase).into(),
+            phase: encode::phase(*phase).into(),
         }),
-        Action::SetTarget(level) => A::SetTarget(pb::SetTargetCommand {
-            level: Some(encode_level(level)),
+        Action::SetTarget(aim) => A::SetTarget(encode_aim(aim)),
+        Action::Step(plan) => A::Step(pb::StepCommand {
+            step: plan.step,
+            target: Some(encode_aim(&plan.aim)),
+            settle_us: plan.settle_us,
+            window_us: plan.window_us,
         }),
         Action::Pause => A::Pause(pb::PauseCommand {}),
         Action::Resume => A::Resume(pb::ResumeCommand {}),
-        Action::Stop { drain_us } => A::Stop(pb::StopCommand { drain_us }),
+        Action::Stop { drain_us } => A::Stop(pb::StopCommand {
+            drain_us: *drain_us,
+        }),
     };
     pb::Command {
         attempt: Some(encode_attempt(command.attempt)),
         sequence: command.sequence,
         at_us: command.at.0,
         action: Some(action),
+    }
+}
+
+fn encode_aim(aim: &Aim) -> pb::SetTargetCommand {
+    pb::SetTargetCommand {
+        level: Some(encode_level(aim.level)),
+        weights: aim.split.weights().to_vec(),
     }
 }
 
@@ -230,7 +245,8 @@ fn action(fields: &mut Fields<'_>, action: pb::command::Action) -> Option<Action
         A::SetPhase(set) => {
             load_phase(&mut fields.child("set_phase"), set.phase).map(Action::SetPhase)
         }
-        A::SetTarget(set) => level(&mut fields.child("set_target"), set).map(Action::SetTarget),
+        A::SetTarget(set) => aim(&mut fields.child("set_target"), set).map(Action::SetTarget),
+        A::Step(given) => step(&mut fields.child("step"), given).map(Action::Step),
         A::Pause(pb::PauseCommand {}) => Some(Action::Pause),
         A::Resume(pb::ResumeCommand {}) => Some(Action::Resume),
         A::Stop(stop) => {
@@ -240,9 +256,46 @@ fn action(fields: &mut Fields<'_>, action: pb::command::Action) -> Option<Action
     }
 }
 
-fn level(fields: &mut Fields<'_>, set: pb::SetTargetCommand) -> Option<Level> {
+fn step(fields: &mut Fields<'_>, step: pb::StepCommand) -> Option<StepPlan> {
+    if step.step == 0 {
+        fields.add("step", "must be at least 1");
+    }
+    let aim = fields
+        .required("target", step.target)
+        .and_then(|target| aim(&mut fields.child("target"), target));
+    let settle = length(fields, "settle_us", step.settle_us);
+    let window = sequence(fields, "window_us", step.window_us, 1);
+    settle?;
+    Some(StepPlan {
+        step: step.step,
+        aim: aim?,
+        settle_us: step.settle_us,
+        window_us: window?,
+    })
+}
+
+fn aim(fields: &mut Fields<'_>, set: pb::SetTargetCommand) -> Option<Aim> {
+    let level = fields
+        .required("level", set.level)
+        .and_then(|given| level(fields, given));
+    if set.weights.len() > MOST_SHARDS {
+        let message = format!(
+            "must be at most {MOST_SHARDS}, there are {}",
+            set.weights.len()
+        );
+        fields.add("weights", message);
+    } else if !set.weights.is_empty() && set.weights.iter().all(|weight| *weight == 0) {
+        fields.add("weights", "must hold one above 0");
+    }
+    Some(Aim {
+        level: level?,
+        split: Split::of(set.weights),
+    })
+}
+
+fn level(fields: &mut Fields<'_>, level: pb::set_target_command::Level) -> Option<Level> {
     use pb::set_target_command::Level as L;
-    match fields.required("level", set.level)? {
+    match level {
         L::Connections(connections) => fields
             .count("connections", connections, MOST_CONNECTIONS)
             .map(|connections| Level::Concurrency { connections }),

@@ -1,21 +1,22 @@
 //! Intervals: about one second of measurements.
 
 use gauntlet_api::v1 as pb;
-use gauntlet_model::interval::{
-    Encoded, ErrorClass, ErrorCount, Interval, Latencies, OperationInterval,
-};
+use gauntlet_model::interval::{ErrorClass, ErrorCount, Interval, Latencies, OperationInterval};
 
-use super::{attempt, encode_attempt, instant, sequence};
+use super::{attempt, encode_attempt, histogram, instant, sequence};
 use crate::{
     decode,
     encode::{self},
     fields::{Fields, shortened},
 };
 
-/// More operations than a template can have, in every phase.
-const MOST_PARTS: usize = 600;
+/// Each operation in every phase and every step of a search: more than one
+/// interval can hold, however many seconds were merged into it.
+const MOST_PARTS: usize = MOST_OPERATIONS as usize * (6 + MOST_STEPS as usize);
 const MOST_ERRORS: usize = 10_000;
 const MOST_OPERATIONS: u32 = 100;
+/// The most that a template can allow.
+const MOST_STEPS: u32 = 200;
 const LONGEST_TEXT: usize = 4_096;
 
 pub(super) fn encode(interval: &Interval) -> pb::Interval {
@@ -35,6 +36,7 @@ fn encode_part(part: &OperationInterval) -> pb::OperationInterval {
     pb::OperationInterval {
         operation: part.operation,
         phase: encode::phase(part.phase).into(),
+        step: part.step,
         succeeded: Some(encode_latencies(&part.succeeded)),
         failed: Some(encode_latencies(&part.failed)),
         cut: part.cut,
@@ -105,11 +107,16 @@ pub(super) fn decode(fields: &mut Fields<'_>, interval: pb::Interval) -> Option<
 fn part(fields: &mut Fields<'_>, part: pb::OperationInterval) -> Option<OperationInterval> {
     let operation = operation(fields, part.operation);
     let phase = fields.choice("phase", part.phase, decode::phase);
+    if part.step > MOST_STEPS {
+        let message = format!("must be at most {MOST_STEPS}, it is {}", part.step);
+        fields.add("step", message);
+    }
     let succeeded = latencies(&mut fields.child("succeeded"), part.succeeded);
     let failed = latencies(&mut fields.child("failed"), part.failed);
     Some(OperationInterval {
         operation: operation?,
         phase: phase?,
+        step: part.step,
         succeeded: succeeded?,
         failed: failed?,
         cut: part.cut,
@@ -133,14 +140,14 @@ fn latencies(
     histograms: Option<pb::OutcomeHistograms>,
 ) -> Option<Latencies> {
     let histograms = histograms.unwrap_or_default();
-    let mut histogram = |field: &str, bytes: Vec<u8>| {
-        Encoded::from_bytes(bytes)
+    let mut read = |field: &str, bytes: Vec<u8>| {
+        histogram::encoded(bytes)
             .map_err(|error| fields.add(field, error.to_string()))
             .ok()
     };
-    let response = histogram("response", histograms.response);
-    let service = histogram("service", histograms.service);
-    let lag = histogram("lag", histograms.lag);
+    let response = read("response", histograms.response);
+    let service = read("service", histograms.service);
+    let lag = read("lag", histograms.lag);
     Some(Latencies {
         response: response?,
         service: service?,

@@ -7,7 +7,7 @@ use gauntlet_model::{
     interval::{
         Encoded, ErrorClass, ErrorCount, Interval, Latencies, OperationInterval, empty_histogram,
     },
-    lifecycle::{Action, Phase},
+    lifecycle::{Action, Aim, Phase, StepPlan},
     logs::{Level as LogLevel, LogLine},
     sample::{OperationSample, SampleKind, SampledError},
     session::{
@@ -15,7 +15,7 @@ use gauntlet_model::{
         Welcome, WorkerEvent,
     },
     target::{Address, Secret},
-    template::{Level, Parameter, PoolOrder},
+    template::{Level, Parameter, PoolOrder, Split},
 };
 use uuid::Uuid;
 
@@ -53,6 +53,7 @@ fn an_interval() -> Interval {
         operations: vec![OperationInterval {
             operation: 1,
             phase: Phase::Measurement,
+            step: 7,
             succeeded: latencies(&[1_000, 2_000_000]),
             failed: Latencies::default(),
             cut: 1,
@@ -71,7 +72,7 @@ fn an_interval() -> Interval {
     }
 }
 
-fn a_hello(resume: Option<ResumePoint>) -> Hello {
+fn a_hello(resumes: Vec<ResumePoint>) -> Hello {
     Hello {
         protocol_min: 1,
         protocol_max: 1,
@@ -81,7 +82,7 @@ fn a_hello(resume: Option<ResumePoint>) -> Hello {
         labels: [("zone".to_owned(), "a".to_owned())].into(),
         processors: 2,
         version: "0.1.0".into(),
-        resume,
+        resumes,
     }
 }
 
@@ -133,8 +134,8 @@ fn every_event_of_a_worker_survives() {
         last_command: 0,
     };
     for event in [
-        WorkerEvent::Hello(a_hello(None)),
-        WorkerEvent::Hello(a_hello(Some(resume))),
+        WorkerEvent::Hello(a_hello(Vec::new())),
+        WorkerEvent::Hello(a_hello(vec![resume, resume])),
         WorkerEvent::Ready {
             attempt,
             target_version: "PostgreSQL 15".into(),
@@ -214,6 +215,10 @@ fn every_control_message_survives_with_its_generation() {
             vec![Some("a".into()), None, Some(String::new())],
         )],
     };
+    let aim = Aim {
+        level: Level::Rate { milli_per_s: 1 },
+        split: Split::of(vec![10, 0, 8]),
+    };
     let command = |action| {
         ControlMessage::Command(Command {
             attempt,
@@ -239,8 +244,16 @@ fn every_control_message_survives_with_its_generation() {
         })),
         command(Action::Start(Phase::Warmup)),
         command(Action::SetPhase(Phase::Measurement)),
-        command(Action::SetTarget(Level::Concurrency { connections: 7 })),
-        command(Action::SetTarget(Level::Rate { milli_per_s: 1 })),
+        command(Action::SetTarget(
+            Level::Concurrency { connections: 7 }.into(),
+        )),
+        command(Action::SetTarget(aim.clone())),
+        command(Action::Step(StepPlan {
+            step: 3,
+            aim,
+            settle_us: 0,
+            window_us: 1_000_000,
+        })),
         command(Action::Pause),
         command(Action::Resume),
         command(Action::Stop { drain_us: 0 }),
@@ -408,9 +421,13 @@ fn damaged_measurements_are_refused() {
         |interval| interval.errors[0].class = "BAD".into(),
         &["interval.errors[0].class"],
     );
+    damaged(
+        |interval| interval.operations[0].step = 201,
+        &["interval.operations[0].step"],
+    );
     damaged(|interval| interval.end_us = 1, &["interval.end_us"]);
     damaged(
-        |interval| interval.operations = vec![pb::OperationInterval::default(); 601],
+        |interval| interval.operations = vec![pb::OperationInterval::default(); 20_601],
         &["interval.operations"],
     );
 }
@@ -479,7 +496,10 @@ fn an_assignment_has_the_values_of_all_its_pools() {
 fn levels_that_no_load_can_have_are_refused() {
     use pb::set_target_command::Level as L;
     let check = |level: Option<L>, expected: &str| {
-        let set = pb::SetTargetCommand { level };
+        let set = pb::SetTargetCommand {
+            level,
+            weights: Vec::new(),
+        };
         let command = pb::Command {
             attempt: Some(encode_attempt(an_attempt())),
             sequence: 1,
@@ -498,5 +518,59 @@ fn levels_that_no_load_can_have_are_refused() {
     check(
         Some(L::MilliPerS(10_000_000_001)),
         "command.set_target.milli_per_s",
+    );
+}
+
+#[test]
+fn a_step_has_a_level_a_window_and_somebody_to_send_it() {
+    let check = |step: pb::StepCommand, expected: &[&str]| {
+        let command = pb::Command {
+            attempt: Some(encode_attempt(an_attempt())),
+            sequence: 1,
+            at_us: 1,
+            action: Some(pb::command::Action::Step(step)),
+        };
+        refused_down(pb::control_message::Message::Command(command), expected);
+    };
+    check(
+        pb::StepCommand {
+            settle_us: -1,
+            ..pb::StepCommand::default()
+        },
+        &[
+            "command.step.step",
+            "command.step.target",
+            "command.step.settle_us",
+            "command.step.window_us",
+        ],
+    );
+    let split = |weights| pb::StepCommand {
+        step: 1,
+        target: Some(pb::SetTargetCommand {
+            level: Some(pb::set_target_command::Level::Connections(1)),
+            weights,
+        }),
+        settle_us: 0,
+        window_us: 1,
+    };
+    check(split(vec![0, 0]), &["command.step.target.weights"]);
+    check(split(vec![1; 10_001]), &["command.step.target.weights"]);
+}
+
+#[test]
+fn what_a_worker_holds_is_checked_one_by_one() {
+    let hello = crate::session::up::encode_worker(&WorkerEvent::Hello(a_hello(Vec::new())));
+    let Some(pb::worker_message::Message::Hello(mut hello)) = hello.message else {
+        panic!("it is a hello");
+    };
+    hello.resumes = vec![pb::ResumePoint::default()];
+    refused_up(
+        pb::worker_message::Message::Hello(hello.clone()),
+        &["hello.resumes[0].run_id", "hello.resumes[0].attempt"],
+    );
+    hello.resumes = vec![pb::ResumePoint::default(); 1_001];
+    refused_up(
+        pb::worker_message::Message::Hello(hello),
+        &["hello.resumes"],
     );
 }

@@ -20,6 +20,8 @@ use crate::{
 
 const LONGEST_NAME: usize = 255;
 const LONGEST_MESSAGE: usize = 4_096;
+/// More shards than a worker holds at once.
+const MOST_RESUMES: usize = 1_000;
 
 /// A worker's event as a message.
 #[must_use]
@@ -81,12 +83,16 @@ fn encode_hello(hello: &Hello) -> pb::Hello {
         labels: hello.labels.clone().into_iter().collect(),
         processors: hello.processors,
         version: hello.version.clone(),
-        resume: hello.resume.map(|resume| pb::ResumePoint {
-            run_id: resume.attempt.run.to_string(),
-            shard: resume.attempt.shard,
-            attempt: resume.attempt.attempt,
-            last_command: resume.last_command,
-        }),
+        resumes: hello.resumes.iter().map(encode_resume).collect(),
+    }
+}
+
+fn encode_resume(point: &ResumePoint) -> pb::ResumePoint {
+    pb::ResumePoint {
+        run_id: point.attempt.run.to_string(),
+        shard: point.attempt.shard,
+        attempt: point.attempt.attempt,
+        last_command: point.last_command,
     }
 }
 
@@ -145,10 +151,7 @@ fn hello(fields: &mut Fields<'_>, hello: pb::Hello) -> Option<WorkerEvent> {
     if hello.capacity == 0 {
         fields.add("capacity", "must be at least 1");
     }
-    let resume = match hello.resume {
-        None => Some(None),
-        Some(point) => resume(&mut fields.child("resume"), &point).map(Some),
-    };
+    let resumes = resumes(fields, &hello.resumes);
     Some(WorkerEvent::Hello(Hello {
         protocol_min: hello.protocol_min,
         protocol_max: hello.protocol_max,
@@ -158,8 +161,22 @@ fn hello(fields: &mut Fields<'_>, hello: pb::Hello) -> Option<WorkerEvent> {
         labels: labels?,
         processors: hello.processors,
         version: version?,
-        resume: resume?,
+        resumes: resumes?,
     }))
+}
+
+fn resumes(fields: &mut Fields<'_>, points: &[pb::ResumePoint]) -> Option<Vec<ResumePoint>> {
+    if points.len() > MOST_RESUMES {
+        let message = format!("must be at most {MOST_RESUMES}, there are {}", points.len());
+        fields.add("resumes", message);
+        return None;
+    }
+    let read: Vec<_> = points
+        .iter()
+        .enumerate()
+        .map(|(index, point)| resume(&mut fields.child(format!("resumes[{index}]")), point))
+        .collect();
+    read.into_iter().collect()
 }
 
 fn resume(fields: &mut Fields<'_>, point: &pb::ResumePoint) -> Option<ResumePoint> {

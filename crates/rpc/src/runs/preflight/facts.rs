@@ -27,12 +27,16 @@ pub(super) async fn gather(backend: &Backend, run: &Run) -> StoreResult<Facts> {
         .targets
         .get(&named.project, &named.name)
         .await?;
+    let price_per_hour = registered
+        .as_ref()
+        .map_or(0.0, |target| target.price_per_hour);
     Ok(Facts {
         address: registered.map(|target| target.address),
         target: target(backend, &named, run).await?,
         missing_pools,
         workers: backend.orchestrator.workers(),
         store: backend.store_place.clone(),
+        price_per_hour,
     })
 }
 

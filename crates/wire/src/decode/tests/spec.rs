@@ -21,7 +21,7 @@ pub(super) fn good() -> pb::TemplateSpec {
     }
 }
 
-fn seconds(seconds: i64) -> prost_types::Duration {
+pub(super) fn seconds(seconds: i64) -> prost_types::Duration {
     prost_types::Duration { seconds, nanos: 0 }
 }
 
@@ -34,7 +34,7 @@ fn concurrency(connections: u32) -> pb::Load {
     }
 }
 
-fn rate(per_second: f64, max_backlog: u64) -> pb::Load {
+pub(super) fn rate(per_second: f64, max_backlog: u64) -> pb::Load {
     pb::Load {
         mode: Some(pb::load::Mode::Rate(pb::RateLoad {
             per_second,
@@ -86,14 +86,22 @@ fn violations(spec: pb::TemplateSpec) -> Vec<Violation> {
     read.spec.err().unwrap_or_default()
 }
 
-fn check(what: &str, change: impl FnOnce(&mut pb::TemplateSpec), expected: &[(&str, &str)]) {
+pub(super) fn check(
+    what: &str,
+    change: impl FnOnce(&mut pb::TemplateSpec),
+    expected: &[(&str, &str)],
+) {
     let mut spec = good();
     change(&mut spec);
     assert_violations(&violations(spec), expected, what);
 }
 
 /// Changes the only operation.
-fn check_operation(what: &str, change: impl FnOnce(&mut pb::Operation), expected: &[(&str, &str)]) {
+pub(super) fn check_operation(
+    what: &str,
+    change: impl FnOnce(&mut pb::Operation),
+    expected: &[(&str, &str)],
+) {
     check(what, |spec| change(&mut spec.operations[0]), expected);
 }
 
@@ -105,7 +113,7 @@ fn check_parameter(what: &str, given: pb::Parameter, expected: &[(&str, &str)]) 
     );
 }
 
-fn check_slo(what: &str, slo: pb::Slo, expected: &[(&str, &str)]) {
+pub(super) fn check_slo(what: &str, slo: pb::Slo, expected: &[(&str, &str)]) {
     check(what, |spec| spec.slos = vec![slo], expected);
 }
 
@@ -293,6 +301,7 @@ fn violations_of_phases() {
                 warmup: Some(warmup),
                 measurement: Some(measurement),
                 drain_timeout: Some(drain),
+                until_steady: None,
             });
         }
     };
