@@ -2,10 +2,12 @@
 
 mod capabilities;
 mod catalog;
+mod evidence;
 mod preflight;
 
 use async_trait::async_trait;
 use gauntlet_model::{
+    evidence::Snapshot,
     session::KeyRange,
     target::{Address, Dataset, Sealed, Secret},
     template::Spec,
@@ -15,6 +17,7 @@ pub use capabilities::{Capabilities, DatabaseKind, Feature, FeatureStatus, Setti
 pub use catalog::{
     CatalogColumn, CatalogIndex, CatalogTable, ColumnProfile, SampleMethod, TableKind, TableProfile,
 };
+pub use evidence::WaitWatch;
 pub use preflight::{OperationFacts, PreflightFacts, TableFacts};
 
 /// The most tables that one call of [`TargetAccess::catalog`] gives.
@@ -136,6 +139,23 @@ pub trait TargetAccess: Send + Sync {
     /// executing any. What is wrong with one operation or table is in the facts,
     /// not an error.
     async fn preflight(&self, login: &Login, spec: &Spec) -> Result<PreflightFacts, AccessError>;
+    /// What the target's own statistics say at this instant, within 5 s. What it
+    /// does not have is in the snapshot, not an error; `None` when it keeps no
+    /// statistics at all.
+    async fn evidence(&self, login: &Login, spec: &Spec) -> Result<Option<Snapshot>, AccessError> {
+        let _ = (login, spec);
+        Ok(None)
+    }
+    /// Looks at the sessions of the run of a name; `None` when the target does
+    /// not tell what its sessions wait for.
+    async fn watch_waits(
+        &self,
+        login: &Login,
+        run_name: &str,
+    ) -> Result<Option<Box<dyn WaitWatch>>, AccessError> {
+        let _ = (login, run_name);
+        Ok(None)
+    }
 }
 
 /// A password cannot be opened: it was sealed with another key.

@@ -53,7 +53,7 @@ async fn take(shared: &Shared, event: FeedEvent) {
 }
 
 /// A store that is away for a moment is no reason to miss a change.
-async fn refresh_surely(hub: &Hub, stores: &Stores, run: RunId) {
+pub(crate) async fn refresh_surely(hub: &Hub, stores: &Stores, run: RunId) {
     for _ in 0..TRIES {
         match refresh(hub, stores, run).await {
             Ok(()) => return,

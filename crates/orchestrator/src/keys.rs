@@ -6,7 +6,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use gauntlet_model::{session::KeyRange, target::Address};
+use gauntlet_model::{run::Run, session::KeyRange, target::Address};
+
+use crate::{access::Login, orchestrator::Shared, report::insert_tables};
 
 /// Keys per attempt. At a million INSERTs per second they last for an hour.
 pub(crate) const BLOCK: i64 = 1 << 32;
@@ -58,6 +60,32 @@ impl KeyBlocks {
         let entry = next.entry(target.to_string()).or_insert(i64::MIN);
         *entry = (*entry).max(range.first.saturating_add(range.length));
     }
+}
+
+/// Keys for a run's INSERTs, one block per shard, above all that the target has.
+/// A run without INSERTs gets blocks that mean nothing.
+pub(crate) async fn take(
+    shared: &Shared,
+    run: &Run,
+    login: &Login,
+    shards: u32,
+) -> Result<Vec<KeyRange>, String> {
+    let tables = insert_tables(run);
+    if tables.is_empty() {
+        let any = KeyRange {
+            first: 1,
+            length: BLOCK,
+        };
+        return Ok(vec![any; shards as usize]);
+    }
+    let mut free = 1;
+    for (table, key, _) in tables {
+        let access = &shared.services.access;
+        let next = access.next_free_key(login, &table, &key).await;
+        free = free.max(next.map_err(|error| error.to_string())?);
+    }
+    let taken = shared.keys.take(&login.address, free, shards);
+    taken.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

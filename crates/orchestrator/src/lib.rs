@@ -10,6 +10,7 @@ pub mod access;
 mod follow;
 pub mod hub;
 mod keys;
+pub mod launcher;
 mod login;
 mod orchestrator;
 mod points;

@@ -23,3 +23,12 @@ pub(crate) async fn login(services: &Services, run: &Run) -> Result<Login, Strin
         password: opened.transpose().map_err(|error| error.to_string())?,
     })
 }
+
+/// What a run's target costs per hour; 0 when that is not known.
+pub(crate) async fn price(services: &Services, run: &Run) -> f64 {
+    let targets = &services.stores.targets;
+    match targets.get(&run.project, &run.spec.target).await {
+        Ok(Some(target)) => target.price_per_hour,
+        _ => 0.0,
+    }
+}

@@ -16,8 +16,9 @@ use crate::{
     follow,
     hub::{Channel, Hub},
     keys::KeyBlocks,
+    launcher::{self, Launcher},
     registry::Registry,
-    task::{self, Ask, Control, Upward},
+    task::{self, Ask, Control, Inboxes, Upward},
 };
 
 mod error;
@@ -25,6 +26,7 @@ mod history;
 mod prepare;
 mod reprocess;
 mod steer;
+mod supervise;
 mod workers;
 
 pub use error::{ControlError, DrainError};
@@ -47,6 +49,8 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// gauntlet's version, for reports.
     pub version: String,
+    /// Starts workers for runs that ask for their own; `None` refuses those.
+    pub launcher: Option<Arc<dyn Launcher>>,
 }
 
 pub(crate) struct Shared {
@@ -99,11 +103,21 @@ impl Orchestrator {
     }
 
     /// Takes up every run that was active when the control plane last ended.
-    /// Returns how many there are.
+    /// Returns how many there are. To be called before a worker can attach: what
+    /// the runs had of workers, and their order in the queue, is restored first.
     pub async fn recover(&self) -> Result<usize, gauntlet_store::Error> {
-        let active = self.shared.services.stores.runs.active().await?;
+        let shared = &self.shared;
+        let active = shared.services.stores.runs.active().await?;
+        for run in &active {
+            shared.restore(run);
+        }
         for run in &active {
             self.task(run.id);
+        }
+        if let Some(launcher) = shared.services.launcher.clone() {
+            let active: Vec<RunId> = active.iter().map(|run| run.id).collect();
+            let repair = async move { launcher::stop_orphans(&*launcher, &active).await };
+            shared.tracker.spawn(repair);
         }
         Ok(active.len())
     }
@@ -160,6 +174,7 @@ impl Orchestrator {
         }
         let (control, control_inbox) = mpsc::channel(task::CONTROL_QUEUE);
         let (up, up_inbox) = mpsc::channel(task::UP_QUEUE);
+        let inboxes = Inboxes::new(control_inbox, up_inbox);
         let handle = TaskHandle {
             control: control.clone(),
             up,
@@ -170,7 +185,7 @@ impl Orchestrator {
         let channel = self.channel(run);
         self.shared.tracker.spawn(async move {
             let _channel = channel;
-            task::run(shared.clone(), run, control_inbox, up_inbox).await;
+            supervise::supervise(&shared, run, inboxes).await;
             let mut tasks = shared.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             // Another task may have taken this one's place already.
             if tasks

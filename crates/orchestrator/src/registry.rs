@@ -1,4 +1,5 @@
-//! The workers that are attached: who they are, what they serve, how to reach them.
+//! The workers that are attached: who they are, whom they serve, how to reach
+//! them; and the runs that wait for some.
 
 use std::{
     collections::HashMap,
@@ -7,14 +8,24 @@ use std::{
 };
 
 use gauntlet_model::{
-    id::{RunId, WorkerId},
-    run::{Worker, WorkerStatus},
+    id::WorkerId,
+    run::{Gauges, Worker, WorkerStatus},
     session::{ControlMessage, Heartbeat, Hello, PROTOCOL, Welcome},
     time::Timestamp,
 };
 use tokio::sync::mpsc;
 
 use crate::orchestrator::DrainError;
+
+mod queue;
+mod reserve;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use queue::Granted;
+use queue::Queue;
+use reserve::Reservations;
+pub use reserve::{Need, NotEnoughWorkers, RUN_LABEL};
 
 /// How often a worker sends a heartbeat.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -23,7 +34,9 @@ pub const LOST_AFTER: Duration = Duration::from_secs(3);
 /// How often a worker's heartbeats are told to those who watch workers.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// Messages that wait for a worker; one that does not read them is disconnected.
-const DOWN_QUEUE: usize = 64;
+const DOWN_QUEUE: usize = 256;
+/// How long a worker that has gone is remembered.
+const REMEMBERED: Duration = Duration::from_hours(1);
 
 /// Why a worker cannot attach.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,18 +53,6 @@ pub enum AttachError {
     },
 }
 
-/// Not enough workers are free.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the run needs {needed} workers with {connections} connections each, {free} of {attached} attached workers are free; start more with \"gauntlet worker\""
-)]
-pub struct NotEnoughWorkers {
-    needed: u32,
-    connections: u32,
-    free: usize,
-    attached: usize,
-}
-
 /// One attached session: the queue down to the worker.
 #[derive(Debug)]
 pub struct Attached {
@@ -62,10 +63,18 @@ pub struct Attached {
     pub down: mpsc::Receiver<ControlMessage>,
 }
 
-/// The attached workers.
+/// The attached workers. Whatever makes a worker free, or one more of them,
+/// gives the runs that wait their turn under the same lock.
 #[derive(Debug, Default)]
 pub struct Registry {
-    entries: Mutex<HashMap<WorkerId, Entry>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    entries: HashMap<WorkerId, Entry>,
+    reserved: Reservations,
+    queue: Queue,
 }
 
 #[derive(Debug)]
@@ -80,12 +89,22 @@ struct Entry {
 }
 
 impl Entry {
-    /// The status of a worker that is attached.
-    fn refresh(&mut self) {
-        self.worker.status = match (&self.draining, self.worker.run) {
-            (Some(_), _) => WorkerStatus::Draining,
-            (None, Some(_)) => WorkerStatus::Busy,
-            (None, None) => WorkerStatus::Idle,
+    fn is_alive(&self, now: Timestamp) -> bool {
+        self.down.is_some() && now.since(self.worker.seen) <= LOST_AFTER
+    }
+
+    /// What the worker serves, and the status that follows when it is attached.
+    fn refresh(&mut self, reserved: &Reservations) {
+        let held = reserved.of(self.worker.id);
+        self.worker.runs = held.keys().copied().collect();
+        self.worker.reserved = held.values().sum();
+        if self.down.is_none() {
+            return;
+        }
+        self.worker.status = match &self.draining {
+            Some(_) => WorkerStatus::Draining,
+            None if held.is_empty() => WorkerStatus::Idle,
+            None => WorkerStatus::Busy,
         };
     }
 
@@ -95,12 +114,17 @@ impl Entry {
         let down = self.down.as_ref();
         let sent = down.is_some_and(|down| down.try_send(message).is_ok());
         if !sent {
-            self.down = None;
-            if self.worker.status != WorkerStatus::Gone {
-                self.worker.status = WorkerStatus::Lost;
-            }
+            self.hang_up();
         }
         sent
+    }
+
+    /// Ends the worker's session, if it has one.
+    fn hang_up(&mut self) {
+        self.down = None;
+        if self.worker.status != WorkerStatus::Gone {
+            self.worker.status = WorkerStatus::Lost;
+        }
     }
 }
 
@@ -114,43 +138,25 @@ impl Registry {
             });
         }
         let (sender, down) = mpsc::channel(DOWN_QUEUE);
-        let mut entries = self.lock();
-        let before = entries.remove(&hello.worker);
+        let mut inner = self.lock();
+        let before = inner.entries.remove(&hello.worker);
         // Generations also grow over a restart of the control plane.
         let generation = before
             .as_ref()
             .map_or(now.0.unsigned_abs(), |entry| entry.generation + 1);
-        let run = before.as_ref().and_then(|entry| entry.worker.run);
-        let worker = Worker {
-            id: hello.worker,
-            name: hello.name.clone(),
-            status: WorkerStatus::Idle,
-            capacity: hello.capacity,
-            processors: hello.processors,
-            labels: hello.labels.clone(),
-            version: hello.version.clone(),
-            run,
-            attached: before.as_ref().map_or(now, |entry| entry.worker.attached),
-            seen: now,
-            clock_offset_us: before
-                .as_ref()
-                .map_or(0, |entry| entry.worker.clock_offset_us),
-            clock_uncertainty: before
-                .as_ref()
-                .and_then(|entry| entry.worker.clock_uncertainty),
-        };
         let mut entry = Entry {
-            worker,
+            worker: worker(hello, before.as_ref().map(|entry| &entry.worker), now),
             generation,
             down: Some(sender),
             draining: before.and_then(|entry| entry.draining),
             told: now,
         };
-        entry.refresh();
+        entry.refresh(&inner.reserved);
         if let Some(message) = entry.draining.clone() {
             entry.send(ControlMessage::Drain { message });
         }
-        entries.insert(hello.worker, entry);
+        inner.entries.insert(hello.worker, entry);
+        inner.settle(now);
         let welcome = Welcome {
             protocol: PROTOCOL,
             generation,
@@ -166,8 +172,8 @@ impl Registry {
             .is_some()
     }
 
-    /// Notes a heartbeat's clock sample. Gives the worker when it is time to
-    /// tell those who watch.
+    /// Notes what a heartbeat says. Gives the worker when it is time to tell
+    /// those who watch.
     pub fn heartbeat(
         &self,
         worker: WorkerId,
@@ -178,6 +184,12 @@ impl Registry {
         self.with_session(worker, generation, |entry| {
             entry.worker.clock_offset_us = heartbeat.clock_offset_us;
             entry.worker.clock_uncertainty = heartbeat.clock_uncertainty;
+            entry.worker.gauges = Gauges {
+                cpu: heartbeat.cpu,
+                memory_bytes: heartbeat.memory_bytes,
+                in_flight: heartbeat.in_flight,
+                backlog: heartbeat.backlog,
+            };
             (now.since(entry.told) >= TOLD_EVERY).then(|| {
                 entry.told = now;
                 entry.worker.clone()
@@ -200,8 +212,8 @@ impl Registry {
     /// Puts a message into a worker's queue. False when the worker is not
     /// attached; one whose queue is full is disconnected, never waited for.
     pub fn send(&self, worker: WorkerId, message: ControlMessage) -> bool {
-        let mut entries = self.lock();
-        let Some(entry) = entries.get_mut(&worker) else {
+        let mut inner = self.lock();
+        let Some(entry) = inner.entries.get_mut(&worker) else {
             return false;
         };
         entry.send(message)
@@ -209,7 +221,10 @@ impl Registry {
 
     /// Tells a worker to take no shard any more and to leave when it holds none.
     pub fn drain(&self, worker: WorkerId, message: &str) -> Result<Worker, DrainError> {
-        let mut entries = self.lock();
+        let mut inner = self.lock();
+        let Inner {
+            entries, reserved, ..
+        } = &mut *inner;
         let found = entries.get_mut(&worker);
         let entry = found.ok_or(DrainError::NoSuchWorker(worker))?;
         if entry.down.is_none() {
@@ -218,101 +233,46 @@ impl Registry {
         if entry.draining.is_none() {
             let message = message.to_owned();
             entry.draining = Some(message.clone());
-            entry.refresh();
+            entry.refresh(reserved);
             // One that does not read is told when it attaches again.
             entry.send(ControlMessage::Drain { message });
         }
         Ok(entry.worker.clone())
     }
 
-    /// Reserves idle workers for a run, by name; never one that is to leave.
-    pub fn reserve(
-        &self,
-        run: RunId,
-        needed: u32,
-        connections: u32,
-        now: Timestamp,
-    ) -> Result<Vec<Worker>, NotEnoughWorkers> {
-        let mut entries = self.lock();
-        let alive =
-            |entry: &&mut Entry| entry.down.is_some() && now.since(entry.worker.seen) <= LOST_AFTER;
-        let attached = entries.values_mut().filter(alive).count();
-        let mut free: Vec<&mut Entry> = entries
-            .values_mut()
-            .filter(alive)
-            .filter(|entry| entry.worker.run.is_none() && entry.draining.is_none())
-            .filter(|entry| entry.worker.capacity >= connections)
-            .collect();
-        if free.len() < needed as usize {
-            return Err(NotEnoughWorkers {
-                needed,
-                connections,
-                free: free.len(),
-                attached,
-            });
-        }
-        free.sort_by(|a, b| (&a.worker.name, a.worker.id).cmp(&(&b.worker.name, b.worker.id)));
-        Ok(free
-            .into_iter()
-            .take(needed as usize)
-            .map(|entry| {
-                entry.worker.run = Some(run);
-                entry.refresh();
-                entry.worker.clone()
-            })
-            .collect())
-    }
-
-    /// Marks a worker as serving a run that was started before a restart.
-    pub fn claim(&self, worker: WorkerId, run: RunId) {
-        if let Some(entry) = self.lock().get_mut(&worker) {
-            entry.worker.run = Some(run);
-            entry.refresh();
-        }
-    }
-
-    /// Frees a worker that serves the run. Gives it, if it did.
-    pub fn free(&self, worker: WorkerId, run: RunId) -> Option<Worker> {
-        let mut entries = self.lock();
-        let entry = entries
-            .get_mut(&worker)
-            .filter(|entry| entry.worker.run == Some(run))?;
-        entry.worker.run = None;
-        if entry.worker.status == WorkerStatus::Busy {
-            entry.worker.status = WorkerStatus::Idle;
-        }
-        Some(entry.worker.clone())
-    }
-
     /// A worker as it is now; `None` when it never attached to this process.
     pub fn get(&self, worker: WorkerId) -> Option<Worker> {
-        self.lock().get(&worker).map(|entry| entry.worker.clone())
+        let inner = self.lock();
+        inner.entries.get(&worker).map(|entry| entry.worker.clone())
     }
 
     /// All workers that ever attached to this process.
     pub fn all(&self) -> Vec<Worker> {
-        self.lock()
-            .values()
-            .map(|entry| entry.worker.clone())
-            .collect()
+        let inner = self.lock();
+        let entries = inner.entries.values();
+        entries.map(|entry| entry.worker.clone()).collect()
     }
 
     /// Marks workers that have been silent for too long, and forgets those
     /// that have been gone for an hour. Returns those whose status changed.
     pub fn sweep(&self, now: Timestamp) -> Vec<Worker> {
-        let mut entries = self.lock();
-        entries.retain(|_, entry| {
-            entry.down.is_some() || now.since(entry.worker.seen) < Duration::from_hours(1)
-        });
-        entries
+        let mut inner = self.lock();
+        inner
+            .entries
+            .retain(|_, entry| entry.down.is_some() || now.since(entry.worker.seen) < REMEMBERED);
+        let lost = inner
+            .entries
             .values_mut()
-            .filter(|entry| entry.down.is_some() && now.since(entry.worker.seen) > LOST_AFTER)
+            .filter(|entry| entry.down.is_some() && !entry.is_alive(now))
             .map(|entry| {
                 entry.down = None;
                 entry.worker.status = WorkerStatus::Lost;
                 entry.worker.clone()
             })
-            .collect()
+            .collect();
+        // A worker that was held for a run may be among them.
+        inner.settle(now);
+        lost
     }
 
     fn with_session<T>(
@@ -321,124 +281,32 @@ impl Registry {
         generation: u64,
         change: impl FnOnce(&mut Entry) -> T,
     ) -> Option<T> {
-        let mut entries = self.lock();
-        let entry = entries.get_mut(&worker)?;
+        let mut inner = self.lock();
+        let entry = inner.entries.get_mut(&worker)?;
         (entry.generation == generation).then(|| change(entry))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<WorkerId, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    const NOW: Timestamp = Timestamp(1_000_000_000);
-
-    fn hello(id: u128, name: &str) -> Hello {
-        Hello {
-            protocol_min: 1,
-            protocol_max: 1,
-            worker: WorkerId(Uuid::from_u128(id)),
-            name: name.to_owned(),
-            capacity: 10,
-            labels: std::collections::BTreeMap::new(),
-            processors: 2,
-            version: "1".to_owned(),
-            resume: None,
-        }
-    }
-
-    fn run() -> RunId {
-        RunId(Uuid::from_u128(7))
-    }
-
-    #[test]
-    fn workers_are_reserved_by_name_and_only_once() {
-        let registry = Registry::default();
-        let _b = registry.attach(&hello(1, "b"), NOW).unwrap();
-        let _a = registry.attach(&hello(2, "a"), NOW).unwrap();
-        let names = |workers: Vec<Worker>| workers.into_iter().map(|w| w.name).collect::<Vec<_>>();
-        assert_eq!(names(registry.reserve(run(), 1, 10, NOW).unwrap()), ["a"]);
-        let refused = registry.reserve(run(), 2, 10, NOW).unwrap_err();
-        assert_eq!(
-            refused,
-            NotEnoughWorkers {
-                needed: 2,
-                connections: 10,
-                free: 1,
-                attached: 2
-            }
-        );
-        registry.free(WorkerId(Uuid::from_u128(2)), run());
-        assert_eq!(
-            names(registry.reserve(run(), 2, 10, NOW).unwrap()),
-            ["a", "b"]
-        );
-    }
-
-    #[test]
-    fn a_silent_or_small_worker_is_not_reserved() {
-        let registry = Registry::default();
-        let _a = registry.attach(&hello(1, "a"), NOW).unwrap();
-        assert!(registry.reserve(run(), 1, 11, NOW).is_err());
-        assert!(
-            registry
-                .reserve(run(), 1, 1, NOW + Duration::from_secs(4))
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn a_newer_session_ends_the_older_one() {
-        let registry = Registry::default();
-        let mut old = registry.attach(&hello(1, "a"), NOW).unwrap();
-        let new = registry.attach(&hello(1, "a"), NOW).unwrap();
-        let id = WorkerId(Uuid::from_u128(1));
-        assert!(new.welcome.generation > old.welcome.generation);
-        assert!(!registry.seen(id, old.welcome.generation, NOW));
-        assert!(registry.seen(id, new.welcome.generation, NOW));
-        assert_eq!(
-            old.down.try_recv(),
-            Err(mpsc::error::TryRecvError::Disconnected)
-        );
-        registry.detach(id, old.welcome.generation, false);
-        assert_eq!(registry.get(id).unwrap().status, WorkerStatus::Idle);
-    }
-
-    #[test]
-    fn a_worker_that_does_not_read_is_disconnected() {
-        let registry = Registry::default();
-        let attached = registry.attach(&hello(1, "a"), NOW).unwrap();
-        let id = WorkerId(Uuid::from_u128(1));
-        let message = || ControlMessage::HeartbeatReply {
-            sent: NOW,
-            received: NOW,
-            replied: NOW,
-        };
-        for _ in 0..DOWN_QUEUE {
-            assert!(registry.send(id, message()));
-        }
-        assert!(!registry.send(id, message()));
-        assert_eq!(registry.get(id).unwrap().status, WorkerStatus::Lost);
-        drop(attached);
-    }
-
-    #[test]
-    fn foreign_protocols_are_refused() {
-        let registry = Registry::default();
-        let newer = Hello {
-            protocol_min: 2,
-            protocol_max: 3,
-            ..hello(1, "a")
-        };
-        assert_eq!(
-            registry.attach(&newer, NOW).unwrap_err(),
-            AttachError::Protocol { min: 2, max: 3 }
-        );
+/// A worker that says hello, and what is known of it from before.
+fn worker(hello: &Hello, before: Option<&Worker>, now: Timestamp) -> Worker {
+    Worker {
+        id: hello.worker,
+        name: hello.name.clone(),
+        status: WorkerStatus::Idle,
+        capacity: hello.capacity,
+        processors: hello.processors,
+        labels: hello.labels.clone(),
+        version: hello.version.clone(),
+        runs: Vec::new(),
+        reserved: 0,
+        gauges: before.map_or_else(Gauges::default, |before| before.gauges),
+        attached: before.map_or(now, |before| before.attached),
+        seen: now,
+        clock_offset_us: before.map_or(0, |before| before.clock_offset_us),
+        clock_uncertainty: before.and_then(|before| before.clock_uncertainty),
     }
 }

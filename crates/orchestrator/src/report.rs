@@ -3,10 +3,16 @@
 
 use std::time::Duration;
 
+mod facts;
+mod sums;
+
+pub(crate) use facts::entered;
+pub(crate) use sums::{Sums, sums};
+
 use gauntlet_model::{
     id::RunId,
     interval::{BadHistogram, Interval},
-    lifecycle::{ShardStage, Window},
+    lifecycle::Window,
     report::{Environment, Facts, Offered, ReasonCode, Reconciliation, Report, Tally},
     run::{Attempt, Run},
     session::AttemptRef,
@@ -18,6 +24,7 @@ use gauntlet_store::{PageQuery, Stores, TimeRange};
 use crate::{
     access::{Login, TargetAccess},
     orchestrator::Services,
+    task::evidence::evidence,
 };
 
 /// Intervals read at a time.
@@ -42,6 +49,8 @@ pub(crate) struct Inputs {
     pub(crate) target_version: String,
     pub(crate) login: Result<Login, String>,
     pub(crate) version: String,
+    /// What the target costs per hour; 0 when not known.
+    pub(crate) price_per_hour: f64,
     /// The report that there is. What it found at the target when the run ended
     /// cannot be found again.
     pub(crate) before: Option<Report>,
@@ -83,17 +92,28 @@ impl Inputs {
 pub(crate) async fn make(
     services: &Services,
     inputs: &Inputs,
-    tally: &Tally,
+    sums: Sums,
 ) -> Result<Report, gauntlet_store::Error> {
-    let run = &inputs.run;
-    let measured = run.state.measured();
-    let offered = match (run.spec.load.offered_per_s(), measured) {
-        (Some(rate), Some(window)) => {
-            let controls = services.stores.runs.controls(run.id, 0).await?;
-            Some(Offered::of(rate, window, &controls))
-        }
+    let (run, attempts) = (&inputs.run, &inputs.attempts);
+    let Sums {
+        ref tally,
+        window,
+        step,
+        findings,
+    } = sums;
+    let controls = services.stores.runs.controls(run.id, 0).await?;
+    let offered = match (run.spec.load.offered_per_s(), window) {
+        (Some(rate), Some(window)) => Some(Offered::of(rate, window, &controls)),
         _ => None,
     };
+    let hours = facts::under_load(run, &controls).as_secs_f64() / 3_600.0;
+    let cost = match &inputs.before {
+        Some(before) => before.cost,
+        None => inputs.price_per_hour * hours,
+    };
+    let before = inputs.before.as_ref();
+    let evidence = evidence(&services.stores, run.id).await?;
+    let evidence = evidence.or_else(|| before?.evidence.clone());
     let access = services.access.as_ref();
     let (reconciliations, unreconciled) = match &inputs.before {
         Some(before) => reconciled_before(before, inputs, tally),
@@ -102,27 +122,27 @@ pub(crate) async fn make(
     Ok(tally.report(Facts {
         run: run.id,
         spec: &run.spec,
-        measured: measured.map(Window::length).unwrap_or_default(),
+        measured: window.map(Window::length).unwrap_or_default(),
         offered,
         reconciliations,
         unreconciled,
-        lost_workers: lost(&inputs.attempts),
+        lost_workers: facts::lost(run, window, attempts),
+        degraded: facts::degraded(run, window, attempts, &controls),
+        warmup_steady: run.state.warmup_steady,
+        shards: facts::shards(run, window, facts::level(run, step), attempts),
+        phase_skew: facts::phase_skew(&services.stores, run.id).await?,
+        search: findings,
+        evidence,
+        cost,
         peak_cpu: inputs
             .own_process_target()
             .then(|| peak_cpu(&inputs.attempts)),
-        start_skew: start_skew(&inputs.attempts),
+        start_skew: start_skew(run, attempts),
         clock_uncertainty: clock_uncertainty(&inputs.attempts),
         command_lateness: inputs.command_lateness(),
         environment: inputs.environment(),
         now: services.clock.now(),
     }))
-}
-
-/// The sum of a run's stored intervals.
-pub(crate) async fn tally(stores: &Stores, run: &Run) -> Result<Tally, ReportError> {
-    let mut tally = Tally::new(run.spec.operations.len());
-    each_interval(stores, run.id, |interval| tally.add(interval)).await?;
-    Ok(tally)
 }
 
 /// Visits all stored intervals of a run, page by page.
@@ -259,14 +279,6 @@ pub(crate) fn insert_tables(run: &Run) -> Vec<(String, String, Vec<u32>)> {
     tables
 }
 
-fn lost(attempts: &[Attempt]) -> Vec<String> {
-    attempts
-        .iter()
-        .filter(|attempt| matches!(attempt.stage, ShardStage::Lost | ShardStage::Failed))
-        .map(|attempt| format!("shard {}: {}", attempt.shard, attempt.message))
-        .collect()
-}
-
 fn peak_cpu(attempts: &[Attempt]) -> f64 {
     f64::from(
         attempts
@@ -277,11 +289,12 @@ fn peak_cpu(attempts: &[Attempt]) -> f64 {
     ) / 1e3
 }
 
-fn start_skew(attempts: &[Attempt]) -> Duration {
+/// Of those that began together.
+fn start_skew(run: &Run, attempts: &[Attempt]) -> Duration {
+    let together = |attempt: &&Attempt| attempt.number == 1 && attempt.shard < run.spec.workers;
     let starts = || {
-        attempts
-            .iter()
-            .filter_map(|attempt| attempt.first_operation)
+        let together = attempts.iter().filter(together);
+        together.filter_map(|attempt| attempt.first_operation)
     };
     match (starts().min(), starts().max()) {
         (Some(first), Some(last)) => last.since(first),

@@ -22,8 +22,8 @@ pub enum SessionError {
     SecondHello,
 }
 
-/// A worker's session. Dropping it detaches the worker; a run that it serves
-/// waits for its return for as long as its deadlines allow.
+/// A worker's session. Dropping it detaches the worker; the runs that it serves
+/// wait for its return for as long as their deadlines allow.
 pub struct Session {
     shared: Arc<Shared>,
     worker: WorkerId,
@@ -85,7 +85,8 @@ impl Session {
             Some(task) => task.up.send(upward).await.is_ok(),
             None => false,
         };
-        if let Some(attempt) = attempt.filter(|_| !sent) {
+        // Where a control plane shuts down its tasks end, and their runs go on.
+        if let Some(attempt) = attempt.filter(|_| !sent && !shared.stop.is_cancelled()) {
             // The run is over; the worker need not keep anything of it.
             let release = ControlMessage::Release { attempt };
             shared.registry.send(self.worker, release);
@@ -112,14 +113,17 @@ impl Session {
     async fn goodbye(&mut self, message: String) {
         self.left = true;
         let (shared, worker) = (&self.shared, self.worker);
-        let run = shared.registry.get(worker).and_then(|worker| worker.run);
+        let known = shared.registry.get(worker);
         shared
             .registry
             .detach(worker, self.welcome.generation, true);
-        if let Some(task) = run.and_then(|run| shared.known_task(run)) {
-            let left = Upward::Left { worker, message };
-            // An error means that the run has just ended.
-            let _ = task.up.send(left).await;
+        for run in known.map_or(Vec::new(), |worker| worker.runs) {
+            if let Some(task) = shared.known_task(run) {
+                let message = message.clone();
+                let left = Upward::Left { worker, message };
+                // An error means that the run has just ended.
+                let _ = task.up.send(left).await;
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The loop of one run: its only writer.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -15,28 +15,34 @@ use gauntlet_model::{
     time::Timestamp,
 };
 use gauntlet_store::{Judged, judged};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     hub::Channel,
     orchestrator::{ControlError, Shared},
     pools::Pools,
-    registry::LOST_AFTER,
 };
 
 mod ask;
 mod change;
+mod drive;
 mod effects;
+pub(crate) mod evidence;
 mod ingest;
 mod lines;
 mod news;
+mod panicked;
+pub(crate) mod place;
 mod rolling;
 mod setup;
 
 pub(crate) use ask::{Ask, Control};
+use drive::Driver;
+use evidence::Gatherer;
 use ingest::Batch;
 use lines::Warned;
+pub(crate) use panicked::{Inboxes, Panicked};
 use rolling::Rolling;
 
 /// Requests that wait for a run's task; the callers wait with them.
@@ -45,8 +51,13 @@ pub(crate) const CONTROL_QUEUE: usize = 32;
 pub(crate) const UP_QUEUE: usize = 1024;
 /// How often liveness is checked, points are published and failed writes are tried again.
 const TICK: Duration = Duration::from_millis(250);
+/// A worker that gave no sign of life for so long is lost to the run: with the
+/// tick that notices it, a loss shows within 3 s.
+const SILENT: Duration = Duration::from_millis(2_700);
 /// After a restart of the control plane, how long workers may take to come back.
 const RETURN: Duration = Duration::from_secs(15);
+/// How long to wait before a run that the store could not give is asked for again.
+const RELOAD: Duration = Duration::from_secs(1);
 /// How long the store may take to give the run.
 const LOAD: Duration = Duration::from_secs(30);
 
@@ -55,7 +66,8 @@ const LOAD: Duration = Duration::from_secs(30);
 pub(crate) enum Upward {
     Attached {
         worker: WorkerId,
-        resume: Option<ResumePoint>,
+        /// What it holds of this run.
+        resumes: Vec<ResumePoint>,
     },
     Left {
         worker: WorkerId,
@@ -73,6 +85,8 @@ enum Input {
     Up,
     Report(Result<Judged, String>),
     Deadline,
+    /// Workers for which the run waits are there.
+    Place,
     Tick,
     Shutdown,
 }
@@ -82,22 +96,41 @@ enum Input {
 pub(crate) async fn run(
     shared: Arc<Shared>,
     id: RunId,
-    mut control: mpsc::Receiver<Control>,
-    up: mpsc::Receiver<Upward>,
+    inboxes: Inboxes,
+    panicked: Option<Panicked>,
 ) {
-    match Task::load(shared.clone(), id, up).await {
-        Ok(mut task) => task.serve(&mut control).await,
-        Err(error) => {
-            if !matches!(error, ControlError::NoSuchRun(_)) {
+    let mut control = inboxes.control.lock_owned().await;
+    loop {
+        let error = match Task::load(shared.clone(), id, &inboxes.up).await {
+            Ok(mut task) => {
+                if let Some(panicked) = panicked {
+                    task.after_panic(&panicked).await;
+                }
+                return task.serve(&mut control).await;
+            }
+            Err(error) => error,
+        };
+        while let Ok(request) = control.try_recv() {
+            let error = match &error {
+                ControlError::Store(error) => error.clone().into(),
+                _ => ControlError::NoSuchRun(id),
+            };
+            request.answer(Err(error));
+        }
+        match error {
+            ControlError::NoSuchRun(_) => return,
+            // The run may be active: nobody else would look after it.
+            ControlError::Store(error) if transient(&error) => {
+                tracing::error!(run = %id, %error, "run not loaded; tried again");
+            }
+            error => {
                 tracing::error!(run = %id, %error, "run not loaded");
+                return;
             }
-            while let Ok(request) = control.try_recv() {
-                let error = match &error {
-                    ControlError::Store(error) => error.clone().into(),
-                    _ => ControlError::NoSuchRun(id),
-                };
-                request.answer(Err(error));
-            }
+        }
+        let again = tokio::time::sleep(RELOAD);
+        if shared.stop.run_until_cancelled(again).await.is_none() {
+            return;
         }
     }
 }
@@ -107,7 +140,7 @@ struct Task {
     channel: Arc<Channel>,
     run: Run,
     attempts: Vec<Attempt>,
-    up: mpsc::Receiver<Upward>,
+    up: OwnedMutexGuard<mpsc::Receiver<Upward>>,
     /// Taken from `up` and not yet dealt with; nothing more is taken until it is empty.
     inbox: VecDeque<Upward>,
     /// Taken from `inbox` and not yet stored.
@@ -120,11 +153,17 @@ struct Task {
     /// By attempt: the sequence up to which intervals are stored without a gap.
     stored: HashMap<AttemptRef, i64>,
     rolling: Rolling,
+    drive: Driver,
+    gatherer: Gatherer,
+    place: place::Place,
     /// The values that the operations draw from, from the start to the end.
     pools: Option<Pools>,
     /// What the report says, once it is there.
     judged: Option<Judged>,
     command_lateness: Duration,
+    /// How late a step may be in force without a trace in its window, by the
+    /// command's sequence; of the steps that this task has sent.
+    settles: BTreeMap<i64, Duration>,
     target_version: String,
     /// Before this instant nobody is called silent.
     silence_from: Timestamp,
@@ -138,7 +177,7 @@ impl Task {
     async fn load(
         shared: Arc<Shared>,
         id: RunId,
-        up: mpsc::Receiver<Upward>,
+        up: &Arc<Mutex<mpsc::Receiver<Upward>>>,
     ) -> Result<Self, ControlError> {
         let stores = &shared.services.stores;
         let reading = async {
@@ -153,9 +192,16 @@ impl Task {
             } else {
                 None
             };
-            Ok::<_, ControlError>((run, attempts, report))
+            let mut stored = HashMap::new();
+            for attempt in attempts.iter().filter(|attempt| attempt.stage.is_live()) {
+                // Of these the worker may have nothing left to send but the end.
+                let attempt = attempt_ref(id, attempt);
+                let sequence = stores.intervals.contiguous(attempt).await?;
+                stored.insert(attempt, sequence);
+            }
+            Ok::<_, ControlError>((run, attempts, report, stored))
         };
-        let (run, attempts, report) =
+        let (run, attempts, report, stored) =
             tokio::time::timeout(LOAD, reading).await.map_err(|_| {
                 gauntlet_store::Error::Unavailable(format!("no answer within {} s", LOAD.as_secs()))
             })??;
@@ -163,21 +209,25 @@ impl Task {
         let now = shared.services.clock.now();
         let mut task = Self {
             channel,
-            up,
+            up: up.clone().lock_owned().await,
             inbox: VecDeque::new(),
             deferred: VecDeque::new(),
             batch: Batch::default(),
             lines: Vec::new(),
             warned: Warned::default(),
-            stored: HashMap::new(),
+            stored,
             rolling: if run.state.load_started.is_some() {
                 Rolling::default()
             } else {
                 Rolling::of_new_run()
             },
+            drive: Driver::new(&run),
+            gatherer: Gatherer::new(&shared.services, &run),
+            place: place::Place::default(),
             pools: None,
             judged: report.map(|report| judged(&report)),
             command_lateness: Duration::ZERO,
+            settles: BTreeMap::new(),
             target_version: String::new(),
             silence_from: if run.status().is_active() {
                 now + RETURN
@@ -205,6 +255,7 @@ impl Task {
             }
         }
         self.open_rolling().await;
+        self.gatherer.on_stage(&self.run.state.stage);
         if matches!(self.run.state.stage, Stage::Processing { .. }) {
             self.perform(Effect::MakeReport).await;
         }
@@ -221,6 +272,7 @@ impl Task {
                 () = stop.cancelled() => Input::Shutdown,
                 Some(request) = control.recv() => Input::Control(request),
                 made = join(&mut self.report), if self.report.is_some() => Input::Report(made),
+                () = self.place.granted(), if self.place.waits() => Input::Place,
                 () = tokio::time::sleep(wake.unwrap_or(TICK)), if wake.is_some() => Input::Deadline,
                 Some(first) = self.up.recv(), if self.inbox.is_empty() && self.batch.is_empty() => {
                     self.inbox.push_back(first);
@@ -233,13 +285,15 @@ impl Task {
                 Input::Control(request) => self.control(request).await,
                 Input::Up => self.work_off().await,
                 Input::Report(made) => self.reported(made).await,
-                Input::Deadline => self.happen(Event::DeadlineReached).await,
+                Input::Deadline => self.deadline().await,
+                Input::Place => self.placement_tick().await,
                 Input::Tick => self.tick().await,
             }
             if !self.run.status().is_active() {
                 break;
             }
         }
+        self.vacate();
     }
 
     /// How long until the state's deadline; `None` when it has none or while
@@ -277,6 +331,8 @@ impl Task {
         }
         self.work_off().await;
         self.look_for_silence().await;
+        self.placement_tick().await;
+        self.drive().await;
     }
 
     /// Applies an event that nobody waits for. What the store cannot take now
@@ -292,6 +348,11 @@ impl Task {
         }
     }
 
+    /// Sessions that wait at the target as a share of all connections, now.
+    fn queue_ratio(&self) -> Option<f64> {
+        self.gatherer.queue_ratio()
+    }
+
     async fn look_for_silence(&mut self) {
         let now = self.now();
         for (index, shard) in self.run.state.shards.clone().into_iter().enumerate() {
@@ -303,7 +364,7 @@ impl Task {
                 worker.seen.max(self.silence_from)
             });
             let silent = now.since(seen);
-            if silent > LOST_AFTER {
+            if silent > SILENT {
                 let name = worker.map_or_else(|| shard.worker.to_string(), |worker| worker.name);
                 let message = format!(
                     "worker {name} gave no sign of life for {:.1} s",
@@ -324,12 +385,13 @@ impl Task {
         self.shared.services.clock.now()
     }
 
+    /// The shard that a worker serves; without one, the last that it served.
     fn shard_of(&self, worker: WorkerId) -> Option<(u32, u32, ShardStage)> {
-        let shards = self.run.state.shards.iter().enumerate();
+        let shards = self.run.state.shards.iter().zip(0..);
         shards
-            .filter(|(_, shard)| shard.worker == worker)
-            .map(|(index, shard)| (index as u32, shard.attempt, shard.stage))
-            .next()
+            .filter(|(shard, _)| shard.worker == worker)
+            .map(|(shard, index)| (index, shard.attempt, shard.stage))
+            .max_by_key(|(index, _, stage)| (stage.is_live(), *index))
     }
 
     fn note(&self, kind: RunEventKind, shard: Option<u32>, message: String) -> RunEvent {
@@ -340,6 +402,14 @@ impl Task {
             message,
             shard,
         }
+    }
+}
+
+fn attempt_ref(run: RunId, attempt: &Attempt) -> AttemptRef {
+    AttemptRef {
+        run,
+        shard: attempt.shard,
+        attempt: attempt.number,
     }
 }
 

@@ -13,7 +13,7 @@ use gauntlet_store::{PageQuery, TimeRange};
 
 use super::{ControlError, Orchestrator};
 use crate::{
-    login::login,
+    login::{login, price},
     report::{self, Inputs, ReportError},
     rollups,
     task::Ask,
@@ -57,7 +57,7 @@ impl Orchestrator {
         let stores = &services.stores;
         let attempts = stores.runs.attempts(id).await?;
         let before = stores.reports.get(id).await?;
-        let tally = report::tally(stores, &run).await.map_err(broken)?;
+        let sums = report::sums(stores, &run).await.map_err(broken)?;
         let login = login(services, &run).await;
         let target_version = match &login {
             Ok(login) if before.is_none() => services.access.test(login).await,
@@ -70,9 +70,10 @@ impl Orchestrator {
             target_version: target_version.map_or(String::new(), |version| version.version),
             login,
             version: services.version.clone(),
+            price_per_hour: price(services, &run).await,
             before,
         };
-        let made = report::make(services, &inputs, &tally).await?;
+        let made = report::make(services, &inputs, sums).await?;
         let before = inputs.before.as_ref();
         if before.is_some_and(|before| operations(&made) < operations(before)) {
             return Err(ControlError::Pruned(id));

@@ -1,16 +1,21 @@
 //! Workers: how they are taken in, sent home and missed.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use gauntlet_model::{
-    id::WorkerId,
-    run::{Worker, WorkerStatus},
-    session::{ControlMessage, Hello},
+    id::{RunId, WorkerId},
+    lifecycle::Stage,
+    run::{Run, Worker, WorkerStatus},
+    session::{AttemptRef, ControlMessage, Hello, ResumePoint},
 };
 use tokio::sync::mpsc;
 
 use super::{DrainError, Orchestrator, Shared};
-use crate::{registry::AttachError, session::Session, task::Upward};
+use crate::{
+    registry::{AttachError, Need},
+    session::Session,
+    task::Upward,
+};
 
 /// How often silent workers are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -31,33 +36,17 @@ impl Orchestrator {
             let _ = shared.registry.drain(hello.worker, message);
         }
         let session = Session::new(shared.clone(), hello.worker, attached.welcome);
-        let known = shared.registry.get(hello.worker);
-        let run = match hello.resume {
-            Some(point) => Some(point.attempt.run),
-            None => known.and_then(|worker| worker.run),
-        };
-        if let Some(run) = run {
-            let attached = Upward::Attached {
-                worker: hello.worker,
-                resume: hello.resume,
-            };
-            let taken = match shared.known_task(run) {
-                Some(task) => {
-                    shared.registry.claim(hello.worker, run);
-                    task.up.send(attached).await.is_ok()
-                }
-                None => false,
-            };
-            if let Some(point) = hello.resume.filter(|_| !taken) {
-                let release = ControlMessage::Release {
-                    attempt: point.attempt,
-                };
-                shared.registry.send(hello.worker, release);
-            }
-        }
+        shared.take_in(&hello).await;
         shared.remember(hello.worker).await;
         tracing::info!(worker = %hello.worker, name = hello.name, "worker attached");
         Ok((session, attached.down))
+    }
+
+    /// A run's place among those that wait for workers, from 1; 0 when it does
+    /// not wait.
+    #[must_use]
+    pub fn queue_position(&self, run: RunId) -> u32 {
+        self.shared.registry.position(run)
     }
 
     /// The workers that are attached to this process or were within the hour.
@@ -77,6 +66,46 @@ impl Orchestrator {
 }
 
 impl Shared {
+    /// Tells every run that a worker serves, or holds a shard of, that it is
+    /// there. Shards of runs that are over are to be forgotten.
+    async fn take_in(&self, hello: &Hello) {
+        let worker = hello.worker;
+        let mut held: BTreeMap<RunId, Vec<ResumePoint>> = BTreeMap::new();
+        for run in self.registry.get(worker).map_or(Vec::new(), |one| one.runs) {
+            held.entry(run).or_default();
+        }
+        for point in &hello.resumes {
+            held.entry(point.attempt.run).or_default().push(*point);
+        }
+        for (run, resumes) in held {
+            let attempts: Vec<AttemptRef> = resumes.iter().map(|one| one.attempt).collect();
+            let attached = Upward::Attached { worker, resumes };
+            let taken = match self.known_task(run) {
+                Some(task) => task.up.send(attached).await.is_ok(),
+                None => false,
+            };
+            let is_over = !taken && !self.stop.is_cancelled();
+            for attempt in attempts.into_iter().filter(|_| is_over) {
+                let release = ControlMessage::Release { attempt };
+                self.registry.send(worker, release);
+            }
+        }
+    }
+
+    /// Restores what a run had of workers when the control plane last ended, and
+    /// its place among those that wait.
+    pub(super) fn restore(&self, run: &Run) {
+        let (need, now) = (Need::of(run), self.services.clock.now());
+        if let Stage::Waiting { since, .. } = run.state.stage {
+            self.registry.wait(run.id, since, need, now);
+            return;
+        }
+        let live = run.state.shards.iter().filter(|one| one.stage.is_live());
+        for shard in live {
+            self.registry.claim(shard.worker, run.id, need.connections);
+        }
+    }
+
     /// Whether a worker that this process does not know was to leave when
     /// another process knew it.
     async fn was_draining(&self, worker: WorkerId) -> bool {
@@ -101,8 +130,9 @@ impl Shared {
     }
 
     /// Frees a worker that serves the run, and tells of it.
-    pub(crate) fn free(&self, worker: WorkerId, run: gauntlet_model::id::RunId) {
-        if let Some(worker) = self.registry.free(worker, run) {
+    pub(crate) fn free(&self, worker: WorkerId, run: RunId) {
+        let now = self.services.clock.now();
+        if let Some(worker) = self.registry.free(worker, run, now) {
             self.hub.worker(worker);
         }
     }

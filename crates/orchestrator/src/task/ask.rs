@@ -1,6 +1,6 @@
 //! What people ask of a run, answered by its task.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use gauntlet_model::{
     lifecycle::{Adjustment, Event, Refused},
@@ -90,7 +90,7 @@ impl Task {
     ) -> Result<(), ControlError> {
         if let Adjustment::Level(level) = adjustment {
             self.run.takes(level)?;
-            self.workers_hold(level)?;
+            self.hold(level)?;
         }
         let event = Event::Adjust {
             adjustment,
@@ -99,31 +99,36 @@ impl Task {
         self.apply(event).await
     }
 
-    /// Whether every live worker holds its part of the connections.
-    fn workers_hold(&self, level: Level) -> Result<(), ControlError> {
-        let shards = &self.run.state.shards;
-        let live = shards
-            .iter()
-            .zip(0..)
-            .filter(|(shard, _)| shard.stage.is_live());
-        for (shard, index) in live {
-            let Level::Concurrency {
-                connections: needed,
-            } = level.share(index, shards.len() as u32)
-            else {
-                return Ok(());
-            };
-            if let Some(worker) = self.shared.registry.get(shard.worker)
-                && worker.capacity < needed
-            {
-                return Err(ControlError::TooManyConnections {
-                    worker: worker.name,
-                    capacity: worker.capacity,
+    /// Reserves every live worker's part of a level's connections. Says which
+    /// worker can hold the least of its own, if one cannot hold it.
+    pub(super) fn hold(&self, level: Level) -> Result<(), Lack> {
+        let Level::Concurrency { connections } = level else {
+            return Ok(());
+        };
+        let state = &self.run.state;
+        let count = state.shards.len() as u32;
+        let live = state.shards.iter().zip(0..);
+        let lacks = live
+            .filter(|(shard, _)| shard.stage.is_live())
+            .filter_map(|(shard, index)| {
+                let part = state.split.part(level, index, count);
+                let Level::Concurrency {
+                    connections: needed,
+                } = part
+                else {
+                    return None;
+                };
+                let registry = &self.shared.registry;
+                let capacity = registry.resize(shard.worker, self.run.id, needed).err()?;
+                let of_all = f64::from(capacity) / f64::from(needed.max(1));
+                Some(Lack {
+                    worker: registry.get(shard.worker)?.name,
+                    capacity,
                     needed,
-                });
-            }
-        }
-        Ok(())
+                    level: (f64::from(connections) * of_all) as u32,
+                })
+            });
+        lacks.min_by_key(|lack| lack.level).map_or(Ok(()), Err)
     }
 
     async fn abort_shard(
@@ -213,8 +218,40 @@ impl Task {
     }
 }
 
+/// A worker that cannot hold its part of a level.
+#[derive(Clone, Debug)]
+pub(super) struct Lack {
+    worker: String,
+    /// Connections that it can hold for the run.
+    capacity: u32,
+    /// Connections that its part of the level would be.
+    needed: u32,
+    /// The level of which it could hold its part.
+    pub(super) level: u32,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            to,
+            "worker {} holds at most {} connections for this run, its part of the level is {}",
+            self.worker, self.capacity, self.needed
+        )
+    }
+}
+
+impl From<Lack> for ControlError {
+    fn from(lack: Lack) -> Self {
+        Self::TooManyConnections {
+            worker: lack.worker,
+            capacity: lack.capacity,
+            needed: lack.needed,
+        }
+    }
+}
+
 /// A change of the run's row alone.
-fn only(run: Run) -> RunChange {
+pub(super) fn only(run: Run) -> RunChange {
     RunChange {
         run,
         attempts: Vec::new(),

@@ -1,7 +1,7 @@
 //! From an event to a stored change.
 
 use gauntlet_model::{
-    lifecycle::{Action, Effect, Event, RunState, ShardStage, Stage},
+    lifecycle::{Action, Aim, Effect, Event, RunState, ShardStage, Stage, Status, StepPlan},
     run::{Attempt, ControlEvent, PhaseTransition, Run, RunEvent, RunEventKind},
     template::Level,
 };
@@ -10,21 +10,38 @@ use gauntlet_store::RunChange;
 use super::Task;
 use crate::{hub::RunSnapshot, orchestrator::ControlError};
 
+/// What is said of an attempt that ended by itself while the load went on.
+pub(super) const ENDED_EARLY: &str = "it ended before the measurement did";
+
 impl Task {
     /// Folds an event, stores what changed, tells the watchers, performs the
     /// effects. Nothing has changed when it fails.
     pub(super) async fn apply(&mut self, event: Event) -> Result<(), ControlError> {
+        self.apply_with(event, None).await
+    }
+
+    /// The same with an attempt that begins by the event.
+    pub(super) async fn apply_with(
+        &mut self,
+        event: Event,
+        joins: Option<Attempt>,
+    ) -> Result<(), ControlError> {
         let (problem, reason) = (problem_of(&event), reason_of(&event));
+        let ended = matches!(event, Event::ShardFinished { .. });
         let change = self.run.state.on(&self.run.timing(), event, self.now())?;
         if change.state == self.run.state && change.effects.is_empty() {
             return Ok(());
         }
-        let attempts = self.moved_attempts(&change.state, problem.as_deref());
+        let mut attempts = self.moved_attempts(&change.state, problem.as_deref(), ended);
+        attempts.extend(joins);
+        attempts.sort_by_key(|attempt| (attempt.shard, attempt.number));
         let mut stored = self.describe(change.state, &change.effects, &attempts, problem);
         if let (Some(reason), Some(event)) = (reason, stored.events.first_mut()) {
             event.message = format!("{}: {reason}", event.message);
         }
+        let before = self.run.state.clone();
         self.save(stored, attempts).await?;
+        self.follow(&before, &change.effects);
         for effect in change.effects {
             self.perform(effect).await;
         }
@@ -75,7 +92,9 @@ impl Task {
         problem: Option<String>,
     ) -> RunChange {
         let before = &self.run;
-        let starting = matches!(state.stage, Stage::Starting { .. }) && before.started.is_none();
+        let begins = |stage: &Stage| matches!(stage, Stage::Starting { .. });
+        let chosen = begins(&state.stage) && !begins(&before.state.stage);
+        let starting = state.status() == Status::Starting && before.started.is_none();
         let ended = match state.stage {
             Stage::Done { at, .. } => Some(at),
             _ => None,
@@ -93,7 +112,7 @@ impl Task {
         };
         let changed: Vec<Attempt> = attempts
             .iter()
-            .filter(|attempt| starting || !self.attempts.contains(attempt))
+            .filter(|attempt| chosen || !self.attempts.contains(attempt))
             .cloned()
             .collect();
         let controls: Vec<ControlEvent> = effects.iter().filter_map(control).collect();
@@ -134,23 +153,29 @@ impl Task {
         }
     }
 
-    /// The attempts with the stages that the shards of `state` have.
-    fn moved_attempts(&self, state: &RunState, problem: Option<&str>) -> Vec<Attempt> {
+    /// The attempts with the stages that the shards of `state` have. One that
+    /// has `ended` by itself delivered all it had, even when the run misses it.
+    fn moved_attempts(&self, state: &RunState, problem: Option<&str>, ended: bool) -> Vec<Attempt> {
         let mut attempts = self.attempts.clone();
         for attempt in &mut attempts {
             let Some(shard) = state.shards.get(attempt.shard as usize) else {
                 continue;
             };
-            if shard.attempt != attempt.number || shard.stage == attempt.stage {
+            let over = !attempt.stage.is_live();
+            if shard.attempt != attempt.number || shard.stage == attempt.stage || over {
                 continue;
             }
             attempt.stage = shard.stage;
+            if ended && shard.stage == ShardStage::Failed {
+                attempt.stage = ShardStage::Finished;
+                ENDED_EARLY.clone_into(&mut attempt.message);
+            }
             if !shard.stage.is_live() {
                 attempt.ended = Some(self.now());
                 let worker = self.shared.registry.get(shard.worker);
                 attempt.clock_uncertainty = worker.and_then(|worker| worker.clock_uncertainty);
             }
-            if matches!(shard.stage, ShardStage::Failed | ShardStage::Lost) {
+            if matches!(attempt.stage, ShardStage::Failed | ShardStage::Lost) {
                 let late = "the last results were not delivered in time";
                 problem.unwrap_or(late).clone_into(&mut attempt.message);
             }
@@ -175,10 +200,18 @@ impl Task {
     }
 }
 
-/// Why a person asked for a command.
+/// Why a person, or the run's own judgement, asked for a change.
 fn reason_of(event: &Event) -> Option<String> {
     match event {
-        Event::Adjust { message, .. } if !message.is_empty() => Some(message.clone()),
+        Event::Wait { message }
+        | Event::Adjust { message, .. }
+        | Event::ScaleOut { message, .. }
+        | Event::Rebalance { message, .. }
+        | Event::Steady { message }
+            if !message.is_empty() =>
+        {
+            Some(message.clone())
+        }
         _ => None,
     }
 }
@@ -203,21 +236,29 @@ fn control(effect: &Effect) -> Option<ControlEvent> {
         } => Some(ControlEvent {
             sequence: *sequence,
             at: *at,
-            action: *action,
+            action: action.clone(),
         }),
-        Effect::Assign | Effect::Release | Effect::ReleaseShard { .. } | Effect::MakeReport => None,
+        Effect::Assign
+        | Effect::AssignShard { .. }
+        | Effect::Release
+        | Effect::ReleaseShard { .. }
+        | Effect::MakeReport => None,
     }
 }
 
 fn control_text(event: &ControlEvent) -> String {
-    let action = match event.action {
+    let action = match &event.action {
         Action::Start(phase) => format!("START in {}", phase.as_str()),
         Action::SetPhase(phase) => format!("SET_PHASE {}", phase.as_str()),
-        Action::SetTarget(Level::Concurrency { connections }) => {
-            format!("SET_TARGET {connections} connections")
-        }
-        Action::SetTarget(Level::Rate { milli_per_s }) => {
-            format!("SET_TARGET {} per second", milli_per_s as f64 / 1e3)
+        Action::SetTarget(aim) => format!("SET_TARGET {}", aim_text(aim)),
+        Action::Step(StepPlan {
+            step,
+            aim,
+            window_us,
+            ..
+        }) => {
+            let seconds = *window_us as f64 / 1e6;
+            format!("STEP {step}: {}, window {seconds} s", aim_text(aim))
         }
         Action::Pause => "PAUSE".to_owned(),
         Action::Resume => "RESUME".to_owned(),
@@ -225,4 +266,16 @@ fn control_text(event: &ControlEvent) -> String {
         Action::Stop { drain_us } => format!("STOP, drain within {} ms", drain_us / 1_000),
     };
     format!("command {}: {action}, at {} us", event.sequence, event.at.0)
+}
+
+fn aim_text(aim: &Aim) -> String {
+    let level = match aim.level {
+        Level::Concurrency { connections } => format!("{connections} connections"),
+        Level::Rate { milli_per_s } => format!("{} per second", milli_per_s as f64 / 1e3),
+    };
+    if aim.split.is_equal() {
+        return level;
+    }
+    let weights: Vec<String> = aim.split.weights().iter().map(u32::to_string).collect();
+    format!("{level} split {}", weights.join(":"))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gauntlet_model::{
-    lifecycle::Effect,
+    lifecycle::{Action, Effect},
     session::{Assign, AttemptRef, Command, ControlMessage},
 };
 use gauntlet_store::{Judged, judged};
@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Task, transient};
 use crate::{
     access::Login,
-    login::login,
+    login::{login, price},
     orchestrator::Services,
     pools::{self, Pools},
     report::{self, Inputs, ReportError},
@@ -30,12 +30,18 @@ impl Task {
                     self.assign(shard as u32).await;
                 }
             }
+            Effect::AssignShard { shard } => self.assign(shard).await,
             Effect::Command {
                 sequence,
                 at,
                 action,
             } => {
-                for attempt in self.live_attempts() {
+                if let Action::Step(plan) = &action {
+                    let settle = Duration::from_micros(plan.settle_us.unsigned_abs());
+                    self.settles.insert(sequence, settle);
+                }
+                for attempt in self.attempts_for(sequence) {
+                    let action = action.clone();
                     let command = Command {
                         attempt,
                         sequence,
@@ -50,6 +56,7 @@ impl Task {
                 for (shard, index) in self.run.state.shards.iter().zip(0..) {
                     self.release(index, shard.attempt);
                 }
+                self.vacate();
             }
             Effect::ReleaseShard { shard, attempt } => self.release(shard, attempt),
             Effect::MakeReport => self.make_report().await,
@@ -120,6 +127,7 @@ impl Task {
             self.target_version = version.version;
         }
         let services = self.shared.services.clone();
+        let price_per_hour = price(&services, &self.run).await;
         let inputs = Inputs {
             run: self.run.clone(),
             attempts: self.attempts.clone(),
@@ -127,10 +135,13 @@ impl Task {
             target_version: self.target_version.clone(),
             login,
             version: services.version.clone(),
+            price_per_hour,
             before: None,
         };
         let rebuild = self.rolling.is_doubtful();
+        let gathered = self.gatherer.finished();
         let making = async move {
+            gathered.await;
             loop {
                 match make_once(&services, &inputs, rebuild).await {
                     // The run's deadline ends this.
@@ -166,11 +177,13 @@ impl Task {
         }
     }
 
-    fn live_attempts(&self) -> Vec<AttemptRef> {
-        let shards = self.run.state.shards.iter().enumerate();
+    /// The attempts that a command is for.
+    fn attempts_for(&self, sequence: i64) -> Vec<AttemptRef> {
+        let state = &self.run.state;
+        let shards = state.shards.iter().zip(0..);
         shards
-            .filter(|(_, shard)| shard.stage.is_live())
-            .map(|(index, shard)| self.reference(index as u32, shard.attempt))
+            .filter(|(_, index)| state.is_for(*index, sequence))
+            .map(|(shard, index)| self.reference(index, shard.attempt))
             .collect()
     }
 }
@@ -185,8 +198,8 @@ async fn make_once(
     if rebuild {
         rollups::rebuild_all(stores, &inputs.run).await?;
     }
-    let tally = report::tally(stores, &inputs.run).await?;
-    let report = report::make(services, inputs, &tally).await?;
+    let sums = report::sums(stores, &inputs.run).await?;
+    let report = report::make(services, inputs, sums).await?;
     stores.reports.put(&report).await?;
     Ok(judged(&report))
 }

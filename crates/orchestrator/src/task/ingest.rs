@@ -17,6 +17,7 @@ use gauntlet_model::{
 use gauntlet_store::Error;
 
 use super::{Task, UP_QUEUE, Upward, lines::LINES, transient};
+use crate::report::entered;
 
 /// Intervals that are stored at a time.
 const INTERVALS: usize = 256;
@@ -74,6 +75,7 @@ impl Task {
         }
         // An error is tried again at the next tick.
         let _ = self.close_buckets().await;
+        self.drive().await;
     }
 
     /// Takes what can be stored together: all up to the first message that
@@ -98,6 +100,9 @@ impl Task {
                 sequence,
                 late,
             } => {
+                // What comes within the time to settle shows in no window.
+                let settle = self.settles.get(&sequence).copied().unwrap_or_default();
+                let late = late.saturating_sub(settle);
                 self.command_lateness = self.command_lateness.max(late);
                 if late > NOTABLE_LATENESS {
                     self.batch.late = self.batch.late.max(late);
@@ -107,7 +112,14 @@ impl Task {
                 }
             }
             WorkerEvent::PhaseEntered { attempt, phase, at } => {
-                let message = format!("entered {} at {} us", phase.as_str(), at.0);
+                let shards = &self.run.state.shards;
+                let shard = shards.get(attempt.shard as usize);
+                // Those that come later enter a phase when it is theirs to.
+                let message = if shard.is_some_and(|shard| shard.joined_after > 0) {
+                    format!("joined {} at {} us", phase.as_str(), at.0)
+                } else {
+                    entered(phase, at)
+                };
                 self.take_event(attempt.shard, message);
             }
             // These are dealt with one by one, or by the session.
@@ -230,7 +242,10 @@ impl Task {
         }
         if !self.batch.intervals.is_empty() {
             self.open_rolling().await;
+            self.open_drive().await?;
             self.append_intervals().await?;
+            // The next step of a search does not wait for the rollups.
+            self.measure_step().await;
         }
         if self.batch.stored.is_empty() {
             return Ok(());
@@ -264,6 +279,9 @@ impl Task {
             }
         };
         for (interval, new) in good.iter().zip(new) {
+            if new && let Err(error) = self.drive.add(interval) {
+                self.warn("an interval makes no sense", error);
+            }
             if let Err(error) = self.roll(interval, new) {
                 self.warn("an interval makes no sense", error);
                 self.give_rolling_up();

@@ -4,15 +4,18 @@
 use gauntlet_model::{
     id::WorkerId,
     lifecycle::{Event, ShardStage},
+    run::{Attempt, RunEventKind},
     session::{AttemptRef, Command, ControlMessage, ResumePoint, ShardTotals, WorkerEvent},
 };
 
-use super::{Task, Upward};
+use gauntlet_store::RunChange;
+
+use super::{Task, Upward, ask::only, change::ENDED_EARLY};
 
 impl Task {
     pub(super) async fn news(&mut self, news: Upward) {
         match news {
-            Upward::Attached { worker, resume } => self.attached(worker, resume).await,
+            Upward::Attached { worker, resumes } => self.attached(worker, &resumes).await,
             Upward::Left { worker, message } => self.left(worker, &message).await,
             Upward::Event { worker, event } => self.event(worker, event).await,
         }
@@ -25,8 +28,7 @@ impl Task {
                 target_version,
             } => {
                 self.target_version = target_version;
-                let (shard, attempt) = (attempt.shard, attempt.attempt);
-                self.happen(Event::ShardReady { shard, attempt }).await;
+                self.ready(attempt.shard, attempt.attempt).await;
             }
             WorkerEvent::ShardFinished(totals) => self.finished(totals).await,
             WorkerEvent::ShardFailed { attempt, message } => {
@@ -54,34 +56,34 @@ impl Task {
 
     /// A worker came back. It is told what it does not know yet; when it has
     /// forgotten a shard that is under load, that shard is lost.
-    async fn attached(&mut self, worker: WorkerId, resume: Option<ResumePoint>) {
-        let Some((shard, number, stage)) = self.shard_of(worker) else {
-            return;
-        };
-        let expected = self.reference(shard, number);
-        match resume {
-            Some(point) if point.attempt == expected && stage.is_live() => {
-                self.send_commands_after(expected, point.last_command).await;
+    async fn attached(&mut self, worker: WorkerId, resumes: &[ResumePoint]) {
+        let held = self
+            .shard_of(worker)
+            .filter(|(_, _, stage)| stage.is_live());
+        let expected = held.map(|(shard, number, _)| self.reference(shard, number));
+        let mut resumed = false;
+        for point in resumes {
+            let attempt = point.attempt;
+            if Some(attempt) == expected {
+                resumed = true;
+                self.send_commands_after(attempt, point.last_command).await;
+            } else {
+                let release = ControlMessage::Release { attempt };
+                self.shared.registry.send(worker, release);
             }
-            Some(point) => {
-                self.send(
-                    expected,
-                    ControlMessage::Release {
-                        attempt: point.attempt,
-                    },
-                );
-            }
-            None if stage == ShardStage::Assigned => self.assign(shard).await,
-            None if stage.is_live() => {
+        }
+        match held {
+            Some((shard, _, ShardStage::Assigned)) if !resumed => self.assign(shard).await,
+            Some((shard, attempt, _)) if !resumed => {
                 let message = "the worker came back without its shard".to_owned();
                 self.happen(Event::WorkerLost {
                     shard,
-                    attempt: number,
+                    attempt,
                     message,
                 })
                 .await;
             }
-            None => {}
+            _ => {}
         }
     }
 
@@ -95,7 +97,8 @@ impl Task {
             .await
         {
             Ok(controls) => {
-                for control in controls {
+                let known = |sequence| self.run.state.is_for(attempt.shard, sequence);
+                for control in controls.into_iter().filter(|one| known(one.sequence)) {
                     let (sequence, at, action) = (control.sequence, control.at, control.action);
                     let command = Command {
                         attempt,
@@ -113,16 +116,36 @@ impl Task {
     }
 
     async fn left(&mut self, worker: WorkerId, why: &str) {
+        let message = format!("the worker left: {why}");
+        self.say_why_it_ended(worker, &message).await;
         let Some((shard, attempt, _)) = self.shard_of(worker) else {
             return;
         };
-        let message = format!("the worker left: {why}");
         self.happen(Event::WorkerLost {
             shard,
             attempt,
             message,
         })
         .await;
+    }
+
+    /// A worker that leaves ends its shard first, and then says why.
+    async fn say_why_it_ended(&mut self, worker: WorkerId, why: &str) {
+        let mut attempts = self.attempts.clone();
+        let early = |one: &&mut Attempt| one.worker == worker && one.message == ENDED_EARLY;
+        let Some(attempt) = attempts.iter_mut().find(early) else {
+            return;
+        };
+        why.clone_into(&mut attempt.message);
+        let shard = Some(attempt.shard);
+        let change = RunChange {
+            attempts: vec![attempt.clone()],
+            events: vec![self.note(RunEventKind::Worker, shard, why.to_owned())],
+            ..only(self.run.clone())
+        };
+        if let Err(error) = self.save(change, attempts).await {
+            self.warn("why a worker left is not stored", error);
+        }
     }
 
     /// All intervals of the attempt came before this on the same stream and

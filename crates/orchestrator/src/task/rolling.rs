@@ -6,9 +6,9 @@ use std::{
 };
 
 use gauntlet_model::{
-    history::{Rebuild, Roller, Rollup},
+    history::{Rebuild, Resolution, Roller, Rollup},
     interval::Interval,
-    lifecycle::Stage,
+    lifecycle::{ShardStage, Stage},
     time::Timestamp,
 };
 
@@ -55,6 +55,18 @@ impl Rolling {
 
     pub(super) fn forget_shard(&mut self, shard: u32) {
         self.measured_until.remove(&shard);
+    }
+
+    /// A shard begins its load at this instant: before it, there is nothing to
+    /// wait for.
+    pub(super) fn begin_shard(&mut self, shard: u32, at: Timestamp) {
+        self.measured_until.insert(shard, at);
+    }
+
+    /// Seconds that end by this instant are closed; `None` without rollups.
+    pub(super) fn closed_until(&self) -> Option<Timestamp> {
+        let until = self.roller.as_ref()?.complete_until(Resolution::Second);
+        (until > Timestamp(i64::MIN)).then_some(until)
     }
 }
 
@@ -153,6 +165,7 @@ impl Task {
             let pending = std::mem::take(&mut self.rolling.pending);
             let seconds = points(&pending, self.run.spec.operations.len())?;
             let until = seconds.last().map(|point| point.time);
+            self.drive.take_points(&seconds);
             self.channel
                 .publish_points(seconds, until.unwrap_or(Timestamp(i64::MIN)));
         }
@@ -175,22 +188,27 @@ impl Task {
         if self.is_settled() {
             return Timestamp(i64::MAX);
         }
-        let live = self.run.state.shards.iter().zip(0..);
-        let told = live
-            .filter(|(shard, _)| shard.stage.is_live())
+        let running = self.run.state.shards.iter().zip(0..);
+        let told = running
+            .filter(|(shard, _)| shard.stage == ShardStage::Running)
             .map(|(_, index)| self.rolling.measured_until.get(&index).copied())
             .min()
             .map(|told| told.map_or(Timestamp(i64::MIN), |told| told + SLACK));
-        // After a restart workers come back one by one with what they kept, and
-        // what waits in the inbox is not missing.
+        let old = self.old_until();
+        told.unwrap_or(old).max(old)
+    }
+
+    /// Up to when everything is old enough not to wait for more. After a restart
+    /// workers come back one by one with what they kept, and what waits in the
+    /// inbox is not missing.
+    pub(super) fn old_until(&self) -> Timestamp {
         let now = self.now();
         let waiting = now < self.silence_from || !self.inbox.is_empty() || !self.up.is_empty();
-        let old = if waiting {
+        if waiting {
             Timestamp(i64::MIN)
         } else {
             now.before(PATIENCE)
-        };
-        told.unwrap_or(old).max(old)
+        }
     }
 
     /// Whether no more intervals are taken.

@@ -1,49 +1,103 @@
 //! Fail fast: everything that can be known before a worker starts.
 
 use gauntlet_model::{
-    lifecycle::{Event, ShardStage, Status},
+    lifecycle::{Event, Refused, ShardStage, Stage, Status},
     run::{Attempt, Worker},
     session::KeyRange,
+    template::Launcher,
 };
 
 use super::Task;
-use crate::{access::Login, keys::BLOCK, orchestrator::ControlError, pools, report::insert_tables};
-
-struct Setup {
-    workers: Vec<Worker>,
-    keys: Vec<KeyRange>,
-    target_version: String,
-}
+use crate::{access::Login, keys, orchestrator::ControlError, pools, registry::Need};
 
 impl Task {
     pub(super) async fn start(&mut self) -> Result<(), ControlError> {
+        if matches!(self.run.state.stage, Stage::Waiting { .. }) {
+            return Err(ControlError::Refused(Refused {
+                status: self.run.status(),
+                phase: self.run.state.phase(),
+                event: "be started",
+                why: Some("it was, and waits for workers"),
+            }));
+        }
         if self.run.status() != Status::Prepared {
             // The state machine says no in its own words.
-            return self
-                .apply(Event::Start {
-                    workers: Vec::new(),
-                })
-                .await;
+            let workers = Vec::new();
+            return self.apply(Event::Start { workers }).await;
         }
-        let setup = match self.set_up().await {
-            Ok(setup) => setup,
-            Err(message) => {
-                self.apply(Event::SetupFailed {
+        match self.set_up().await {
+            Ok(()) => Ok(()),
+            Err(ControlError::SetupFailed(message)) => {
+                let failed = Event::SetupFailed {
                     message: message.clone(),
-                })
-                .await?;
-                return Err(ControlError::SetupFailed(message));
+                };
+                self.apply(failed).await?;
+                Err(ControlError::SetupFailed(message))
             }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Checks everything in the order in which a person would want to know, and
+    /// asks for workers last: nothing needs to be undone.
+    async fn set_up(&mut self) -> Result<(), ControlError> {
+        let login = self.check().await.map_err(ControlError::SetupFailed)?;
+        let control = &self.run.spec.control;
+        if control.launcher == Launcher::Local || !control.worker_wait.is_zero() {
+            return self.queue_up(&login).await;
+        }
+        let (registry, need) = (&self.shared.registry, Need::of(&self.run));
+        let reserved = registry.reserve(self.run.id, &need, self.now());
+        let workers = reserved.map_err(|lack| ControlError::SetupFailed(lack.to_string()))?;
+        self.begin(&login, workers).await
+    }
+
+    /// Whether the run could be sent to its target now.
+    pub(super) async fn check(&mut self) -> Result<Login, String> {
+        let login = self.login().await?;
+        self.pools = Some(pools::read(&self.shared.services.stores, &self.run).await?);
+        let access = &self.shared.services.access;
+        let version = access
+            .check(&login, &self.run.spec)
+            .await
+            .map_err(|error| error.to_string())?;
+        self.target_version = version.version;
+        Ok(login)
+    }
+
+    /// Starts with workers that are reserved. They are free again when it fails.
+    pub(super) async fn begin(
+        &mut self,
+        login: &Login,
+        workers: Vec<Worker>,
+    ) -> Result<(), ControlError> {
+        for worker in &workers {
+            self.shared.hub.worker(worker.clone());
+        }
+        let shards = self.run.spec.workers;
+        let begun = match keys::take(&self.shared, &self.run, login, shards).await {
+            Ok(keys) => self.begin_with(&workers, &keys).await,
+            Err(message) => Err(ControlError::SetupFailed(message)),
         };
+        if begun.is_err() {
+            self.attempts.clear();
+            for worker in workers {
+                self.shared.free(worker.id, self.run.id);
+            }
+        }
+        begun
+    }
+
+    async fn begin_with(
+        &mut self,
+        workers: &[Worker],
+        keys: &[KeyRange],
+    ) -> Result<(), ControlError> {
         let now = self.now();
-        self.target_version = setup.target_version;
-        self.attempts = setup
-            .workers
-            .iter()
-            .zip(&setup.keys)
-            .enumerate()
-            .map(|(shard, (worker, keys))| Attempt {
-                shard: shard as u32,
+        let given = workers.iter().zip(keys).zip(0..);
+        self.attempts = given
+            .map(|((worker, keys), shard)| Attempt {
+                shard,
                 number: 1,
                 worker: worker.id,
                 worker_text: format!(
@@ -62,66 +116,7 @@ impl Task {
             })
             .collect();
         self.silence_from = now;
-        let workers = setup.workers.iter().map(|worker| worker.id).collect();
-        let started = self.apply(Event::Start { workers }).await;
-        if started.is_err() {
-            self.attempts.clear();
-            for worker in setup.workers {
-                self.shared.free(worker.id, self.run.id);
-            }
-        }
-        started
-    }
-
-    /// Checks everything in the order in which a person would want to know, and
-    /// reserves the workers last: nothing needs to be undone.
-    async fn set_up(&mut self) -> Result<Setup, String> {
-        let login = self.login().await?;
-        self.pools = Some(pools::read(&self.shared.services.stores, &self.run).await?);
-        let access = &self.shared.services.access;
-        let version = access
-            .check(&login, &self.run.spec)
-            .await
-            .map_err(|error| error.to_string())?;
-        let keys = self.key_ranges(&login).await?;
-        let shards = self.run.spec.workers;
-        let connections = self.run.spec.load.connections().div_ceil(shards);
-        let workers = self
-            .shared
-            .registry
-            .reserve(self.run.id, shards, connections, self.now())
-            .map_err(|error| error.to_string())?;
-        for worker in &workers {
-            self.shared.hub.worker(worker.clone());
-        }
-        Ok(Setup {
-            workers,
-            keys,
-            target_version: version.version,
-        })
-    }
-
-    async fn key_ranges(&self, login: &Login) -> Result<Vec<KeyRange>, String> {
-        let shards = self.run.spec.workers;
-        let tables = insert_tables(&self.run);
-        if tables.is_empty() {
-            return Ok(vec![
-                KeyRange {
-                    first: 1,
-                    length: BLOCK
-                };
-                shards as usize
-            ]);
-        }
-        let mut free = 1;
-        for (table, key, _) in tables {
-            let access = &self.shared.services.access;
-            let next = access.next_free_key(login, &table, &key).await;
-            free = free.max(next.map_err(|error| error.to_string())?);
-        }
-        self.shared
-            .keys
-            .take(&login.address, free, shards)
-            .map_err(|error| error.to_string())
+        let workers = workers.iter().map(|worker| worker.id).collect();
+        self.apply(Event::Start { workers }).await
     }
 }
