@@ -1,5 +1,6 @@
 //! The command line. One file per command; this one holds what they share.
 
+mod adjust;
 mod age;
 mod ask;
 mod backup;
@@ -7,6 +8,7 @@ mod compare;
 mod delete;
 mod demo;
 mod errors;
+mod events;
 mod exit;
 mod export;
 mod failure;
@@ -15,6 +17,7 @@ mod follow;
 mod interrupt;
 mod limits;
 mod list;
+mod logs;
 mod otlp;
 mod pool;
 mod preflight;
@@ -26,6 +29,7 @@ mod retain;
 mod run;
 mod schema;
 mod serve;
+mod steps;
 mod stop;
 mod target;
 mod template;
@@ -141,12 +145,24 @@ enum Command {
     Rerun(rerun::Rerun),
     /// Follow a run to its end
     Watch(watch::Watch),
+    /// Give a run under load another level
+    Adjust(adjust::Adjust),
+    /// Let nothing be due in a run until it is resumed
+    Pause(adjust::Pause),
+    /// Let a paused run go on
+    Resume(adjust::Resume),
     /// Stop a run: no new operations, those in flight end
     Stop(stop::Stop),
     /// List runs, newest first
     List(list::List),
     /// Print the report of a run
     Report(report::Report),
+    /// List the levels that a run's search tried
+    Steps(steps::Steps),
+    /// List what happened in a run
+    Events(events::Events),
+    /// Print what the workers and the control plane said of a run
+    Logs(logs::Logs),
     /// Hold runs against the first of them
     Compare(compare::Compare),
     /// Write a run's measurements to a file
@@ -191,9 +207,15 @@ impl Command {
             Self::Run(command) => command.run(&context).await,
             Self::Rerun(command) => command.run(&context).await,
             Self::Watch(command) => command.run(&context).await,
+            Self::Adjust(command) => command.run(&context).await,
+            Self::Pause(command) => command.run(&context).await,
+            Self::Resume(command) => command.run(&context).await,
             Self::Stop(command) => command.run(&context).await,
             Self::List(command) => command.run(&context).await,
             Self::Report(command) => command.run(&context).await,
+            Self::Steps(command) => command.run(&context).await,
+            Self::Events(command) => command.run(&context).await,
+            Self::Logs(command) => command.run(&context).await,
             Self::Compare(command) => command.run(&context).await,
             Self::Export(command) => command.run(&context).await,
             Self::Errors(command) => command.run(&context).await,

@@ -11,17 +11,23 @@ use std::{
 
 use gauntlet_connect::{CorsOrigins, Front, Registry};
 use gauntlet_model::{preflight::Place, time::Clock};
-use gauntlet_orchestrator::{Orchestrator, Services, access::TargetAccess};
+use gauntlet_orchestrator::{
+    Orchestrator, Services, access::TargetAccess, launcher::Launcher as RunLauncher,
+};
 use gauntlet_rpc::Backend;
 use gauntlet_store::{Stores, Witness};
 use gauntlet_store_sql::Location;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinHandle,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 mod access;
 mod clock;
 mod http;
+mod launcher;
 mod limits;
 pub mod local_workers;
 mod lock;
@@ -33,20 +39,27 @@ mod tls;
 mod up;
 pub mod upkeep;
 pub mod vault;
+mod worker_process;
 
 pub use limits::Limits;
 pub use retention::{Pruned, Retention};
 pub use tls::TlsFiles;
 pub use up::{UpOptions, up};
+pub use worker_process::exit_with_parent;
 
 use access::DirectAccess;
 use clock::SystemClock;
+use launcher::LocalLauncher;
 use local_workers::LocalWorkers;
 use ready::Readiness;
 use retention::Schedule;
 use vault::{KEY_VARIABLE, KeyVault};
 
 use crate::telemetry::{BadCollector, OtlpOptions, Telemetry};
+
+/// Connections that wait to be taken. A fleet of workers that attaches in one
+/// instant fits in; the system may allow fewer.
+const BACKLOG: u32 = 4_096;
 
 /// How a control plane is set up.
 #[derive(Clone, Debug)]
@@ -159,6 +172,7 @@ pub struct Plane {
     told: CancellationToken,
     is_tls: bool,
     workers: Option<LocalWorkers>,
+    launcher: Option<Arc<LocalLauncher>>,
     _lock: Option<File>,
 }
 
@@ -188,6 +202,9 @@ impl Plane {
         };
         let (served, (), stopped) = tokio::join!(serving, workers, stopped);
         self.orchestrator.shutdown().await;
+        if let Some(launcher) = self.launcher {
+            launcher.ended().await;
+        }
         self.told.cancel();
         self.chores.close();
         self.chores.wait().await;
@@ -202,7 +219,7 @@ impl Plane {
 /// Starts a control plane: takes the port, opens the store (no DDL), takes up
 /// the runs that were active, and serves.
 pub async fn start(options: Options, stop: CancellationToken) -> Result<Plane, Error> {
-    let listener = listen(options.listen, options.insecure).await?;
+    let listener = listen(options.listen, options.insecure)?;
     start_on(listener, options, stop).await
 }
 
@@ -225,7 +242,8 @@ async fn start_on(
     let witness: Arc<dyn Witness> = telemetry.clone();
     let stores = gauntlet_store::metered(stores, &witness);
     let place = options.store.place();
-    let backend = backend(stores, place, vault, stop.clone());
+    let launcher = launcher(address, is_tls, &stop);
+    let backend = backend(stores, place, vault, launcher.clone(), stop.clone());
     let orchestrator = backend.orchestrator.clone();
     let exporter = options.otlp.as_ref();
     let exporter = exporter.map(|options| telemetry.exporter(options, &orchestrator));
@@ -280,6 +298,7 @@ async fn start_on(
         told,
         is_tls,
         workers: None,
+        launcher,
         _lock: lock,
     })
 }
@@ -288,6 +307,7 @@ fn backend(
     stores: Stores,
     store_place: Option<Place>,
     vault: KeyVault,
+    launcher: Option<Arc<LocalLauncher>>,
     stop: CancellationToken,
 ) -> Backend {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::starting_now());
@@ -299,6 +319,7 @@ fn backend(
         vault: vault.clone(),
         clock: clock.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        launcher: launcher.map(|launcher| -> Arc<dyn RunLauncher> { launcher }),
     });
     Backend {
         orchestrator,
@@ -312,21 +333,49 @@ fn backend(
     }
 }
 
+/// Who starts the workers that runs have of their own. Nobody where they would
+/// have to be told whom to trust.
+fn launcher(
+    address: SocketAddr,
+    is_tls: bool,
+    stop: &CancellationToken,
+) -> Option<Arc<LocalLauncher>> {
+    if is_tls {
+        return None;
+    }
+    match LocalLauncher::new(url(address, is_tls), stop.clone()) {
+        Ok(launcher) => Some(Arc::new(launcher)),
+        Err(error) => {
+            tracing::warn!(%error, "runs cannot have workers of their own: this program is not found");
+            None
+        }
+    }
+}
+
 fn registry() -> Registry {
     Registry::from_descriptor_sets(&routes::DESCRIPTOR_SETS)
         .expect("the descriptor sets are those that the services were generated from")
 }
 
-async fn listen(address: SocketAddr, insecure: bool) -> Result<TcpListener, Error> {
+fn listen(address: SocketAddr, insecure: bool) -> Result<TcpListener, Error> {
     if !address.ip().is_loopback() && !insecure {
         return Err(Error::NotLoopback(address));
     }
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => Error::InUse(address),
-            _ => Error::Listen(address, error),
-        })
+    bind(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Error::InUse(address),
+        _ => Error::Listen(address, error),
+    })
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A port whose last connections have not been forgotten is free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// An address that means "all" is called by the loopback's.

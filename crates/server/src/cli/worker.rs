@@ -2,10 +2,12 @@
 
 mod drain;
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand};
 
 use super::{Context, exit::Exit, failure::Failure, interrupt, run::label};
-use crate::plane::{local_workers::exit_with_parent, logs};
+use crate::plane::{exit_with_parent, logs};
 
 /// Starts one worker: it attaches to a control plane and serves runs until
 /// Ctrl-C or SIGTERM. With a command, does something about another one.
@@ -26,6 +28,12 @@ pub struct Worker {
     /// Load threads [default: one per processor]
     #[arg(long, value_parser = threads)]
     threads: Option<usize>,
+    /// The worker's certificate, PEM, for a control plane with TLS that asks for one
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_cert: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
     /// End with the process that started this one
     #[arg(long, hide = true)]
     exit_with_parent: bool,
@@ -57,6 +65,7 @@ impl Worker {
         }
         let config = gauntlet_worker::Config {
             server: context.server.clone(),
+            tls: tls(context, self.client_cert.zip(self.client_key))?,
             name: self.name,
             capacity: self.capacity,
             labels: self.labels.into_iter().collect(),
@@ -65,4 +74,38 @@ impl Worker {
         gauntlet_worker::run_with_logs(config, logs::tap(), stop).await?;
         Ok(Exit::Pass)
     }
+}
+
+/// What TLS is made of; `None` when nothing is said of it.
+fn tls(
+    context: &Context,
+    own: Option<(PathBuf, PathBuf)>,
+) -> Result<Option<gauntlet_worker::Tls>, Failure> {
+    let read = |option: &str, path: &Path| {
+        std::fs::read(path)
+            .map_err(|error| Failure::Asked(format!("{option} {}: {error}", path.display())))
+    };
+    let Some(authority) = &context.tls_ca else {
+        return match own {
+            Some(_) => Err(Failure::Asked(
+                "--client-cert is for a control plane with TLS: give its authority with --tls-ca"
+                    .to_owned(),
+            )),
+            None => Ok(None),
+        };
+    };
+    let authorities = read("--tls-ca", authority)?;
+    let own = match own {
+        None => None,
+        Some((certificate, key)) => Some((
+            read("--client-cert", &certificate)?,
+            read("--client-key", &key)?,
+        )),
+    };
+    let own = own
+        .as_ref()
+        .map(|(certificate, key)| (&**certificate, &**key));
+    gauntlet_worker::Tls::from_pem(&authorities, own)
+        .map(Some)
+        .map_err(Failure::Asked)
 }

@@ -9,7 +9,7 @@ use super::{
     failure::Failure,
     print,
     text::{
-        number::latency,
+        number::{bytes, latency, percent},
         table::{Align, Table},
         word,
     },
@@ -49,11 +49,13 @@ fn table(workers: &[pb::Worker]) -> Table {
         ("name", Left),
         ("status", Left),
         ("processors", Right),
-        ("capacity", Right),
+        ("connections", Right),
+        ("cpu", Right),
+        ("memory", Right),
         ("clock", Right),
         ("version", Left),
         ("labels", Left),
-        ("run", Left),
+        ("runs", Left),
     ]);
     for worker in workers {
         let mut labels: Vec<String> = worker
@@ -66,11 +68,13 @@ fn table(workers: &[pb::Worker]) -> Table {
             worker.name.clone(),
             word::lower(worker.status().as_str_name(), "WORKER_STATUS_"),
             worker.processors.to_string(),
-            worker.capacity.to_string(),
+            format!("{} of {}", worker.reserved, worker.capacity),
+            percent(worker.cpu),
+            bytes(worker.memory_bytes),
             format!("± {}", latency(worker.clock_uncertainty_us as f64)),
             worker.version.clone(),
             labels.join(","),
-            worker.run_id.clone(),
+            worker.run_ids.join(","),
         ]);
     }
     table

@@ -1,11 +1,13 @@
 //! How the control plane reaches targets: over the drivers that the workers use.
 
 mod convert;
+mod evidence;
 
 use std::{collections::BTreeSet, time::Instant};
 
 use async_trait::async_trait;
 use gauntlet_model::{
+    evidence::Snapshot,
     session::KeyRange,
     target::Dataset,
     template::{Spec, Statement},
@@ -13,9 +15,9 @@ use gauntlet_model::{
 };
 use gauntlet_orchestrator::access::{
     AccessError, CATALOG_AT_MOST, Capabilities, CatalogTable, Loaded, Login, PROFILE_ROWS_AT_MOST,
-    PreflightFacts, SAMPLE_VALUES_AT_MOST, TableProfile, TargetAccess, TargetVersion,
+    PreflightFacts, SAMPLE_VALUES_AT_MOST, TableProfile, TargetAccess, TargetVersion, WaitWatch,
 };
-use gauntlet_targets::{Config, TableDescription, TargetError};
+use gauntlet_targets::{Config, SessionWatch, TableDescription, TargetError};
 use tokio::sync::watch;
 
 /// What the target shows for our sessions.
@@ -167,6 +169,24 @@ impl TargetAccess for DirectAccess {
         let statements = gauntlet_worker::statements(spec);
         let found = gauntlet_targets::preflight(&config(login), &statements).await;
         found.map(convert::preflight).map_err(outcome)
+    }
+
+    async fn evidence(&self, login: &Login, spec: &Spec) -> Result<Option<Snapshot>, AccessError> {
+        let statements = gauntlet_worker::statements(spec);
+        let found = gauntlet_targets::statistics(&config(login), &statements).await;
+        found.map(evidence::snapshot).map(Some).map_err(outcome)
+    }
+
+    async fn watch_waits(
+        &self,
+        login: &Login,
+        run_name: &str,
+    ) -> Result<Option<Box<dyn WaitWatch>>, AccessError> {
+        // What the workers' sessions of a run are called.
+        let application = format!("gauntlet {run_name}");
+        let opened = SessionWatch::open(&config(login), &application).await;
+        let watch = opened.map_err(outcome)?.map(evidence::Watch);
+        Ok(watch.map(|watch| Box::new(watch) as Box<dyn WaitWatch>))
     }
 }
 

@@ -106,6 +106,22 @@ async fn a_port_and_a_store_have_one_control_plane() {
 }
 
 #[tokio::test]
+async fn a_fleet_that_connects_in_one_instant_waits_in_the_backlog() {
+    let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    let fleet = limit.trim().parse::<usize>().unwrap().min(1_500);
+    // Nobody takes the connections: those that do not fit would have to try again.
+    let listener = listen(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0), false).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut connecting = tokio::task::JoinSet::new();
+    for _ in 0..fleet {
+        connecting.spawn(TcpStream::connect(address));
+    }
+    let connected = tokio::time::timeout(PATIENCE, connecting.join_all()).await;
+    let connected = connected.expect("none is left waiting");
+    assert!(connected.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
 async fn one_port_speaks_http_grpc_and_connect() {
     let folder = tempfile::tempdir().unwrap();
     let (plane, stop) = started(&folder).await;

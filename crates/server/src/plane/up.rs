@@ -35,7 +35,7 @@ pub struct UpOptions {
 /// on it and local workers, and returns when they are attached.
 pub async fn up(options: UpOptions, stop: CancellationToken) -> Result<Plane, Error> {
     // The port comes first: when it is taken, nothing has been made.
-    let listener = listen(options.listen, options.insecure).await?;
+    let listener = listen(options.listen, options.insecure)?;
     make_folder(&options.data_dir)?;
     let store = Location::Sqlite(options.data_dir.join("store.db"));
     gauntlet_store_sql::apply_schema(&store).await?;

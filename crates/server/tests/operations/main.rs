@@ -5,6 +5,7 @@
 )]
 
 mod otlp;
+mod own_workers;
 mod serving;
 mod support;
 mod tls;

@@ -86,10 +86,14 @@ impl Served {
         self.log.with_file_name(name)
     }
 
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
     /// Asks it to end.
     pub fn terminate(&self) {
-        let process = Pid::from_child(&self.process);
-        kill_process(process, Signal::TERM).unwrap();
+        kill_process(self.pid(), Signal::TERM).unwrap();
     }
 
     /// Waits for its end; how it ended, and what it logged.

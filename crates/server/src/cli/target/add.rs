@@ -23,6 +23,14 @@ pub struct Add {
     /// Take the password from this environment variable, not from the address
     #[arg(long, value_name = "VARIABLE", requires = "postgres")]
     password_env: Option<String>,
+    /// What the target costs per hour, in a currency of your choice
+    #[arg(
+        long,
+        value_name = "PRICE",
+        default_value_t = 0.0,
+        hide_default_value = true
+    )]
+    price_per_hour: f64,
 }
 
 impl Add {
@@ -35,6 +43,7 @@ impl Add {
                 project: context.project(),
                 name: self.name,
                 address: Some(address),
+                price_per_hour: self.price_per_hour,
                 ..Default::default()
             }),
         };

@@ -11,7 +11,7 @@ use crate::cli::{Context, exit::Exit, failure::Failure, find, print, text::addre
 /// Changes where a database is or who logs in. What is not given stays.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("change").required(true).multiple(true)
-    .args(["sqlite", "postgres", "password_env", "remove_password"])))]
+    .args(["sqlite", "postgres", "password_env", "remove_password", "price_per_hour"])))]
 pub struct Update {
     /// The target's name
     name: String,
@@ -27,6 +27,9 @@ pub struct Update {
     /// Forget the password that is stored
     #[arg(long)]
     remove_password: bool,
+    /// What the target costs per hour, in a currency of your choice; 0 for not known
+    #[arg(long, value_name = "PRICE")]
+    price_per_hour: Option<f64>,
 }
 
 /// Forgets a database; the database itself is not touched.
@@ -40,12 +43,14 @@ impl Update {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client().await?;
         let known = find::target(&client, context, &self.name).await?;
+        let price_per_hour = self.price_per_hour.unwrap_or(known.price_per_hour);
         let address = self.address(known.address).map_err(Failure::Asked)?;
         let request = pb::UpdateTargetRequest {
             target: Some(pb::Target {
                 project: context.project(),
                 name: self.name,
                 address: Some(address),
+                price_per_hour,
                 ..Default::default()
             }),
             etag: known.etag,
@@ -72,6 +77,9 @@ impl Update {
         let mut postgres = match (&self.postgres, known) {
             (Some(url), _) => address::postgres(url)?,
             (None, Some(pb::target::Address::Postgres(known))) => known,
+            (None, Some(known)) if self.password_env.is_none() && !self.remove_password => {
+                return Ok(known);
+            }
             (None, _) => {
                 return Err("the target is a file, which has no password".to_owned());
             }
@@ -119,6 +127,7 @@ mod tests {
             postgres: None,
             password_env: None,
             remove_password: true,
+            price_per_hour: None,
         }
     }
 
@@ -135,6 +144,12 @@ mod tests {
             matches!(other.address(Some(known)), Ok(pb::target::Address::Sqlite(file)) if file.path == "/data/x.db")
         );
         let file = pb::target::Address::Sqlite(sqlite("/data/x.db").unwrap());
+        let priced = Update {
+            remove_password: false,
+            price_per_hour: Some(2.5),
+            ..update()
+        };
+        assert_eq!(priced.address(Some(file.clone())), Ok(file.clone()));
         assert!(
             update()
                 .address(Some(file))

@@ -23,7 +23,16 @@ pub fn lines(template: &pb::Template, target: Option<&pb::Target>) -> String {
     row("duration", phases(&spec));
     row("operations", mix(&spec));
     row("objectives", objectives(&spec));
+    if let Some(search) = &spec.search {
+        row("search", search_words(search));
+    }
+    for (name, value) in control(&spec) {
+        row(name, value);
+    }
     row("estimate", estimate(&spec));
+    if let Some(target) = target.filter(|target| target.price_per_hour > 0.0) {
+        row("cost", cost(&spec, target.price_per_hour));
+    }
     format!(
         "template {}, version {}\n{table}",
         template.name, template.version
@@ -64,6 +73,14 @@ fn phases(spec: &pb::TemplateSpec) -> String {
     if warmup == 0 {
         return duration(measurement);
     }
+    if phases.until_steady.is_some() {
+        return format!(
+            "up to {} (warmup until steady, at most {}; measurement {})",
+            duration(warmup + measurement),
+            duration(warmup),
+            duration(measurement)
+        );
+    }
     format!(
         "{} (warmup {}, measurement {})",
         duration(warmup + measurement),
@@ -92,17 +109,80 @@ fn objectives(spec: &pb::TemplateSpec) -> String {
     if spec.slos.is_empty() {
         return "none".to_owned();
     }
-    let name = |slo: &pb::Slo| objective(&slo.name, &slo.operation);
+    let name = |slo: &pb::Slo| objective(&slo.name, &slo.operation, slo.class(), &slo.label);
     let names: Vec<String> = spec.slos.iter().map(name).collect();
     names.join(", ")
 }
 
-/// What an objective is called.
-pub fn objective(name: &str, operation: &str) -> String {
-    if operation.is_empty() {
+/// What an objective is called, with what it limits.
+pub fn objective(name: &str, operation: &str, class: pb::StatementClass, label: &str) -> String {
+    let scope = match class {
+        pb::StatementClass::Read => "reads",
+        pb::StatementClass::Write => "writes",
+        pb::StatementClass::Unspecified if operation.is_empty() => label,
+        pb::StatementClass::Unspecified => operation,
+    };
+    if scope.is_empty() {
         return name.to_owned();
     }
-    format!("{name} ({operation})")
+    format!("{name} ({scope})")
+}
+
+fn search_words(search: &pb::Search) -> String {
+    use pb::search::Method;
+    let method = match &search.method {
+        Some(Method::Bisect(_)) => "grow and bisect".to_owned(),
+        Some(Method::Linear(linear)) => format!("increments of {}", plain(linear.increment)),
+        None => "not said".to_owned(),
+    };
+    let step = match micros(search.step.as_ref()) {
+        0 => String::new(),
+        step => format!(", steps of {}", duration(step)),
+    };
+    let most = match search.max_level {
+        level if level > 0.0 => format!(", up to {}", plain(level)),
+        _ => String::new(),
+    };
+    format!("for the highest level: {method}{step}{most}; the load begins at its level")
+}
+
+/// What is done with the load beyond its phases.
+fn control(spec: &pb::TemplateSpec) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if let Some(scaling) = &spec.scaling {
+        let mode = word::lower(scaling.mode().as_str_name(), "SCALING_MODE_");
+        let most = match scaling.max_workers {
+            0 => String::new(),
+            most => format!(", at most {most} workers"),
+        };
+        rows.push(("scaling", format!("{mode}{most}")));
+    }
+    if let Some(guardrails) = &spec.guardrails {
+        let mode = word::lower(guardrails.mode().as_str_name(), "GUARDRAIL_MODE_");
+        rows.push(("guardrails", mode));
+    }
+    if spec.launcher() == pb::Launcher::Local {
+        let text = "started by the control plane, ended with the run".to_owned();
+        rows.push(("workers", text));
+    }
+    if !spec.worker_labels.is_empty() {
+        let pairs = spec.worker_labels.iter();
+        let mut labels: Vec<String> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
+        labels.sort();
+        rows.push(("labels", labels.join(", ")));
+    }
+    rows
+}
+
+fn cost(spec: &pb::TemplateSpec, price_per_hour: f64) -> String {
+    let phases = spec.phases.unwrap_or_default();
+    let length = micros(phases.warmup.as_ref()) + micros(phases.measurement.as_ref());
+    let hours = length as f64 / 3.6e9;
+    format!(
+        "about {:.4} at {} per hour",
+        hours * price_per_hour,
+        plain(price_per_hour)
+    )
 }
 
 fn estimate(spec: &pb::TemplateSpec) -> String {

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use gauntlet_client::pb;
 
 use super::{
+    evidence,
     number::{count, duration, instant, latency, micros, percent, rate},
-    plan,
+    plan, search,
     table::{Align, Table},
     word,
 };
@@ -19,10 +20,19 @@ pub fn whole(run: &pb::Run, report: &pb::Report) -> String {
     let total = report.total.clone().unwrap_or_default();
     let sections = [
         head(run, report),
+        report
+            .search
+            .as_ref()
+            .map_or(String::new(), search::findings),
         operations(report, &total),
         parts(report, &total),
+        shards(report),
         errors(report),
         objectives(run, report),
+        report
+            .evidence
+            .as_ref()
+            .map_or(String::new(), evidence::section),
         reconciliation(report),
         validity(report),
     ];
@@ -67,6 +77,9 @@ fn head(run: &pb::Run, report: &pb::Report) -> String {
         "ended",
         format!("{}, {}", instant(run.ended_us), ending_words(run)),
     );
+    if report.cost > 0.0 {
+        row("cost", format!("{:.4} by the target's price", report.cost));
+    }
     for (index, worker) in environment.workers.iter().enumerate() {
         row(if index == 0 { "workers" } else { "" }, worker.clone());
     }
@@ -86,6 +99,9 @@ fn ending_words(run: &pb::Run) -> String {
 
 fn measured(run: &pb::Run, report: &pb::Report, spec: &pb::TemplateSpec) -> String {
     let mut text = duration(report.measured_us);
+    if report.search.is_some() {
+        text.push_str(" at the best level of the search");
+    }
     let warmup = micros(
         spec.phases
             .as_ref()
@@ -99,12 +115,21 @@ fn measured(run: &pb::Run, report: &pb::Report, spec: &pb::TemplateSpec) -> Stri
             count(report.warmup_operations)
         );
     }
+    match run.warmup_steady {
+        Some(true) => text.push_str("; the load was steady by then"),
+        Some(false) => text.push_str("; the load was not steady by then"),
+        None => {}
+    }
     if run.shards_total > 1 {
         let _ = write!(
             text,
             "; workers began within {}",
             latency(report.start_skew_us as f64)
         );
+        if report.phase_skew_us > 0 {
+            let skew = latency(report.phase_skew_us as f64);
+            let _ = write!(text, ", entered phases within {skew}");
+        }
     }
     text
 }
@@ -184,6 +209,37 @@ fn parts(report: &pb::Report, total: &pb::OperationReport) -> String {
     text
 }
 
+/// Each worker's part; nothing to compare where there was one.
+fn shards(report: &pb::Report) -> String {
+    use Align::{Left, Right};
+    if report.shards.len() < 2 {
+        return String::new();
+    }
+    let mut table = Table::with_header([
+        ("worker", Left),
+        ("shard", Right),
+        ("attempt", Right),
+        ("ok", Right),
+        ("p50", Right),
+        ("p99", Right),
+        ("clock", Right),
+        ("", Left),
+    ]);
+    for shard in &report.shards {
+        table.row([
+            shard.worker.clone(),
+            shard.shard.to_string(),
+            shard.attempt.to_string(),
+            count(shard.succeeded),
+            latency(shard.response_p50_us),
+            latency(shard.response_p99_us),
+            format!("± {}", latency(shard.clock_uncertainty_us as f64)),
+            if shard.straggler { "straggler" } else { "" }.to_owned(),
+        ]);
+    }
+    table.to_string()
+}
+
 fn percentiles(summary: Option<pb::LatencySummary>, values: u64) -> [String; 5] {
     match summary {
         Some(summary) if values > 0 => [
@@ -250,7 +306,7 @@ fn objectives(run: &pb::Run, report: &pb::Report) -> String {
             slo.message.clone()
         };
         table.row([
-            plan::objective(&slo.name, &slo.operation),
+            plan::objective(&slo.name, &slo.operation, slo.class(), &slo.label),
             word::verdict(slo.verdict()).to_owned(),
             measure(limit, slo.measured),
             measure(limit, slo.limit),

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{View, moment};
 use crate::cli::{
     failure::Failure,
-    text::{number::duration, word},
+    text::{number::duration, search, word},
 };
 
 /// A line of metrics fits beside it on a terminal of 80 columns.
@@ -34,7 +34,12 @@ impl Bars {
         if let Some((gone, whole)) = moment::progress(run, now_us) {
             bar.set_position(gone as u64);
             let left = (whole - gone + 999_999) / 1_000_000 * 1_000_000;
-            bar.set_message(format!("{} left  {newest}", duration(left)));
+            let step = search::progress(run, now_us);
+            if step.is_empty() {
+                bar.set_message(format!("{} left  {newest}", duration(left)));
+            } else {
+                bar.set_message(format!("{step}  {newest}"));
+            }
         } else {
             bar.set_message(moment::waiting(run));
             bar.tick();

@@ -19,11 +19,18 @@ pub struct Lines {
     phase_started_us: i64,
     last_printed_us: i64,
     live: bool,
+    /// The step of a search that was told last.
+    step: String,
 }
 
 impl View for Lines {
     fn state(&mut self, run: &pb::Run) -> Result<(), Failure> {
         let phase = run.phase();
+        let step = moment::step(run);
+        if step != self.step && !step.is_empty() {
+            print::aside(&format!("{:<11}  {step}", word::phase(phase)));
+            self.step = step;
+        }
         if phase == self.phase {
             return Ok(());
         }

@@ -2,7 +2,10 @@
 
 use gauntlet_client::pb;
 
-use crate::cli::text::number::{duration, latency, rate};
+use crate::cli::text::{
+    number::{duration, latency, rate},
+    search,
+};
 
 /// How far a phase is, microseconds: what went by and the whole; `None` for a
 /// phase whose end is not known.
@@ -31,6 +34,10 @@ pub fn of_point(point: &pb::MetricsPoint) -> String {
 /// What a phase without a clock waits for.
 pub fn waiting(run: &pb::Run) -> String {
     match run.phase() {
+        pb::RunPhase::Preparing if run.shards_total == 0 => match run.queue_position {
+            0 => "its workers are being started".to_owned(),
+            position => format!("waits for workers: number {position} in the queue"),
+        },
         pb::RunPhase::Preparing => {
             format!("{} of {} workers ready", run.shards_ready, run.shards_total)
         }
@@ -38,6 +45,17 @@ pub fn waiting(run: &pb::Run) -> String {
         pb::RunPhase::Processing => "the report is being made".to_owned(),
         _ => String::new(),
     }
+}
+
+/// The step that a search has come to, on one line with its level; empty
+/// without one. It changes when the search does.
+pub fn step(run: &pb::Run) -> String {
+    let now_us = run
+        .search
+        .as_ref()
+        .and_then(|search| search.current.as_ref())
+        .map_or(0, |current| current.window_to_us);
+    search::progress(run, now_us)
 }
 
 /// How long a phase lasts, when that is known.

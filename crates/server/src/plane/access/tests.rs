@@ -8,7 +8,7 @@ use std::{
 
 use gauntlet_model::{
     id::Name,
-    template::{Class, Load, Operation, Parameter, Phases, WorkerLossPolicy},
+    template::{Class, Control, Load, Operation, Parameter, Phases, WorkerLossPolicy},
 };
 use gauntlet_orchestrator::access::{SampleMethod, TableKind};
 use gauntlet_targets::Column;
@@ -32,6 +32,7 @@ fn spec(statements: Vec<Statement>) -> Spec {
         weight: 1,
         parameters: vec![Parameter::Integer(1); statement.parameters()],
         statement,
+        label: None,
     });
     Spec {
         description: String::new(),
@@ -45,6 +46,7 @@ fn spec(statements: Vec<Statement>) -> Spec {
             warmup: Duration::ZERO,
             measurement: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(1),
+            until_steady: None,
         },
         workers: 1,
         seed: 1,
@@ -52,6 +54,7 @@ fn spec(statements: Vec<Statement>) -> Spec {
         worker_loss: WorkerLossPolicy::Fail,
         operation_timeout: Duration::from_secs(1),
         start_timeout: Duration::from_secs(1),
+        control: Control::default(),
     }
 }
 
@@ -277,4 +280,23 @@ async fn a_preflight_tells_of_each_operation() {
         .collect();
     assert_eq!(tables, [("items", true), ("itms", false)]);
     assert_eq!(facts.tables[1].near, ["items"]);
+}
+
+/// What the file tells of itself comes with its settings and with what is missing.
+#[tokio::test]
+async fn a_file_gives_evidence() {
+    let (_folder, path) = loaded().await;
+    let spec = spec(vec![lookup("items", "id")]);
+    let found = DirectAccess.evidence(&login(&path), &spec).await.unwrap();
+    let found = found.expect("SQLite tells of its file");
+    assert_eq!(found.settings[0].0, "version");
+    assert!(found.settings[0].1.starts_with("SQLite 3."));
+    let mut settings = found.settings.iter();
+    assert!(settings.any(|(name, value)| name == "page_size" && value.ends_with(" bytes")));
+    assert_eq!(found.statements, None);
+    assert!(found.skipped[0].contains("page cache"));
+    let sizes = &found.relations;
+    assert_eq!((sizes[0].name.as_str(), sizes[0].index), ("items", false));
+    let watch = DirectAccess.watch_waits(&login(&path), "nightly").await;
+    assert!(watch.is_ok_and(|watch| watch.is_none()));
 }

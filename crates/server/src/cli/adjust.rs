@@ -1,0 +1,96 @@
+//! `gauntlet adjust`, `pause` and `resume`: another load for a run under way.
+
+use clap::{ArgGroup, Args};
+use gauntlet_client::pb;
+use pb::{adjust_run_request::Adjustment, load_level::Level};
+
+use super::{Context, exit::Exit, failure::Failure, find, print, text::search};
+
+/// Gives a run under load another level. The report counts with it.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("level").required(true).args(["connections", "rate"])))]
+pub struct Adjust {
+    #[command(flatten)]
+    which: Which,
+    /// Of a closed loop: connections over all workers
+    #[arg(long)]
+    connections: Option<u32>,
+    /// Of an open loop: operations due each second over all workers
+    #[arg(long, value_name = "PER_SECOND")]
+    rate: Option<f64>,
+}
+
+/// Lets nothing be due until it is resumed. The run's phases end when they would have ended.
+#[derive(Debug, Args)]
+pub struct Pause {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Lets a paused load go on.
+#[derive(Debug, Args)]
+pub struct Resume {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Which run and why.
+#[derive(Debug, Args)]
+struct Which {
+    /// The run's name or id
+    run: String,
+    /// Why, for the record
+    #[arg(long, default_value = "", hide_default_value = true)]
+    message: String,
+}
+
+impl Adjust {
+    /// Carries the command out.
+    pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let level = match (self.connections, self.rate) {
+            (Some(connections), _) => Level::Connections(connections),
+            (None, rate) => Level::PerSecond(rate.unwrap_or_default()),
+        };
+        let level = pb::LoadLevel { level: Some(level) };
+        self.which.ask(context, Adjustment::Level(level)).await
+    }
+}
+
+impl Pause {
+    /// Carries the command out.
+    pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        self.which.ask(context, Adjustment::Paused(true)).await
+    }
+}
+
+impl Resume {
+    /// Carries the command out.
+    pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        self.which.ask(context, Adjustment::Paused(false)).await
+    }
+}
+
+impl Which {
+    async fn ask(self, context: &Context, adjustment: Adjustment) -> Result<Exit, Failure> {
+        let client = context.client().await?;
+        let run = find::run(&client, context, Some(&self.run)).await?;
+        let done = match &adjustment {
+            Adjustment::Level(level) => format!("has {} from now on", search::level(Some(level))),
+            Adjustment::Paused(true) => "is paused".to_owned(),
+            Adjustment::Paused(false) => "goes on".to_owned(),
+        };
+        let request = pb::AdjustRunRequest {
+            run_id: run.run_id,
+            adjustment: Some(adjustment),
+            message: self.message,
+        };
+        let answer = client.runs().adjust_run(request).await?.into_inner();
+        if context.is_json() {
+            print::document("AdjustRunResponse", &answer)?;
+        } else {
+            let run = answer.run.unwrap_or_default();
+            print::line(&format!("run {} {done}", run.name))?;
+        }
+        Ok(Exit::Pass)
+    }
+}

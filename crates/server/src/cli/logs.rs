@@ -1,0 +1,141 @@
+//! `gauntlet logs`: what the workers and the control plane said of a run.
+
+use clap::{Args, ValueEnum};
+use gauntlet_client::{Code, pb};
+use pb::stream_logs_response::Update;
+
+use super::{
+    Context,
+    exit::Exit,
+    failure::Failure,
+    find,
+    interrupt::Interrupts,
+    print,
+    text::{number::instant, word},
+};
+
+/// Prints what the workers and the control plane said of a run.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The run's name or id [default: the newest run]
+    run: Option<String>,
+    /// Go on with new lines until the run is over
+    #[arg(long)]
+    follow: bool,
+    /// The least level
+    #[arg(long, value_enum, default_value = "info")]
+    level: Level,
+    /// Only of this shard
+    #[arg(long)]
+    shard: Option<u32>,
+}
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Level {
+    /// For those who look for the cause of something.
+    Debug,
+    /// What happens in the normal course.
+    Info,
+    /// What should not happen and can be lived with.
+    Warn,
+    /// What went wrong.
+    Error,
+}
+
+impl From<Level> for pb::LogLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Debug => Self::Debug,
+            Level::Info => Self::Info,
+            Level::Warn => Self::Warn,
+            Level::Error => Self::Error,
+        }
+    }
+}
+
+impl Logs {
+    /// Carries the command out.
+    pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let client = context.client().await?;
+        let run = find::run(&client, context, self.run.as_deref()).await?;
+        let mut interrupts = Interrupts::listen()?;
+        let mut seen = 0;
+        loop {
+            let request = pb::StreamLogsRequest {
+                run_id: run.run_id.clone(),
+                after_sequence: seen,
+                min_level: pb::LogLevel::from(self.level).into(),
+                shard: self.shard,
+                stored_only: !self.follow,
+            };
+            let mut stream = client.runs().stream_logs(request).await?.into_inner();
+            loop {
+                let message = tokio::select! {
+                    message = stream.message() => message,
+                    () = interrupts.next() => return Ok(Exit::Pass),
+                };
+                match message {
+                    Ok(Some(message)) => match message.update {
+                        Some(Update::Line(line)) if line.sequence > seen => {
+                            seen = line.sequence;
+                            show(context, &line)?;
+                        }
+                        Some(Update::Skipped(lines)) => {
+                            print::aside(&format!("{lines} older lines are gone"));
+                        }
+                        _ => {}
+                    },
+                    Ok(None) => return Ok(Exit::Pass),
+                    // Opened again after the last one seen; an error then is final.
+                    Err(status) if status.code() == Code::Unavailable => break,
+                    Err(status) => return Err(status.into()),
+                }
+            }
+        }
+    }
+}
+
+fn show(context: &Context, line: &pb::LogLine) -> Result<(), Failure> {
+    if context.is_json() {
+        return print::json_line("LogLine", line);
+    }
+    print::line(&text(line))
+}
+
+fn text(line: &pb::LogLine) -> String {
+    let level = word::lower(line.level().as_str_name(), "LOG_LEVEL_");
+    let place = match (line.shard, line.worker_id.as_str()) {
+        (Some(shard), _) => format!("shard {shard}"),
+        (None, "") => "control".to_owned(),
+        (None, _) => "worker".to_owned(),
+    };
+    format!(
+        "{}  {level:<5}  {place:<9}  {}",
+        instant(line.time_us),
+        line.message
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_who_spoke() {
+        let line = |shard, worker: &str| pb::LogLine {
+            shard,
+            worker_id: worker.to_owned(),
+            level: pb::LogLevel::Warn.into(),
+            message: "slow".to_owned(),
+            ..Default::default()
+        };
+        for (line, place) in [
+            (line(Some(2), "w"), "shard 2  "),
+            (line(None, "w"), "worker   "),
+            (line(None, ""), "control  "),
+        ] {
+            assert_eq!(text(&line), format!("{}  warn   {place}  slow", instant(0)));
+        }
+    }
+}
