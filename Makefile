@@ -11,7 +11,7 @@ BUF := node_modules/.bin/buf
 API_BASELINE := 67d256a71228dc06494e9628f99db315cc0d48b7
 EXIT_FLAG := $(if $(filter-out 0,$(EXIT)),--exit)
 
-.PHONY: help run bench-postgres test check conformance clients bench install binary need-cargo need-node need-postgres
+.PHONY: help run bench-postgres test check sim conformance clients bench install binary need-cargo need-node need-postgres
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ check: need-cargo $(BUF) ## Format, lints, the API's definition, generated files
 		{ echo 'generated files are not those of proto/: commit what buf generate wrote' >&2; exit 1; }; \
 	fi
 	@cargo test --workspace --test architecture --test tidy --test api_reference
+
+sim: need-cargo ## Plays the whole cluster on a manual clock with the faults of a seed (SEED=7, SEEDS=100)
+	@cargo run --quiet --package gauntlet-sim -- --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1)
 
 conformance: ## Runs the official Connect conformance suite against the front (needs Go)
 	@scripts/conformance.sh
