@@ -17,6 +17,7 @@ mod rate;
 mod select;
 mod settings;
 mod stats;
+mod steering;
 mod tool;
 
 use std::fs;
@@ -83,6 +84,9 @@ async fn bench(options: &Options) -> Result<()> {
     }
     if options.wants(Part::FirstOperation) {
         figures.push(first_operation::measure(&settings, &binary).await?);
+    }
+    if options.wants(Part::Steering) {
+        figures.extend(steering::measure(&settings, &binary).await?);
     }
     if options.wants_api() {
         let server = Server::start()?;

@@ -61,6 +61,8 @@ pub struct Plane {
     // Processes go before the folder that they write in.
     server: Background,
     worker: Option<Background>,
+    /// More workers, whose CPU time nobody asks for.
+    crowd: Vec<Background>,
     binary: Binary,
     url: String,
     client: Client,
@@ -135,6 +137,7 @@ impl Plane {
                     return Ok(Self {
                         server,
                         worker: None,
+                        crowd: Vec::new(),
                         binary: binary.clone(),
                         url,
                         client,
@@ -181,6 +184,49 @@ impl Plane {
         worker.current_dir(self.folder.path());
         self.worker = Some(Background::start("gauntlet worker", &mut worker, log)?);
         self.idle_worker().await
+    }
+
+    /// Starts so many small workers, and waits until all are attached and their clocks are known.
+    pub async fn add_workers(&mut self, count: usize) -> Result<()> {
+        for number in 1..=count {
+            let mut worker = command(&self.binary.path);
+            let name = format!("w{number}");
+            worker.args(["worker", "--server", &self.url, "--name", &name]);
+            worker.args(["--threads", "1", "--capacity", "8"]);
+            let log = self.folder.path().join(format!("{name}.log"));
+            worker.current_dir(self.folder.path());
+            let started = Background::start("gauntlet worker", &mut worker, log)?;
+            self.crowd.push(started);
+        }
+        let client = &self.client;
+        until("the workers", START_LIMIT, async || {
+            let request = pb::ListWorkersRequest {
+                page: Some(pb::PageRequest {
+                    page_size: 1_000,
+                    page_token: String::new(),
+                }),
+            };
+            let answer = client.workers().list_workers(request).await;
+            let answer = answer.map_err(Error::refused("ListWorkers"))?.into_inner();
+            let ready = answer.workers.iter().filter(|worker| {
+                worker.status() == pb::WorkerStatus::Idle && worker.clock_uncertainty_us > 0
+            });
+            Ok((ready.count() >= count).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until a run is in a phase, or beyond it.
+    pub async fn until_phase(&self, run_id: &str, phase: pb::RunPhase) -> Result<()> {
+        let mut watch = RunWatch::new(self.client.clone(), run_id);
+        while let Some(update) = watch.next().await? {
+            if let Update::New(run) = update
+                && run.phase >= i32::from(phase)
+            {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Registers pgbench's tables as the target.
@@ -256,7 +302,7 @@ impl Plane {
         })
     }
 
-    async fn start_run(&self, template: &str) -> Result<String> {
+    pub async fn start_run(&self, template: &str) -> Result<String> {
         let request = pb::CreateRunRequest {
             project: PROJECT.to_owned(),
             template: template.to_owned(),
@@ -274,7 +320,7 @@ impl Plane {
         Ok(run_id)
     }
 
-    async fn end_of(&mut self, run_id: &str) -> Result<pb::Run> {
+    pub async fn end_of(&mut self, run_id: &str) -> Result<pb::Run> {
         let mut watch = RunWatch::new(self.client.clone(), run_id);
         let mut last = None;
         while let Some(update) = watch.next().await? {

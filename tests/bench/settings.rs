@@ -64,6 +64,8 @@ pub enum Part {
     Rate,
     /// From the start of the binary to the first operation.
     FirstOperation,
+    /// START, STOP and steps of a search at 32 workers.
+    Steering,
     /// All parts below.
     Api,
     /// `CreateRun` calls per second.
@@ -117,6 +119,8 @@ pub struct Settings {
     pub changes: usize,
     /// Fresh folders for the demo; it runs twice in each.
     pub demos: usize,
+    /// Rounds of starts, stops and searches.
+    pub steered: usize,
     /// Rows of sysbench's table.
     pub sysbench_rows: u32,
 }
@@ -141,6 +145,7 @@ impl Settings {
                 watchers: 100,
                 changes: 5,
                 demos: 1,
+                steered: 1,
                 sysbench_rows: 100_000,
             }
         } else {
@@ -160,6 +165,7 @@ impl Settings {
                 watchers: 1_000,
                 changes: 40,
                 demos: 3,
+                steered: 10,
                 sysbench_rows: ACCOUNTS,
             }
         }

@@ -72,6 +72,7 @@ fn operation(index: usize, random: &mut Random) -> pb::OperationInterval {
     }
     let encoded = |histogram| Encoded::from_histogram(histogram).as_bytes().to_vec();
     pb::OperationInterval {
+        step: 0,
         operation: index as u32,
         phase: pb::RunPhase::Measurement.into(),
         succeeded: Some(pb::OutcomeHistograms {

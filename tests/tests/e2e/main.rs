@@ -4,8 +4,11 @@
 
 mod api;
 mod counts;
+mod faults;
+mod placement;
 mod plane;
 mod prepare;
 mod proxy;
 mod readme;
+mod search;
 mod words;

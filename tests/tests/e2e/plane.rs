@@ -137,6 +137,16 @@ impl Plane {
 
     /// A worker that reaches the control plane at `address`.
     pub async fn worker_through(&self, address: SocketAddr, name: &str) -> Process {
+        self.worker_with(address, name, &[]).await
+    }
+
+    /// A worker with more on its command line.
+    pub async fn worker_with(
+        &self,
+        address: SocketAddr,
+        name: &str,
+        arguments: &[&str],
+    ) -> Process {
         let log = File::create(self.folder.path().join(format!("{name}.log"))).unwrap();
         let worker = gauntlet()
             .args([
@@ -146,6 +156,7 @@ impl Plane {
                 "--name",
                 name,
             ])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
