@@ -18,16 +18,19 @@ const TRIES: u32 = 30;
 /// Events read from the store at a time.
 const PAGE: u32 = 256;
 
-/// Runs until the store is closed or the control plane ends.
-pub(crate) async fn follow(shared: Arc<Shared>) {
+/// Runs until the store is closed or the control plane ends. What changes from
+/// the call on is heard, whenever the future is first polled.
+pub(crate) fn follow(shared: Arc<Shared>) -> impl Future<Output = ()> + Send {
     let mut feed = shared.services.stores.feed.subscribe();
-    let stop = shared.stop.clone();
-    let work = async {
-        while let Some(event) = feed.next().await {
-            take(&shared, event).await;
-        }
-    };
-    stop.run_until_cancelled(work).await;
+    async move {
+        let stop = shared.stop.clone();
+        let work = async {
+            while let Some(event) = feed.next().await {
+                take(&shared, event).await;
+            }
+        };
+        stop.run_until_cancelled(work).await;
+    }
 }
 
 async fn take(shared: &Shared, event: FeedEvent) {

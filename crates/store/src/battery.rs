@@ -39,7 +39,7 @@ macro_rules! battery {
                 every_variant, large_seeds, listed_by_project_and_name, listed_versions, removed;
             pools: kept_whole, name_taken, repeated_request, absent, large, listed_without_values,
                 removed;
-            runs: kept_whole, name_taken, id_taken, repeated_request, absent, advanced,
+            runs: kept_whole, name_taken, id_taken, repeated_request, repeated_at_once, absent, advanced,
                 what_a_run_is_made_from_stays, stale_revision_changes_nothing,
                 taken_command_changes_nothing, unknown_run, one_of_many_wins;
             run_records: every_stage, every_end, every_attempt_stage, newest_attempt_counts,

@@ -102,10 +102,10 @@ fn long(spec: Spec, seconds: u64) -> Spec {
 }
 
 /// Numbers that look random: the same seed gives the same ones.
-struct Chance(u64);
+pub struct Chance(pub u64);
 
 impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)

@@ -5,9 +5,16 @@
 
 mod faults;
 mod history;
+mod limits;
+mod losing;
+mod panics;
+mod place;
+mod pool;
 mod records;
 mod reports;
+mod rough;
 mod script;
+mod searches;
 mod steer;
 mod worker;
 mod workers;
@@ -18,7 +25,7 @@ use gauntlet_model::{
     lifecycle::{ProcessingStatus, ShardStage, Status, StopReason},
     report::{ReasonCode, Report},
     run::{Run, WorkerStatus},
-    template::{Spec, WorkerLossPolicy},
+    template::{Load, Spec, WorkerLossPolicy},
 };
 use gauntlet_orchestrator::{ControlError, access::AccessError};
 use gauntlet_store::{PageQuery, memory};
@@ -200,7 +207,7 @@ async fn a_target_that_says_no_fails_the_run_and_reserves_nobody() {
             .orchestrator
             .workers()
             .iter()
-            .all(|worker| worker.run.is_none())
+            .all(|worker| worker.runs.is_empty())
     );
 }
 
@@ -229,7 +236,7 @@ async fn the_barrier_fails_the_run_naming_who_is_missing() {
             .orchestrator
             .workers()
             .iter()
-            .all(|worker| worker.run.is_none())
+            .all(|worker| worker.runs.is_empty())
     );
 }
 
@@ -395,8 +402,16 @@ async fn a_run_is_started_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn busy_workers_are_not_shared() {
-    let plane = Plane::new(spec()).await;
+async fn workers_are_not_shared_beyond_their_capacity() {
+    // 60 of the 100 connections that a worker holds.
+    let plane = Plane::new(Spec {
+        load: Load::Concurrency {
+            connections: 120,
+            think_time: Duration::ZERO,
+        },
+        ..spec()
+    })
+    .await;
     let _workers = two(&plane, Script::default()).await;
     let (first, second) = (plane.run(1).await, plane.run(2).await);
     plane.orchestrator.start(first).await.unwrap();

@@ -3,25 +3,31 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use gauntlet_model::{
+    evidence::{WaitNow, WaitSample},
     id::{Name, Project, RunId, TargetId, TemplateId},
     lifecycle::{Phase, Status},
     run::Run,
     session::KeyRange,
     target::{Address, Dataset, Sealed, Secret, Target},
-    template::{Load, Operation, Parameter, Phases, Spec, Statement, Template, WorkerLossPolicy},
+    template::{
+        Control, Load, Operation, Parameter, Phases, Spec, Statement, Template, WorkerLossPolicy,
+    },
     time::{Clock, Timestamp},
 };
 use gauntlet_orchestrator::{
     CreateRun, Orchestrator, Services,
     access::{
         AccessError, BadSeal, Capabilities, CatalogTable, Loaded, Login, PreflightFacts,
-        TableProfile, TargetAccess, TargetVersion, Vault,
+        TableProfile, TargetAccess, TargetVersion, Vault, WaitWatch,
     },
 };
 use gauntlet_store::{Stores, memory};
@@ -45,6 +51,29 @@ pub struct FakeTarget {
     pub refuses: Option<AccessError>,
     /// Counts the rows in the first shard's key range; none without it.
     pub rows: Mutex<Option<RowCount>>,
+    /// Is a process of its own; otherwise it runs inside the workers.
+    pub apart: bool,
+    /// Of ten sessions, how many queue.
+    pub queue: Arc<AtomicU32>,
+}
+
+/// Looks at the sessions of a [`FakeTarget`].
+struct FakeWaits(Arc<AtomicU32>);
+
+#[async_trait]
+impl WaitWatch for FakeWaits {
+    async fn look(&mut self) -> Result<WaitSample, AccessError> {
+        let queued = WaitNow {
+            kind: "Lock".to_owned(),
+            event: "tuple".to_owned(),
+            sessions: self.0.load(Ordering::Relaxed),
+            queued: true,
+        };
+        Ok(WaitSample {
+            sessions: 10,
+            waits: vec![queued],
+        })
+    }
 }
 
 #[async_trait]
@@ -122,6 +151,14 @@ impl TargetAccess for FakeTarget {
         not_asked()
     }
 
+    async fn watch_waits(
+        &self,
+        _: &Login,
+        _: &str,
+    ) -> Result<Option<Box<dyn WaitWatch>>, AccessError> {
+        Ok(Some(Box::new(FakeWaits(self.queue.clone()))))
+    }
+
     async fn preflight(&self, _: &Login, _: &Spec) -> Result<PreflightFacts, AccessError> {
         not_asked()
     }
@@ -174,6 +211,7 @@ pub fn spec() -> Spec {
                 columns: vec!["k".to_owned()],
             },
             parameters: vec![Parameter::Integer(1)],
+            label: None,
         }],
         load: Load::Concurrency {
             connections: 4,
@@ -183,6 +221,7 @@ pub fn spec() -> Spec {
             warmup: Duration::from_secs(2),
             measurement: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(1),
+            until_steady: None,
         },
         workers: 2,
         seed: 1,
@@ -190,6 +229,7 @@ pub fn spec() -> Spec {
         worker_loss: WorkerLossPolicy::Fail,
         operation_timeout: Duration::from_secs(1),
         start_timeout: Duration::from_secs(10),
+        control: Control::default(),
     }
 }
 
@@ -206,10 +246,20 @@ impl Plane {
             vault: Arc::new(OpenVault),
             clock: Arc::new(PausedClock(Instant::now())),
             version: "0".to_owned(),
+            launcher: None,
         };
         let now = services.clock.now();
-        let address = Address::Sqlite {
-            path: "/t.db".into(),
+        let address = if target.apart {
+            Address::Postgres {
+                host: "db".to_owned(),
+                port: 5_432,
+                database: "d".to_owned(),
+                user: "u".to_owned(),
+            }
+        } else {
+            Address::Sqlite {
+                path: "/t.db".into(),
+            }
         };
         let (id, created) = (TargetId(Uuid::from_u128(1)), now);
         let db = Target {
@@ -217,6 +267,7 @@ impl Plane {
             project: project(),
             name: name("db"),
             address,
+            price_per_hour: 36.0,
             created,
             revision: 1,
         };
@@ -246,6 +297,15 @@ impl Plane {
             services,
             target,
         }
+    }
+
+    /// With a target that is a process of its own.
+    pub async fn apart(spec: Spec) -> Self {
+        let target = FakeTarget {
+            apart: true,
+            ..FakeTarget::default()
+        };
+        Self::with(memory::stores(), target, spec).await
     }
 
     /// A second control plane over the same store, as after a restart.
@@ -290,13 +350,31 @@ impl Plane {
                 states.changed().await.unwrap();
             }
         };
-        tokio::time::timeout(Duration::from_mins(5), wait)
+        tokio::time::timeout(Duration::from_mins(30), wait)
             .await
             .expect("the run gets there")
     }
 
     pub async fn until_over(&self, run: RunId) -> Run {
         self.until(run, |run| run.status().is_terminal()).await
+    }
+}
+
+/// A template that changes nothing at the target.
+pub fn reading() -> Spec {
+    let [operation] = <[Operation; 1]>::try_from(spec().operations).unwrap();
+    let statement = Statement::PointLookup {
+        table: "t".to_owned(),
+        key: "id".to_owned(),
+        columns: vec![],
+    };
+    Spec {
+        operations: vec![Operation {
+            name: name("get"),
+            statement,
+            ..operation
+        }],
+        ..spec()
     }
 }
 

@@ -48,6 +48,7 @@ pub struct Memory {
 pub struct Worker {
     pub id: WorkerId,
     pub script: Script,
+    labels: BTreeMap<String, String>,
     pub memory: Arc<Mutex<Memory>>,
     session: Option<JoinHandle<()>>,
     mail: Option<mpsc::Sender<WorkerEvent>>,
@@ -57,10 +58,20 @@ pub const PER_INTERVAL: u64 = 2;
 
 impl Worker {
     pub async fn attach(plane: &Plane, number: u128, script: Script) -> Self {
+        Self::attach_with(plane, number, script, BTreeMap::new()).await
+    }
+
+    pub async fn attach_with(
+        plane: &Plane,
+        number: u128,
+        script: Script,
+        labels: BTreeMap<String, String>,
+    ) -> Self {
         let id = WorkerId(Uuid::from_u128(number));
         let mut worker = Self {
             id,
             script,
+            labels,
             memory: Arc::default(),
             session: None,
             mail: None,
@@ -84,13 +95,24 @@ impl Worker {
     pub fn told(&self) -> Vec<(Timestamp, Action)> {
         let memory = self.memory.lock().unwrap();
         let commands = memory.commands.iter();
-        commands.map(|one| (one.at, one.action)).collect()
+        commands.map(|one| (one.at, one.action.clone())).collect()
     }
 
     /// The process or its network is gone; what it knew stays in `memory`.
     pub fn cut(&mut self) {
         if let Some(session) = self.session.take() {
             session.abort();
+        }
+    }
+
+    /// Comes back whenever the control plane hangs up; never ends.
+    pub async fn keep_attached(&mut self, plane: &Plane) {
+        loop {
+            if let Some(session) = self.session.take() {
+                // An error means that the test cut it.
+                let _ = session.await;
+            }
+            self.reattach(plane).await;
         }
     }
 
@@ -113,10 +135,10 @@ impl Worker {
             worker: self.id,
             name: format!("w{}", self.id.0.as_u128()),
             capacity: 100,
-            labels: BTreeMap::new(),
+            labels: self.labels.clone(),
             processors: 1,
             version: "0".to_owned(),
-            resume,
+            resumes: resume.into_iter().collect(),
         };
         let (session, down) = plane.orchestrator.attach(hello).await.unwrap();
         let (mail, letters) = mpsc::channel(16);
@@ -146,10 +168,15 @@ impl Life {
     async fn live(mut self) {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         // What an earlier session could not deliver.
-        let (from, to, stopped) = {
+        let (from, to, stopped, waits) = {
             let memory = self.memory.lock().unwrap();
-            (memory.acked + 1, memory.sent, memory.stopped)
+            let waits = memory.assigned.is_some() && memory.commands.is_empty();
+            let waits = waits && !memory.released;
+            (memory.acked + 1, memory.sent, memory.stopped, waits)
         };
+        if waits {
+            self.ready().await;
+        }
         for sequence in from..=to {
             self.interval(sequence).await;
         }
@@ -171,15 +198,15 @@ impl Life {
     async fn obey(&mut self, message: ControlMessage) {
         match message {
             ControlMessage::Assign(assign) => {
-                let attempt = assign.attempt;
-                self.memory.lock().unwrap().assigned = Some(assign);
-                if !self.script.never_ready {
-                    self.say(WorkerEvent::Ready {
-                        attempt,
-                        target_version: "fake 1".to_owned(),
-                    })
-                    .await;
+                {
+                    let mut memory = self.memory.lock().unwrap();
+                    *memory = Memory {
+                        assigned: Some(assign),
+                        drained: memory.drained.take(),
+                        ..Memory::default()
+                    };
                 }
+                self.ready().await;
             }
             ControlMessage::Command(command) => {
                 let (attempt, sequence) = (command.attempt, command.sequence);
@@ -205,6 +232,19 @@ impl Life {
             }
             ControlMessage::Welcome(_) | ControlMessage::HeartbeatReply { .. } => {}
         }
+    }
+
+    async fn ready(&mut self) {
+        if self.script.never_ready {
+            return;
+        }
+        let attempt = self.attempt();
+        let target_version = "fake 1".to_owned();
+        self.say(WorkerEvent::Ready {
+            attempt,
+            target_version,
+        })
+        .await;
     }
 
     async fn second(&mut self) {
@@ -296,6 +336,7 @@ pub fn interval(
     let part = OperationInterval {
         operation: 0,
         phase,
+        step: 0,
         succeeded: Latencies {
             response,
             rows: PER_INTERVAL,

@@ -28,8 +28,8 @@ async fn a_drained_worker_finishes_and_is_not_chosen_again() {
     let drain = || plane.orchestrator.drain(a.id, "maintenance".to_owned());
     let drained = drain().await.unwrap();
     assert_eq!(
-        (drained.status, drained.run),
-        (WorkerStatus::Draining, Some(first))
+        (drained.status, &drained.runs),
+        (WorkerStatus::Draining, &vec![first])
     );
     assert_eq!(drain().await, Ok(drained), "asking again changes nothing");
     assert_eq!(plane.until_over(first).await.status(), Status::Completed);

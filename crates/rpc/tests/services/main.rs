@@ -13,6 +13,7 @@ mod kept;
 mod life;
 mod lists;
 mod made;
+mod others;
 mod pools;
 mod preflight;
 mod runs;

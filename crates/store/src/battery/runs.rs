@@ -10,9 +10,10 @@ use gauntlet_model::{
 use uuid::Uuid;
 
 use super::samples::{
-    all, attempt, attempts_at, created, event, moved, name, project, request, run, starting, stored,
+    all, attempt, attempts_at, created, event, moved, name, project, request, run, runs_of,
+    starting, stored,
 };
-use crate::{Advanced, Error, RunChange, Stores};
+use crate::{Advanced, Error, RunChange, RunOrder, Stores};
 
 pub(super) fn conflict<T>(run: &Run) -> Result<T, Error> {
     Err(Error::Conflict(format!("run {}", run.id)))
@@ -113,6 +114,32 @@ pub async fn repeated_request(stores: Stores) {
         refused,
         Err(Error::AlreadyExists(request("k", "two").subject()))
     );
+}
+
+/// Of requests with one key that come at once one makes a run, all get it.
+pub async fn repeated_at_once(stores: Stores) {
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..8 {
+        let stores = stores.clone();
+        callers.spawn(async move {
+            let run = run("acme", &format!("nightly-{caller}"));
+            let request = request("k", "one");
+            stores.runs.insert(&run, &created(), Some(&request)).await
+        });
+    }
+    let given = callers.join_all().await;
+    let first = given[0].clone().expect("a run");
+    assert!(
+        given.iter().all(|one| *one == Ok(first.clone())),
+        "{given:?}"
+    );
+    let filter = runs_of("acme");
+    let list = stores.runs.list(&filter, RunOrder::NEWEST_FIRST, all());
+    let runs = list.await.expect("a list");
+    let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+    assert_eq!(ids, [first.id]);
+    let events = stores.runs.events(first.id, all()).await;
+    assert_eq!(events, Ok(numbered(1, &["created"])));
 }
 
 /// What is not there is `None`, and an empty list.

@@ -213,7 +213,7 @@ impl Bench {
 
     async fn until(&self, instant: Timestamp) {
         let wait = instant.since(self.services.clock.now());
-        tokio::time::sleep(wait).await;
+        tokio::time::sleep(wait).await; // allow-sleep: on the paused clock
     }
 
     async fn pieces(&self) -> Vec<Piece> {
