@@ -37,6 +37,7 @@ const TABLE: &[(&str, Allowed)] = &[
     ("server", Allowed::AllBut("testkit")),
     ("testkit", Allowed::All),
     ("conformance", Allowed::Only(&["connect"])),
+    ("sim", Allowed::All),
     (TESTS, Allowed::All),
 ];
 

@@ -14,7 +14,10 @@ use gauntlet_model::{
     time::Timestamp,
 };
 use gauntlet_worker::sim::{self, Do, Event, Heard, Identity, Session, Steer, Usage};
-use tokio::{sync::watch, time::sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     chance::Chance,
@@ -35,7 +38,7 @@ const MOST_SPINS: u32 = 20_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Orders {
     /// Until when no stream can be opened; those that are open are cut when it changes.
-    pub cut_until: Option<tokio::time::Instant>,
+    pub cut_until: Option<Instant>,
     /// How much longer its messages take.
     pub slower: Duration,
     /// It is to leave.
@@ -85,13 +88,13 @@ struct Running {
     session: Session,
     loads: BTreeMap<AttemptRef, Load>,
     /// Shards whose connections are being opened, and until when.
-    preparing: BTreeMap<AttemptRef, (tokio::time::Instant, Box<Assign>)>,
+    preparing: BTreeMap<AttemptRef, (Instant, Box<Assign>)>,
     link: Option<Link>,
     /// When to connect again.
-    dial: tokio::time::Instant,
+    dial: Instant,
     sampled: Timestamp,
     /// How often it woke at the same instant.
-    spins: (tokio::time::Instant, u32),
+    spins: (Instant, u32),
 }
 
 /// A node's life, until it has nothing left to do.
@@ -109,8 +112,8 @@ pub async fn live(node: Node) {
         loads: BTreeMap::new(),
         preparing: BTreeMap::new(),
         link: None,
-        dial: tokio::time::Instant::now(),
-        spins: (tokio::time::Instant::now(), 0),
+        dial: Instant::now(),
+        spins: (Instant::now(), 0),
         sampled,
         node,
     };
@@ -160,7 +163,7 @@ impl Running {
     /// A worker that wakes again and again for the same thing would take a
     /// processor for itself.
     fn look_for_spin(&mut self) {
-        let now = tokio::time::Instant::now();
+        let now = Instant::now();
         let (at, count) = self.spins;
         self.spins = if at == now { (at, count + 1) } else { (now, 0) };
         assert!(
@@ -179,14 +182,12 @@ impl Running {
         if orders.leave && self.on(Event::Leave) {
             return true;
         }
-        let cut = orders
-            .cut_until
-            .is_some_and(|until| tokio::time::Instant::now() < until);
+        let cut = orders.cut_until.is_some_and(|until| Instant::now() < until);
         cut && self.disconnected()
     }
 
     /// The next instant at which something is to be done.
-    fn next_instant(&self) -> tokio::time::Instant {
+    fn next_instant(&self) -> Instant {
         let clock = self.node.clock;
         let loads = self.loads.values().filter_map(Load::next).min();
         let session = self.session.wake_at();
@@ -203,18 +204,18 @@ impl Running {
         next + Duration::from_micros(1)
     }
 
-    fn may_dial(&self) -> tokio::time::Instant {
+    fn may_dial(&self) -> Instant {
         let cut = self.node.orders.borrow().cut_until;
         cut.map_or(self.dial, |until| until.max(self.dial))
     }
 
     fn connect(&mut self) {
-        if self.link.is_some() || tokio::time::Instant::now() < self.may_dial() {
+        if self.link.is_some() || Instant::now() < self.may_dial() {
             return;
         }
         let plane = self.node.plane.borrow().clone();
         let Some(orchestrator) = plane.orchestrator else {
-            self.dial = tokio::time::Instant::now() + AGAIN;
+            self.dial = Instant::now() + AGAIN;
             return;
         };
         let WorkerEvent::Hello(hello) = self.session.hello() else {
@@ -230,14 +231,14 @@ impl Running {
         if self.link.take().is_none() {
             return false;
         }
-        self.dial = tokio::time::Instant::now() + AGAIN;
+        self.dial = Instant::now() + AGAIN;
         self.on(Event::Disconnected)
     }
 
     /// Time has gone by.
     fn passed(&mut self) -> bool {
         let now = self.node.clock.now();
-        let instant = tokio::time::Instant::now();
+        let instant = Instant::now();
         let ready: Vec<AttemptRef> = self
             .preparing
             .iter()
@@ -334,11 +335,11 @@ impl Running {
                 }
                 Do::Disconnect(_) => {
                     self.link = None;
-                    self.dial = tokio::time::Instant::now() + AGAIN;
+                    self.dial = Instant::now() + AGAIN;
                 }
                 Do::Prepare(assign) => {
                     let takes = Duration::from_millis(self.node.chance.between(20, 900));
-                    let ready = tokio::time::Instant::now() + takes;
+                    let ready = Instant::now() + takes;
                     self.preparing.insert(assign.attempt, (ready, assign));
                 }
                 Do::Forget(attempt) => self.forget(attempt),

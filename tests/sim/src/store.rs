@@ -77,7 +77,7 @@ impl Behaviour {
         let delay = lock(&self.chance).between(0, 3_000);
         // A long one now and then.
         let delay = if delay == 0 { 200_000 } else { delay };
-        tokio::time::sleep(Duration::from_micros(delay)).await;
+        tokio::time::sleep(Duration::from_micros(delay)).await; // allow-sleep: on the paused clock
         self.alive().await;
         let away = *lock(&self.away_until);
         if away.is_some_and(|until| Instant::now() < until) {
