@@ -77,3 +77,16 @@ async fn a_search_finds_the_limit_of_a_target() {
     let text = plane.must(&["report", &run.name]);
     assert!(text.contains("search: the best level is"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_template_of_the_page_on_searching_is_one() {
+    let page = include_str!("../../../docs/search.md");
+    let (_, rest) = page.split_once("```yaml\n").unwrap();
+    let (template, _) = rest.split_once("```").unwrap();
+    let plane = Plane::start().await;
+    plane.sqlite_target(100);
+    plane.file("limit.yaml", template);
+    plane.must(&["template", "apply", "-f", "limit.yaml"]);
+    let shown = plane.must(&["template", "show", "limit", "--output", "json"]);
+    assert!(shown.contains("bisect"), "{shown}");
+}
