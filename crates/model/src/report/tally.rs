@@ -147,7 +147,7 @@ impl Tally {
         let total = merged(&self.operations).report(None, measured);
         let slos = self.slos(facts.spec, measured);
         let shards = self.shards.reports(&facts.shards);
-        let reasons = validity::reasons(&facts, &total, &shards, self.due());
+        let reasons = validity::reasons(&facts, &total, self.due());
         Report {
             run: facts.run,
             measured_us: micros(measured),

@@ -437,8 +437,10 @@ fn a_load_that_was_another_than_asked_for_says_so() {
     };
     assert_eq!(codes(&shards([1_000, 1_000]).report(known())), []);
     let lame = shards([1_000, 500]).report(known());
-    assert_eq!(codes(&lame), [ReasonCode::Straggler]);
-    assert!(lame.reasons[0].message.contains("shard 1, attempt 1 on w"));
+    // A flag, no reason to distrust the numbers: they are what was measured.
+    assert_eq!(codes(&lame), []);
+    let stragglers: Vec<bool> = lame.shards.iter().map(|shard| shard.straggler).collect();
+    assert_eq!(stragglers, [false, true]);
     let unsure = Facts {
         clock_uncertainty: Duration::from_micros(1_001),
         degraded: vec!["shard 1 was taken over".to_owned()],

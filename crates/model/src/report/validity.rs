@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, OperationReport, Reconciliation, ShardReport};
+use super::{Facts, OperationReport, Reconciliation};
 
 /// The open loop may miss its rate by this share.
 const RATE_TOLERANCE: f64 = 0.01;
@@ -45,8 +45,6 @@ pub enum ReasonCode {
     NotReconciled,
     /// The warmup ended by its time, and the load was not steady.
     NeverSteady,
-    /// A worker did far less than its part, or far slower, than the others.
-    Straggler,
     /// The load was another than asked for for a while.
     Degraded,
 }
@@ -65,18 +63,12 @@ impl ReasonCode {
             Self::CountMismatch => "COUNT_MISMATCH",
             Self::NotReconciled => "NOT_RECONCILED",
             Self::NeverSteady => "NEVER_STEADY",
-            Self::Straggler => "STRAGGLER",
             Self::Degraded => "DEGRADED",
         }
     }
 }
 
-pub(super) fn reasons(
-    facts: &Facts<'_>,
-    total: &OperationReport,
-    shards: &[ShardReport],
-    due: u64,
-) -> Vec<Reason> {
+pub(super) fn reasons(facts: &Facts<'_>, total: &OperationReport, due: u64) -> Vec<Reason> {
     let mut found = Vec::new();
     let mut add = |code, message| found.push(Reason { code, message });
     if due == 0 {
@@ -112,9 +104,6 @@ pub(super) fn reasons(
     }
     if let Some(message) = never_steady(facts) {
         add(ReasonCode::NeverSteady, message);
-    }
-    for shard in shards.iter().filter(|shard| shard.straggler) {
-        add(ReasonCode::Straggler, straggler(shard));
     }
     for message in &facts.degraded {
         add(ReasonCode::Degraded, message.clone());
@@ -160,17 +149,6 @@ fn never_steady(facts: &Facts<'_>) -> Option<String> {
         phases.warmup.as_secs_f64(),
         steady.tolerance * 100.0
     ))
-}
-
-fn straggler(shard: &ShardReport) -> String {
-    format!(
-        "shard {}, attempt {} on {} did far less than its part, or far slower, than the others: {} operations, median {:.3} ms; look at that worker's machine and its way to the target",
-        shard.shard,
-        shard.attempt,
-        shard.worker,
-        shard.succeeded,
-        shard.response_p50_us / 1e3
-    )
 }
 
 fn missed_rate(facts: &Facts<'_>, due: u64) -> Option<String> {
