@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{Name, Project, RunId, WorkerId},
     lifecycle::{Action, Phase, RunState, ShardStage, Status, Timing},
-    session::KeyRange,
+    session::{AttemptRef, KeyRange},
     template::{Launcher, Level, Load, Spec},
     time::Timestamp,
 };
@@ -83,6 +83,12 @@ impl Run {
     #[must_use]
     pub fn planned(&self) -> Duration {
         self.spec.phases.warmup + self.spec.phases.measurement
+    }
+
+    /// The level of now: what was asked for last, or else the template's.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.state.level.unwrap_or_else(|| self.spec.load.level())
     }
 
     /// See [`etag`].
@@ -165,6 +171,18 @@ pub struct Attempt {
     pub clock_uncertainty: Option<Duration>,
     /// The run's revision when it last changed; given by the store.
     pub revision: i64,
+}
+
+impl Attempt {
+    /// Names the attempt among those of all runs.
+    #[must_use]
+    pub fn of(&self, run: RunId) -> AttemptRef {
+        AttemptRef {
+            run,
+            shard: self.shard,
+            attempt: self.number,
+        }
+    }
 }
 
 /// Something that happened in a run; its sequence is given by the store.

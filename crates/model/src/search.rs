@@ -23,7 +23,7 @@ pub use window::WindowTally;
 
 use self::ledger::Ledger;
 use crate::{
-    lifecycle::INTERVAL,
+    lifecycle::{INTERVAL, Window},
     report::Summary,
     template::{Level, Search},
     time::Timestamp,
@@ -52,6 +52,17 @@ pub struct Current {
     pub from: Timestamp,
     /// When its window ends.
     pub to: Timestamp,
+}
+
+impl Current {
+    /// In which what is due counts.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        Window {
+            from: self.from,
+            to: self.to,
+        }
+    }
 }
 
 /// What a step is for.
@@ -163,6 +174,17 @@ pub struct Step {
     /// From the end of the window before to the level being in force,
     /// microseconds; 0 for the first.
     pub transition_us: i64,
+}
+
+impl Step {
+    /// In which what was due counts.
+    #[must_use]
+    pub fn window(&self) -> Window {
+        Window {
+            from: self.from,
+            to: self.to,
+        }
+    }
 }
 
 /// Why a search ended.

@@ -76,8 +76,7 @@ impl Spec {
     /// it as there may be.
     #[must_use]
     pub fn connections_each(&self) -> u32 {
-        let workers = self.workers.max(1);
-        let first = self.load.connections().div_ceil(workers);
+        let (workers, first) = (self.workers.max(1), self.first_connections_each());
         let (Some(search), Load::Concurrency { .. }) = (self.control.search, self.load) else {
             return first;
         };
@@ -88,6 +87,12 @@ impl Spec {
             ScalingMode::Auto => return first,
         };
         first.max((search.max_level as u32).div_ceil(sharing))
+    }
+
+    /// Connections that each worker must be able to hold at the template's level.
+    #[must_use]
+    pub fn first_connections_each(&self) -> u32 {
+        self.load.connections().div_ceil(self.workers.max(1))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where the workers come from that a run has of its own.
 //!
 //! A launcher starts worker processes; each attaches like any other worker and
-//! carries the label [`RUN_LABEL`](crate::registry::RUN_LABEL), so it serves
+//! carries the label [`RUN_LABEL`](gauntlet_model::template::RUN_LABEL), so it serves
 //! that run alone. The run's task orders them, hears from them, and has all of
 //! them ended with the run. Calls may take long where the machines are far:
 //! no run's task waits for one, and each has a deadline.

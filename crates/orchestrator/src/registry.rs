@@ -25,7 +25,7 @@ mod tests;
 pub(crate) use queue::Granted;
 use queue::Queue;
 use reserve::Reservations;
-pub use reserve::{Need, NotEnoughWorkers, RUN_LABEL};
+pub use reserve::{Need, NotEnoughWorkers};
 
 /// How often a worker sends a heartbeat.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -265,8 +265,7 @@ impl Registry {
             .values_mut()
             .filter(|entry| entry.down.is_some() && !entry.is_alive(now))
             .map(|entry| {
-                entry.down = None;
-                entry.worker.status = WorkerStatus::Lost;
+                entry.hang_up();
                 entry.worker.clone()
             })
             .collect();

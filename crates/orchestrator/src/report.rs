@@ -233,11 +233,7 @@ async fn reconcile(
         Err(message) => return (done, Some(message.clone())),
     };
     for attempt in &inputs.attempts {
-        let reference = AttemptRef {
-            run: inputs.run.id,
-            shard: attempt.shard,
-            attempt: attempt.number,
-        };
+        let reference = attempt.of(inputs.run.id);
         for (table, key, operations) in &tables {
             let found = match access.count_keys(login, table, key, attempt.keys).await {
                 Ok(found) => found,

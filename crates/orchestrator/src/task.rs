@@ -195,7 +195,7 @@ impl Task {
             let mut stored = HashMap::new();
             for attempt in attempts.iter().filter(|attempt| attempt.stage.is_live()) {
                 // Of these the worker may have nothing left to send but the end.
-                let attempt = attempt_ref(id, attempt);
+                let attempt = attempt.of(id);
                 let sequence = stores.intervals.contiguous(attempt).await?;
                 stored.insert(attempt, sequence);
             }
@@ -402,14 +402,6 @@ impl Task {
             message,
             shard,
         }
-    }
-}
-
-fn attempt_ref(run: RunId, attempt: &Attempt) -> AttemptRef {
-    AttemptRef {
-        run,
-        shard: attempt.shard,
-        attempt: attempt.number,
     }
 }
 

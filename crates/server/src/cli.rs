@@ -31,6 +31,7 @@ mod schema;
 mod serve;
 mod steps;
 mod stop;
+mod stream;
 mod target;
 mod template;
 mod text;

@@ -379,11 +379,7 @@ impl World {
     async fn count(&mut self, run: &Run, broken: &mut Vec<String>) {
         let (stored, executed) = (self.watcher.succeeded(), self.target.executed());
         for attempt in self.watcher.attempts(run.id) {
-            let reference = gauntlet_model::session::AttemptRef {
-                run: run.id,
-                shard: attempt.shard,
-                attempt: attempt.number,
-            };
+            let reference = attempt.of(run.id);
             let counted = stored.get(&reference).copied().unwrap_or(0);
             let done = executed.get(&reference).copied().unwrap_or(0);
             let delivered = attempt.stage == gauntlet_model::lifecycle::ShardStage::Finished;

@@ -123,7 +123,7 @@ fn short(spec: &Spec, facts: &Facts, found: &mut Vec<Finding>) {
     let (severity, wait) = missing(spec);
     let mut recommendations =
         vec!["start more with \"gauntlet worker\", or wait until others are free".to_owned()];
-    let start = spec.load.connections().div_ceil(spec.workers.max(1));
+    let start = spec.first_connections_each();
     if each > start {
         recommendations.push(format!(
             "lower search.max_level: its connections are kept free from the start, and {start} on each worker do for the first level"

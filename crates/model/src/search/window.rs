@@ -12,7 +12,7 @@ use crate::{
     session::AttemptRef,
     template::{Limit, Spec},
     time::{Timestamp, micros},
-    verdict::Verdict,
+    verdict::{self, Verdict},
 };
 
 /// How far an interval's end may lie from the window's end and still be the one
@@ -175,10 +175,9 @@ impl WindowTally {
             .rchunks_exact(size)
             .map(|batch| batch.iter().sum::<f64>() / per_batch)
             .collect();
-        let count = rates.len() as f64;
-        let mean = rates.iter().sum::<f64>() / count;
-        let squares: f64 = rates.iter().map(|rate| (rate - mean).powi(2)).sum();
-        student::quantile(rates.len() - 1) * (squares / (count - 1.0) / count).sqrt()
+        verdict::standard_error(&rates).map_or(f64::INFINITY, |error| {
+            student::quantile(rates.len() - 1) * error
+        })
     }
 
     /// Adds what succeeded in an interval to the parts of the window, each by the

@@ -8,15 +8,11 @@ use std::{
 use gauntlet_model::{
     id::{RunId, WorkerId},
     run::{Run, Worker},
-    template::Launcher,
+    template::{Launcher, RUN_LABEL},
     time::Timestamp,
 };
 
 use super::{Entry, Inner, Registry};
-
-/// The label of a worker that was started for one run: the run's id. Such a
-/// worker serves no other run.
-pub const RUN_LABEL: &str = "gauntlet.dev/run";
 
 /// What a run needs of workers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +37,7 @@ impl Need {
         }
         Self {
             workers: spec.workers,
-            connections: spec.load.connections().div_ceil(spec.workers),
+            connections: spec.first_connections_each(),
             labels,
         }
     }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use gauntlet_model::id::RunId;
+use gauntlet_model::{id::RunId, template::RUN_LABEL};
 use uuid::Uuid;
 
 use super::*;

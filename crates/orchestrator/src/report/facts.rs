@@ -167,8 +167,9 @@ fn name_of(attempt: &Attempt) -> &str {
 pub(super) fn level(run: &Run, step: u32) -> Level {
     let steps = run.state.search.iter().flat_map(|search| &search.steps);
     let mut steps = steps.filter(|one| one.trial.step == step);
-    let own = || run.state.level.unwrap_or_else(|| run.spec.load.level());
-    steps.next().map_or_else(own, |step| step.trial.level)
+    steps
+        .next()
+        .map_or_else(|| run.level(), |step| step.trial.level)
 }
 
 /// What the run's log of events says of a phase that a worker entered.

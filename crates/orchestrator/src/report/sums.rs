@@ -51,13 +51,9 @@ pub(crate) async fn sums(stores: &Stores, run: &Run) -> Result<Sums, ReportError
     })
     .await?;
     let refined = refining.map(Refining::finish).unwrap_or_default();
-    let of_step = |step: &Step| Window {
-        from: step.from,
-        to: step.to,
-    };
     Ok(Sums {
         tally,
-        window: speaks.map(of_step).or(run.state.measured()),
+        window: speaks.map(Step::window).or(run.state.measured()),
         step: speaks.map_or(0, |step| step.trial.step),
         findings: search.map(|progress| progress.findings(&refined)),
     })
@@ -103,12 +99,8 @@ impl<'a> Refining<'a> {
             .get(self.next)
             .filter(|step| step.from < interval.end)
         {
-            let window = Window {
-                from: step.from,
-                to: step.to,
-            };
             let operations = self.run.spec.operations.len();
-            let tally = WindowTally::new(operations, step.trial.step, window);
+            let tally = WindowTally::new(operations, step.trial.step, step.window());
             self.open.push((step, tally));
             self.next += 1;
         }

@@ -5,6 +5,7 @@ use gauntlet_model::{
     run::{Attempt, Worker},
     session::KeyRange,
     template::Launcher,
+    time::Timestamp,
 };
 
 use super::Task;
@@ -96,27 +97,37 @@ impl Task {
         let now = self.now();
         let given = workers.iter().zip(keys).zip(0..);
         self.attempts = given
-            .map(|((worker, keys), shard)| Attempt {
-                shard,
-                number: 1,
-                worker: worker.id,
-                worker_text: format!(
-                    "{} ({} processors, gauntlet {})",
-                    worker.name, worker.processors, worker.version
-                ),
-                stage: ShardStage::Assigned,
-                message: String::new(),
-                keys: *keys,
-                assigned: now,
-                ended: None,
-                first_operation: None,
-                peak_cpu_permille: 0,
-                clock_uncertainty: None,
-                revision: 0,
-            })
+            .map(|((worker, keys), shard)| new_attempt((shard, 1), worker, *keys, now))
             .collect();
         self.silence_from = now;
         let workers = workers.iter().map(|worker| worker.id).collect();
         self.apply(Event::Start { workers }).await
+    }
+}
+
+/// The row of an attempt that is given to a worker now.
+pub(super) fn new_attempt(
+    (shard, number): (u32, u32),
+    worker: &Worker,
+    keys: KeyRange,
+    now: Timestamp,
+) -> Attempt {
+    Attempt {
+        shard,
+        number,
+        worker: worker.id,
+        worker_text: format!(
+            "{} ({} processors, gauntlet {})",
+            worker.name, worker.processors, worker.version
+        ),
+        stage: ShardStage::Assigned,
+        message: String::new(),
+        keys,
+        assigned: now,
+        ended: None,
+        first_operation: None,
+        peak_cpu_permille: 0,
+        clock_uncertainty: None,
+        revision: 0,
     }
 }

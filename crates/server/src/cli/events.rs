@@ -1,16 +1,14 @@
 //! `gauntlet events`: what happened in a run.
 
 use clap::Args;
-use gauntlet_client::{Code, pb};
+use gauntlet_client::pb;
 use pb::watch_events_response::Update;
 
 use super::{
     Context,
     exit::Exit,
     failure::Failure,
-    find,
-    interrupt::Interrupts,
-    print,
+    find, print, stream,
     text::{number::instant, word},
 };
 
@@ -62,37 +60,23 @@ async fn follow(
     client: &gauntlet_client::Client,
     run_id: String,
 ) -> Result<Exit, Failure> {
-    let mut interrupts = Interrupts::listen()?;
-    let mut seen = 0;
-    loop {
+    let open = async |seen| {
         let request = pb::WatchEventsRequest {
             run_id: run_id.clone(),
             options: Some(pb::WatchOptions {
                 resume_from_revision: seen,
             }),
         };
-        let mut stream = client.runs().watch_events(request).await?.into_inner();
-        loop {
-            let message = tokio::select! {
-                message = stream.message() => message,
-                () = interrupts.next() => return Ok(Exit::Pass),
-            };
-            match message {
-                Ok(Some(message)) => {
-                    if let Some(Update::Event(event)) = message.update
-                        && event.sequence > seen
-                    {
-                        seen = event.sequence;
-                        show(context, &event)?;
-                    }
-                }
-                Ok(None) => return Ok(Exit::Pass),
-                // Opened again after the last one seen; an error then is final.
-                Err(status) if status.code() == Code::Unavailable => break,
-                Err(status) => return Err(status.into()),
-            }
+        Ok(client.runs().watch_events(request).await?.into_inner())
+    };
+    stream::read(open, |message, seen| match message.update {
+        Some(Update::Event(event)) if event.sequence > *seen => {
+            *seen = event.sequence;
+            show(context, &event)
         }
-    }
+        _ => Ok(()),
+    })
+    .await
 }
 
 fn show(context: &Context, event: &pb::RunEvent) -> Result<(), Failure> {

@@ -1,16 +1,14 @@
 //! `gauntlet logs`: what the workers and the control plane said of a run.
 
 use clap::{Args, ValueEnum};
-use gauntlet_client::{Code, pb};
+use gauntlet_client::pb;
 use pb::stream_logs_response::Update;
 
 use super::{
     Context,
     exit::Exit,
     failure::Failure,
-    find,
-    interrupt::Interrupts,
-    print,
+    find, print, stream,
     text::{number::instant, word},
 };
 
@@ -59,9 +57,7 @@ impl Logs {
     pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client().await?;
         let run = find::run(&client, context, self.run.as_deref()).await?;
-        let mut interrupts = Interrupts::listen()?;
-        let mut seen = 0;
-        loop {
+        let open = async |seen| {
             let request = pb::StreamLogsRequest {
                 run_id: run.run_id.clone(),
                 after_sequence: seen,
@@ -69,30 +65,20 @@ impl Logs {
                 shard: self.shard,
                 stored_only: !self.follow,
             };
-            let mut stream = client.runs().stream_logs(request).await?.into_inner();
-            loop {
-                let message = tokio::select! {
-                    message = stream.message() => message,
-                    () = interrupts.next() => return Ok(Exit::Pass),
-                };
-                match message {
-                    Ok(Some(message)) => match message.update {
-                        Some(Update::Line(line)) if line.sequence > seen => {
-                            seen = line.sequence;
-                            show(context, &line)?;
-                        }
-                        Some(Update::Skipped(lines)) => {
-                            print::aside(&format!("{lines} older lines are gone"));
-                        }
-                        _ => {}
-                    },
-                    Ok(None) => return Ok(Exit::Pass),
-                    // Opened again after the last one seen; an error then is final.
-                    Err(status) if status.code() == Code::Unavailable => break,
-                    Err(status) => return Err(status.into()),
-                }
+            Ok(client.runs().stream_logs(request).await?.into_inner())
+        };
+        stream::read(open, |message, seen| match message.update {
+            Some(Update::Line(line)) if line.sequence > *seen => {
+                *seen = line.sequence;
+                show(context, &line)
             }
-        }
+            Some(Update::Skipped(lines)) => {
+                print::aside(&format!("{lines} older lines are gone"));
+                Ok(())
+            }
+            _ => Ok(()),
+        })
+        .await
     }
 }
 

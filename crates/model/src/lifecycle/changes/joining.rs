@@ -6,7 +6,8 @@ use crate::{
         Action, Aim, Change, Effect, LEAD, MOST_ADJUSTMENTS, Phase, Refused, RunState, ShardStage,
         ShardState, Stage, Timing,
     },
-    template::{ScalingMode, Split},
+    scaling,
+    template::Split,
     time::Timestamp,
 };
 
@@ -71,14 +72,8 @@ impl RunState {
 
     /// Whether scaling allows one more worker.
     pub(in crate::lifecycle) fn may_grow(&self, timing: &Timing) -> bool {
-        match timing.scaling.mode {
-            ScalingMode::Fixed => false,
-            ScalingMode::Auto => true,
-            ScalingMode::Bounded { max_workers } => {
-                let there = self.shards.iter().filter(|shard| shard.counts()).count();
-                there < max_workers as usize
-            }
-        }
+        let there = self.shards.iter().filter(|shard| shard.counts()).count();
+        scaling::can_add(&timing.scaling, there as u32)
     }
 
     /// An attempt is ready while the run is under load: it begins in the phase

@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use gauntlet_model::{
-    lifecycle::{Action, Effect, Event, ShardStage, Stage},
-    run::{Attempt, Run, Worker},
+    lifecycle::{Action, Effect, Event, Stage},
+    run::{Run, Worker},
     session::KeyRange,
     template::{Level, ScalingMode, WorkerLossPolicy},
     time::Timestamp,
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::Task;
+use super::super::{Task, setup::new_attempt};
 use crate::{keys, login::login, orchestrator::Shared};
 
 /// What joining needs beside a free worker.
@@ -145,12 +145,9 @@ impl Task {
         let state = &self.run.state;
         let live = state.shards.iter().filter(|shard| shard.stage.is_live());
         let shards = (live.count() as u32 + 1).max(self.run.spec.workers);
-        match state.level.unwrap_or_else(|| self.run.spec.load.level()) {
+        match self.run.level() {
             Level::Concurrency { connections } => connections.div_ceil(shards),
-            Level::Rate { .. } => {
-                let workers = self.run.spec.workers;
-                self.run.spec.load.connections().div_ceil(workers)
-            }
+            Level::Rate { .. } => self.run.spec.first_connections_each(),
         }
     }
 
@@ -196,33 +193,6 @@ async fn take_keys(shared: Arc<Shared>, run: Run) -> Result<KeyRange, String> {
     let login = login(&shared.services, &run).await?;
     let taken = keys::take(&shared, &run, &login, 1).await?;
     taken.first().copied().ok_or_else(|| "no keys".to_owned())
-}
-
-/// The row of an attempt that is given to a worker now.
-fn new_attempt(
-    (shard, number): (u32, u32),
-    worker: &Worker,
-    keys: KeyRange,
-    now: Timestamp,
-) -> Attempt {
-    Attempt {
-        shard,
-        number,
-        worker: worker.id,
-        worker_text: format!(
-            "{} ({} processors, gauntlet {})",
-            worker.name, worker.processors, worker.version
-        ),
-        stage: ShardStage::Assigned,
-        message: String::new(),
-        keys,
-        assigned: now,
-        ended: None,
-        first_operation: None,
-        peak_cpu_permille: 0,
-        clock_uncertainty: None,
-        revision: 0,
-    }
 }
 
 /// The instant of the START among some effects.

@@ -160,7 +160,7 @@ impl Task {
 
     fn scaling_second(&self, second: &Second, running: &Running) -> scaling::Second {
         let state = &self.run.state;
-        let level = state.level.unwrap_or_else(|| self.run.spec.load.level());
+        let level = self.run.level();
         let busiest = running
             .iter()
             .map(|(shard, worker)| (*shard, worker.gauges.cpu))

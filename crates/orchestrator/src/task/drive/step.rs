@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gauntlet_model::{
     id::WorkerId,
-    lifecycle::{Event, ShardStage, Window},
+    lifecycle::{Event, ShardStage},
     run::Run,
     scaling::{self, Second},
     search::{Current, WindowTally},
@@ -38,11 +38,7 @@ pub(super) struct StepWindow {
 
 impl StepWindow {
     pub(super) fn new(run: &Run, current: Current) -> Self {
-        let window = Window {
-            from: current.from,
-            to: current.to,
-        };
-        let operations = run.spec.operations.len();
+        let (window, operations) = (current.window(), run.spec.operations.len());
         Self {
             current,
             tally: WindowTally::new(operations, current.trial.step, window),
