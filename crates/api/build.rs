@@ -3,8 +3,9 @@
 
 use std::{env, fs, path::PathBuf};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "gauntlet/v1/run_service.proto",
+    "gauntlet/v1/server_service.proto",
     "gauntlet/v1/target_service.proto",
     "gauntlet/v1/template_service.proto",
     "gauntlet/v1/worker_service.proto",

@@ -1,0 +1,28 @@
+//! Template files: a `TemplateSpec` in YAML, in the shape of protobuf JSON
+//! (`snake_case` or `lowerCamelCase` keys), with the template's `name` and
+//! `project` beside the spec's own keys at the top level.
+//!
+//! There is one schema: a file is read and written along the descriptor of
+//! `gauntlet.v1.TemplateSpec`, so a field that the protos gain is a key that the
+//! file may have. Durations are written `1m30s`; an enum's value by its own name,
+//! with or without the prefix, in any case.
+//!
+//! [`TemplateFile`] is a file without faults, [`Draft`] is whatever a text says,
+//! [`write()`] makes a text.
+
+mod draft;
+mod duration;
+mod fault;
+mod file;
+pub mod near;
+mod schema;
+mod source;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod write;
+
+pub use draft::Draft;
+pub use fault::{Fault, Place, Violation};
+pub use file::{Error, TemplateFile};
+pub use write::write;
