@@ -6,9 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
+mod activity;
 mod difference;
 mod snapshot;
 
+pub use activity::{ActivityPoint, ActivitySample, ActivitySeries};
 pub use snapshot::{
     Counters, Found, Piece, Place, RelationSize, Snapshot, Statements, WaitNow, WaitSample,
     WaitSum, Waits,

@@ -6,7 +6,7 @@ use hdrhistogram::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{lifecycle::Phase, session::AttemptRef, time::Timestamp};
+use crate::{history::Counts, lifecycle::Phase, session::AttemptRef, time::Timestamp};
 
 /// The largest latency that a histogram holds: one hour, in nanoseconds.
 pub const LARGEST_NS: u64 = 3_600_000_000_000;
@@ -200,6 +200,18 @@ pub struct Interval {
     pub in_flight: u32,
     /// Operations due and not sent at the end.
     pub backlog: u64,
+}
+
+impl Interval {
+    /// How many operations ended, by success or by failure.
+    pub fn ended(&self) -> Result<u64, BadHistogram> {
+        let mut ended = Counts::default();
+        for part in &self.operations {
+            ended.add(&part.succeeded.response)?;
+            ended.add(&part.failed.response)?;
+        }
+        Ok(ended.len())
+    }
 }
 
 #[cfg(test)]

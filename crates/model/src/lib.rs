@@ -14,6 +14,7 @@ pub mod id;
 pub mod interval;
 pub mod lifecycle;
 pub mod logs;
+pub mod number;
 pub mod point;
 pub mod pool;
 pub mod preflight;

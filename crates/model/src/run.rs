@@ -285,7 +285,7 @@ pub struct Worker {
     pub runs: Vec<RunId>,
     /// Connections that they have reserved.
     pub reserved: u32,
-    /// What its last heartbeat said.
+    /// What it does at the moment.
     pub gauges: Gauges,
     /// When it first attached.
     pub attached: Timestamp,
@@ -297,7 +297,7 @@ pub struct Worker {
     pub clock_uncertainty: Option<Duration>,
 }
 
-/// What a worker says of itself with every heartbeat.
+/// What a worker does at the moment, by its heartbeats and its intervals.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Gauges {
     /// The worker process's share of all its processors, 0 to 1.
@@ -308,6 +308,9 @@ pub struct Gauges {
     pub in_flight: u32,
     /// Operations due and not sent.
     pub backlog: u64,
+    /// Operations that ended in the newest second that it delivered, all its
+    /// runs together.
+    pub operations_per_s: f64,
 }
 
 /// The states of a worker.

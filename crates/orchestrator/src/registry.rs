@@ -2,18 +2,19 @@
 //! them; and the runs that wait for some.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use gauntlet_model::{
-    id::WorkerId,
+    id::{RunId, WorkerId},
+    interval::Interval,
     run::{Gauges, Worker, WorkerStatus},
     session::{ControlMessage, Heartbeat, Hello, PROTOCOL, Welcome},
     time::Timestamp,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::orchestrator::DrainError;
 
@@ -31,8 +32,10 @@ pub use reserve::{Need, NotEnoughWorkers};
 pub const HEARTBEAT: Duration = Duration::from_secs(1);
 /// A worker that is silent for longer is lost.
 pub const LOST_AFTER: Duration = Duration::from_secs(3);
-/// How often a worker's heartbeats are told to those who watch workers.
+/// How often an idle worker's heartbeats are told to those who watch workers.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
+/// How often those of a worker at work are.
+const TOLD_AT_WORK: Duration = Duration::from_secs(2);
 /// Messages that wait for a worker; one that does not read them is disconnected.
 const DOWN_QUEUE: usize = 256;
 /// How long a worker that has gone is remembered.
@@ -68,6 +71,8 @@ pub struct Attached {
 #[derive(Debug, Default)]
 pub struct Registry {
     inner: Mutex<Inner>,
+    /// Counts the changes of the queue.
+    queued: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +91,9 @@ struct Entry {
     draining: Option<String>,
     /// When a heartbeat was last told to those who watch.
     told: Timestamp,
+    /// Of each run that it serves, the end of the newest interval that came and
+    /// the operations per second in it.
+    rates: BTreeMap<RunId, (Timestamp, f64)>,
 }
 
 impl Entry {
@@ -98,6 +106,7 @@ impl Entry {
         let held = reserved.of(self.worker.id);
         self.worker.runs = held.keys().copied().collect();
         self.worker.reserved = held.values().sum();
+        self.sum_rates();
         if self.down.is_none() {
             return;
         }
@@ -106,6 +115,15 @@ impl Entry {
             None if held.is_empty() => WorkerStatus::Idle,
             None => WorkerStatus::Busy,
         };
+    }
+
+    /// What it does for the runs that it serves; nothing while it is away.
+    fn sum_rates(&mut self) {
+        let (runs, is_there) = (&self.worker.runs, self.down.is_some());
+        self.rates.retain(|run, _| is_there && runs.contains(run));
+        let rates = self.rates.values().map(|(_, rate)| rate);
+        // The sum of no floats is -0, which reads as something else than nothing.
+        self.worker.gauges.operations_per_s = rates.fold(0.0, |sum, rate| sum + rate);
     }
 
     /// Puts a message into the worker's queue; disconnects a worker whose queue
@@ -122,6 +140,7 @@ impl Entry {
     /// Ends the worker's session, if it has one.
     fn hang_up(&mut self) {
         self.down = None;
+        self.sum_rates();
         if self.worker.status != WorkerStatus::Gone {
             self.worker.status = WorkerStatus::Lost;
         }
@@ -150,6 +169,7 @@ impl Registry {
             down: Some(sender),
             draining: before.and_then(|entry| entry.draining),
             told: now,
+            rates: BTreeMap::new(),
         };
         entry.refresh(&inner.reserved);
         if let Some(message) = entry.draining.clone() {
@@ -189,18 +209,41 @@ impl Registry {
                 memory_bytes: heartbeat.memory_bytes,
                 in_flight: heartbeat.in_flight,
                 backlog: heartbeat.backlog,
+                ..entry.worker.gauges
             };
-            (now.since(entry.told) >= TOLD_EVERY).then(|| {
+            let every = if entry.worker.runs.is_empty() {
+                TOLD_EVERY
+            } else {
+                TOLD_AT_WORK
+            };
+            (now.since(entry.told) >= every).then(|| {
                 entry.told = now;
                 entry.worker.clone()
             })
         })?
     }
 
+    /// Notes how many operations a worker ended for a run in an interval. One
+    /// that comes again, or late, changes nothing.
+    pub fn measured(&self, worker: WorkerId, generation: u64, interval: &Interval, ended: u64) {
+        let length = interval.end.since(interval.start);
+        if length.is_zero() {
+            return;
+        }
+        self.with_session(worker, generation, |entry| {
+            let newest = entry.rates.entry(interval.attempt.run).or_default();
+            if interval.end > newest.0 {
+                *newest = (interval.end, ended as f64 / length.as_secs_f64());
+                entry.sum_rates();
+            }
+        });
+    }
+
     /// Notes that a session's stream ended; with `goodbye`, for good.
     pub fn detach(&self, worker: WorkerId, generation: u64, goodbye: bool) {
         self.with_session(worker, generation, |entry| {
             entry.down = None;
+            entry.sum_rates();
             entry.worker.status = if goodbye {
                 WorkerStatus::Gone
             } else {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gauntlet_model::{
     id::WorkerId,
+    interval::Interval,
     run::WorkerStatus,
     session::{ControlMessage, Heartbeat, Welcome, WorkerEvent},
     time::Timestamp,
@@ -69,7 +70,10 @@ impl Session {
                 return Ok(());
             }
             WorkerEvent::Logs { run, .. } => (*run, None),
-            WorkerEvent::Interval(interval) => (interval.attempt.run, Some(interval.attempt)),
+            WorkerEvent::Interval(interval) => {
+                self.measured(interval);
+                (interval.attempt.run, Some(interval.attempt))
+            }
             WorkerEvent::ShardFinished(totals) => (totals.attempt.run, Some(totals.attempt)),
             WorkerEvent::Ready { attempt, .. }
             | WorkerEvent::Ack { attempt, .. }
@@ -92,6 +96,14 @@ impl Session {
             shared.registry.send(self.worker, release);
         }
         Ok(())
+    }
+
+    fn measured(&self, interval: &Interval) {
+        // One that makes no sense is refused by its run.
+        if let Ok(ended) = interval.ended() {
+            let (registry, generation) = (&self.shared.registry, self.welcome.generation);
+            registry.measured(self.worker, generation, interval, ended);
+        }
     }
 
     fn heartbeat(&self, heartbeat: &Heartbeat, received: Timestamp) {

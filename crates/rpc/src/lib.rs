@@ -16,9 +16,11 @@ mod pools;
 mod pull;
 pub mod roster;
 mod runs;
+mod server;
 mod session;
 mod status;
 mod targets;
+mod template_files;
 mod templates;
 mod watch;
 mod watch_events;
@@ -30,8 +32,9 @@ mod workers;
 use std::{sync::Arc, time::Duration};
 
 use gauntlet_api::v1::{
-    run_service_server::RunServiceServer, target_service_server::TargetServiceServer,
-    template_service_server::TemplateServiceServer, worker_service_server::WorkerServiceServer,
+    run_service_server::RunServiceServer, server_service_server::ServerServiceServer,
+    target_service_server::TargetServiceServer, template_service_server::TemplateServiceServer,
+    worker_service_server::WorkerServiceServer,
 };
 use gauntlet_model::{preflight::Place, time::Clock};
 use gauntlet_orchestrator::{
@@ -43,7 +46,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use uuid::Uuid;
 
-use crate::{runs::RunApi, targets::TargetApi, templates::TemplateApi, workers::WorkerApi};
+pub use server::{Parts, Server};
+
+use crate::{
+    runs::RunApi, server::ServerApi, targets::TargetApi, templates::TemplateApi, workers::WorkerApi,
+};
 
 /// A stream that has been quiet for so long says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -74,15 +81,18 @@ pub struct Backend {
     pub stop: CancellationToken,
 }
 
-/// The four services of `gauntlet.v1`.
+/// The services of `gauntlet.v1`.
 #[must_use]
-pub fn routes(backend: &Backend) -> Routes {
+pub fn routes(backend: &Backend, server: Server) -> Routes {
     let runs = RunServiceServer::new(RunApi(backend.clone()));
     let templates = TemplateServiceServer::new(TemplateApi(backend.clone()));
     let targets = TargetServiceServer::new(TargetApi(backend.clone()));
     let workers = WorkerServiceServer::new(WorkerApi(backend.clone()));
+    let clock = backend.clock.clone();
+    let server = ServerServiceServer::new(ServerApi { server, clock });
     Routes::new(runs.max_decoding_message_size(LARGEST_REQUEST))
         .add_service(templates.max_decoding_message_size(LARGEST_REQUEST))
         .add_service(targets.max_decoding_message_size(LARGEST_REQUEST))
         .add_service(workers.max_decoding_message_size(LARGEST_REQUEST))
+        .add_service(server)
 }

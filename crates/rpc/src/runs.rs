@@ -1,5 +1,6 @@
 //! `RunService`.
 
+mod activity;
 mod change;
 mod compare;
 mod errors;
@@ -265,6 +266,13 @@ impl RunService for RunApi {
         request: Request<pb::GetMetricsRequest>,
     ) -> Result<Response<pb::GetMetricsResponse>, Status> {
         history::get_metrics(&self.0, request.into_inner()).await
+    }
+
+    async fn get_target_activity(
+        &self,
+        request: Request<pb::GetTargetActivityRequest>,
+    ) -> Result<Response<pb::GetTargetActivityResponse>, Status> {
+        activity::get_target_activity(&self.0, request.into_inner()).await
     }
 
     async fn recompute_report(

@@ -10,6 +10,7 @@ use gauntlet_model::{id::RunId, lifecycle::Refused};
 use gauntlet_orchestrator::{ControlError, access::AccessError, registry::AttachError};
 use gauntlet_store::Error as StoreError;
 use gauntlet_wire::Violations;
+use tokio::task::JoinError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -130,6 +131,11 @@ pub(crate) fn attach(error: AttachError) -> Status {
     match error {
         AttachError::Protocol { .. } => precondition("PROTOCOL", "protocol_max", message),
     }
+}
+
+/// A task of our own broke: a defect of gauntlet.
+pub(crate) fn broken(error: &JoinError) -> Status {
+    Status::internal(format!("gauntlet failed, which is a defect of it: {error}"))
 }
 
 /// What the caller knows is out of date.

@@ -1,11 +1,13 @@
 //! `TemplateService`.
 
 use gauntlet_api::v1::{self as pb, template_service_server::TemplateService};
+use gauntlet_model::id::Project;
 use gauntlet_store::PageQuery;
+use gauntlet_template_file as template_file;
 use gauntlet_wire::{decode, encode};
 use tonic::{Request, Response, Status};
 
-use crate::{Backend, catalog, pools, status, targets};
+use crate::{Backend, catalog, pools, status, targets, template_files};
 
 pub(crate) struct TemplateApi(pub(crate) Backend);
 
@@ -82,6 +84,23 @@ impl TemplateService for TemplateApi {
         Ok(Response::new(pb::ValidateTemplateResponse {
             violations: encode::violations(violations),
         }))
+    }
+
+    async fn parse_template(
+        &self,
+        request: Request<pb::ParseTemplateRequest>,
+    ) -> Result<Response<pb::ParseTemplateResponse>, Status> {
+        template_files::parse_template(&self.0, request.into_inner()).await
+    }
+
+    async fn format_template(
+        &self,
+        request: Request<pb::FormatTemplateRequest>,
+    ) -> Result<Response<pb::FormatTemplateResponse>, Status> {
+        let request = decode::format_template(request.into_inner())?;
+        let project = request.project.as_ref().map(Project::as_str);
+        let text = template_file::write(request.name.as_str(), project, &request.spec);
+        Ok(Response::new(pb::FormatTemplateResponse { text }))
     }
 
     async fn list_template_versions(

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use gauntlet_api::v1::{self as pb, watch_run_response::Update};
+use gauntlet_model::lifecycle::Stage;
 use gauntlet_orchestrator::hub::{Channel, RunSnapshot};
 use gauntlet_wire::{decode::WatchRun, encode};
 use tokio::sync::watch;
@@ -21,6 +22,12 @@ pub(crate) struct Watch {
     /// Keeps the newest state there after the run's task has ended.
     channel: Arc<Channel>,
     states: watch::Receiver<Option<RunSnapshot>>,
+    /// Changes when the places of the runs that wait may have.
+    queue: watch::Receiver<u64>,
+    /// What was sent last.
+    newest: Judged,
+    /// The place in the queue that was sent last.
+    place: u32,
     waiting: VecDeque<Update>,
     /// The newest revision that was sent or that the caller has seen.
     sent: i64,
@@ -33,6 +40,7 @@ impl Watch {
     pub(crate) async fn open(backend: Backend, request: WatchRun) -> Result<Self, Status> {
         let channel = backend.orchestrator.channel(request.run);
         let states = channel.states();
+        let queue = backend.orchestrator.queue();
         let run = Judged::load(&backend.stores, request.run).await;
         let run = run.map_err(status::control)?;
         let mut waiting = VecDeque::new();
@@ -40,8 +48,10 @@ impl Watch {
             let why = "the revision to resume from is not of this store";
             waiting.push_back(Update::Resync(encode::resync(why)));
         }
+        let message = run.encode(&backend);
+        let place = message.queue_position;
         if run.run.revision != request.seen {
-            waiting.push_back(Update::Run(run.encode(&backend)));
+            waiting.push_back(Update::Run(message));
         }
         let revision = run.run.revision;
         waiting.push_back(Update::SnapshotDone(encode::snapshot_done(revision)));
@@ -49,9 +59,12 @@ impl Watch {
             backend,
             channel,
             states,
+            queue,
+            place,
             waiting,
             sent: revision,
             over: run.run.status().is_terminal(),
+            newest: run,
         })
     }
 
@@ -63,11 +76,29 @@ impl Watch {
         }
         self.sent = snapshot.run.revision;
         self.over = snapshot.run.status().is_terminal();
-        let judged = Judged {
+        self.newest = Judged {
             run: snapshot.run,
             judged: snapshot.judged,
         };
-        Some(Update::Run(judged.encode(&self.backend)))
+        Some(self.run())
+    }
+
+    fn run(&mut self) -> Update {
+        let message = self.newest.encode(&self.backend);
+        self.place = message.queue_position;
+        Update::Run(message)
+    }
+
+    /// Whether the run waits for workers, as far as the caller knows.
+    fn waits(&self) -> bool {
+        matches!(self.newest.run.state.stage, Stage::Waiting { .. })
+    }
+
+    /// The state once more, if the run has another place in the queue. That it
+    /// has none any more is told by the next state.
+    fn moved(&mut self) -> Option<Update> {
+        let place = self.backend.orchestrator.queue_position(self.newest.run.id);
+        (place != 0 && place != self.place).then(|| self.run())
     }
 }
 
@@ -94,6 +125,11 @@ impl Pull for Watch {
                 biased;
                 Ok(()) = self.states.changed() => {
                     if let Some(update) = self.newest() {
+                        return send(update);
+                    }
+                }
+                Ok(()) = self.queue.changed(), if self.waits() => {
+                    if let Some(update) = self.moved() {
                         return send(update);
                     }
                 }

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use gauntlet_model::{
     evidence::{Piece, Place},
     id::RunId,
+    time::Timestamp,
 };
-use gauntlet_store::{Evidence, Result};
+use gauntlet_store::{Evidence, PageQuery, Result};
 
 use crate::{
     columns::Columns,
@@ -20,7 +21,7 @@ impl Evidence for Sql {
         let subject = format!("run {run}");
         let values = [
             id(run),
-            piece.place.as_str().into(),
+            piece.place.word().as_ref().into(),
             piece.taken.into(),
             json("evidence", &piece.found)?,
         ];
@@ -36,6 +37,13 @@ impl Evidence for Sql {
         // By their words they would be in another order.
         pieces.sort_by_key(|piece| piece.place);
         Ok(pieces)
+    }
+
+    async fn activity(&self, run: RunId, page: PageQuery<Timestamp>) -> Result<Vec<Piece>> {
+        let after = page.after.unwrap_or(Timestamp(i64::MIN));
+        let values = [id(run), after.into(), page.limit.into()];
+        let activity = Statement::new(query!("evidence/activity"), values);
+        self.fetch(activity).await?.into_iter().map(read).collect()
     }
 }
 

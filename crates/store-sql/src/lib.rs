@@ -39,6 +39,12 @@ use dialect::{postgres, sqlite};
 pub use location::{BadLocation, Location};
 pub use schema::Applied;
 
+/// The version of the schema that this binary needs of a store.
+#[must_use]
+pub fn schema_version(location: &Location) -> u32 {
+    schema::needed(location)
+}
+
 /// Makes the tables that are missing; running it again changes nothing. A
 /// SQLite file and its folder are created. A schema that is newer than this
 /// binary is refused.

@@ -47,6 +47,15 @@ impl Location {
         }
     }
 
+    /// The kind of database, in one word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
     /// The place, for those who hold it against a target's; `None` where it
     /// cannot be told.
     #[must_use]

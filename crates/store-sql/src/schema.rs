@@ -5,6 +5,8 @@ use gauntlet_store::{Error, Result};
 use crate::{
     columns::Columns,
     database::Sql,
+    dialect::{postgres, sqlite},
+    location::Location,
     script::{Row, Script, Step, send},
     statement::{Statement, query},
 };
@@ -16,6 +18,15 @@ pub struct Applied {
     pub from: Option<i32>,
     /// The version now.
     pub to: i32,
+}
+
+/// The version that this binary needs of a store.
+pub(crate) fn needed(location: &Location) -> u32 {
+    let words = match location {
+        Location::Sqlite(_) => sqlite::WORDS,
+        Location::Postgres(_) => postgres::WORDS,
+    };
+    words.schema.len() as u32
 }
 
 /// Brings the tables to the version of this binary, all or nothing.

@@ -59,7 +59,7 @@ macro_rules! battery {
             operation_samples: kept_whole, replaced_by_set, filtered, by_page, all_or_none;
             logs: numbered, of_many_writers, filtered, oldest_go, absent;
             reports: kept_whole, replaced, absent;
-            evidence: kept_whole, replaced, absent;
+            evidence: kept_whole, replaced, absent, activity;
             workers: kept_whole, gauges_go, replaced, every_status, listed_by_name, only_those_seen, one;
             maintenance: forgotten;
         }

@@ -193,6 +193,10 @@ pub trait Evidence: Send + Sync {
     /// Stores a piece, in place of an earlier one of the same place.
     /// [`Missing`](crate::Error::Missing) when there is no such run.
     async fn put(&self, run: RunId, piece: &Piece) -> Result<()>;
-    /// A run's pieces, in the order of their places; none for an unknown run.
+    /// A run's pieces but those of its activity, in the order of their places;
+    /// none for an unknown run.
     async fn get(&self, run: RunId) -> Result<Vec<Piece>>;
+    /// The pieces of a run's activity by the instant they were taken, which is
+    /// that of their last sample; none for an unknown run.
+    async fn activity(&self, run: RunId, page: PageQuery<Timestamp>) -> Result<Vec<Piece>>;
 }

@@ -207,6 +207,7 @@ metered! { Reports, "reports";
 metered! { Evidence, "evidence";
     fn put(run: RunId, piece: &Piece) -> Result<()>;
     fn get(run: RunId) -> Result<Vec<Piece>>;
+    fn activity(run: RunId, page: PageQuery<Timestamp>) -> Result<Vec<Piece>>;
 }
 
 metered! { Workers, "workers";

@@ -16,12 +16,13 @@ pub use pool::{
 };
 pub use run::{
     AbortShard, AdjustRun, CompareRuns, CreateRun, EndRun, ExportFormat, ExportRun,
-    GetErrorSummary, GetMetrics, GetShard, ListEvents, ListOperations, ListRuns, LoadChange,
-    LoadMode, RerunRun, RunField, RunFilter, RunOrder, RunPlace, SamplePlace, Span, StartRun,
-    StreamMetrics, UpdateRun, Validity, abort_run, abort_shard, adjust_run, compare_runs,
+    GetErrorSummary, GetMetrics, GetShard, GetTargetActivity, ListEvents, ListOperations, ListRuns,
+    LoadChange, LoadMode, RerunRun, RunField, RunFilter, RunOrder, RunPlace, SamplePlace, Span,
+    StartRun, StreamMetrics, UpdateRun, Validity, abort_run, abort_shard, adjust_run, compare_runs,
     create_run, delete_run, export_run, get_error_summary, get_metrics, get_report, get_run,
-    get_shard, list_events, list_operations, list_runs, list_shards, list_steps, preflight_run,
-    recompute_report, rerun_run, retry_processing, start_run, stop_run, stream_metrics, update_run,
+    get_shard, get_target_activity, list_events, list_operations, list_runs, list_shards,
+    list_steps, preflight_run, recompute_report, rerun_run, retry_processing, start_run, stop_run,
+    stream_metrics, update_run,
 };
 pub use target::{
     CreateTarget, DeleteTarget, ListCatalog, LoadDataset, NewPassword, ProfileTable, UpdateTarget,
@@ -29,10 +30,11 @@ pub use target::{
     load_dataset, profile_table, test_target, update_target,
 };
 pub use template::{
-    CloneTemplate, CreateTemplate, DeleteTemplate, GetTemplate, ListTemplateVersions,
-    PoolFromColumn, PrepareTemplate, UpdateTemplate, ValidateTemplate, clone_template,
-    create_template, delete_template, get_template, list_template_versions, list_templates,
-    prepare_template, spec as template_spec, update_template, validate_template,
+    CloneTemplate, CreateTemplate, DeleteTemplate, FormatTemplate, GetTemplate,
+    ListTemplateVersions, PoolFromColumn, PrepareTemplate, UpdateTemplate, ValidateTemplate,
+    clone_template, create_template, delete_template, drafted, format_template, get_template,
+    list_template_versions, list_templates, parse_template, prepare_template,
+    spec as template_spec, update_template, validate_template,
 };
 pub use watch::{
     StreamLogs, WatchRun, WatchRuns, stream_logs, watch_events, watch_run, watch_runs,

@@ -17,6 +17,7 @@ mod watch;
 mod worker;
 
 pub use compare::{compared_percentiles, comparison};
+pub use evidence::target_activity;
 pub use history::{history_point, phase_total};
 pub use pool::pool;
 pub use preflight::finding;

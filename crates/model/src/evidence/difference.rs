@@ -113,7 +113,7 @@ impl Evidence {
                 }
             }
             Some(Found::Skipped(why) | Found::Failed(why)) => self.skip(why.clone()),
-            Some(Found::Snapshot(_)) | None => {}
+            Some(Found::Snapshot(_) | Found::Activity(_)) | None => {}
         }
     }
 
@@ -145,7 +145,7 @@ fn status(pieces: &[Piece], over: bool) -> (ProcessingStatus, String) {
         match &piece.found {
             Found::Skipped(why) => return (ProcessingStatus::Skipped, why.clone()),
             Found::Failed(why) => return (ProcessingStatus::Failed, why.clone()),
-            Found::Snapshot(_) | Found::Waits(_) => {}
+            Found::Snapshot(_) | Found::Waits(_) | Found::Activity(_) => {}
         }
     }
     match (first, last) {

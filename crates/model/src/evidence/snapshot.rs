@@ -1,8 +1,10 @@
 //! What is found at one instant, as it is stored.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use super::StatementFigures;
+use super::{ActivitySample, StatementFigures};
 use crate::time::Timestamp;
 
 /// One thing found for a run.
@@ -28,32 +30,41 @@ pub enum Place {
     AfterMeasurement,
     /// What sessions waited for during the measurement.
     Waits,
+    /// What sessions did from this instant on, sample by sample.
+    Activity(Timestamp),
 }
 
+/// What the words of [`Place::Activity`] begin with.
+const ACTIVITY: &str = "activity_";
+
 impl Place {
-    /// All, in their order.
-    pub const ALL: [Self; 4] = [
+    /// Those of which a run has one each, in their order.
+    pub const SINGLE: [Self; 4] = [
         Self::BeforeWarmup,
         Self::AfterWarmup,
         Self::AfterMeasurement,
         Self::Waits,
     ];
 
-    /// The stable word.
+    /// The stable word. Those of activity sort by time, and beside no other.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
+    pub fn word(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::BeforeWarmup => "before_warmup",
             Self::AfterWarmup => "after_warmup",
             Self::AfterMeasurement => "after_measurement",
             Self::Waits => "waits",
-        }
+            Self::Activity(Timestamp(us)) => return Cow::Owned(format!("{ACTIVITY}{us:019}")),
+        })
     }
 
     /// The place of a stable word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|place| place.as_str() == word)
+        if let Some(us) = word.strip_prefix(ACTIVITY) {
+            return Some(Self::Activity(Timestamp(us.parse().ok()?)));
+        }
+        Self::SINGLE.into_iter().find(|place| place.word() == word)
     }
 }
 
@@ -65,6 +76,8 @@ pub enum Found {
     Snapshot(Box<Snapshot>),
     /// Samples over the measurement.
     Waits(Waits),
+    /// Samples in a row, oldest first.
+    Activity(Vec<ActivitySample>),
     /// The target has nothing of this, in words.
     Skipped(String),
     /// It could not be had, in words.

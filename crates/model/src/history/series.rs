@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The most percentiles of one question.
-const MOST_PERCENTILES: usize = 16;
+const MOST_PERCENTILES: usize = 32;
 /// A percentile in thousandths: 100 % is this.
 const WHOLE: u32 = 100_000;
 

@@ -8,7 +8,7 @@ use gauntlet_model::{
     run::{Run, Worker, WorkerStatus},
     session::{AttemptRef, ControlMessage, Hello, ResumePoint},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{DrainError, Orchestrator, Shared};
 use crate::{
@@ -47,6 +47,13 @@ impl Orchestrator {
     #[must_use]
     pub fn queue_position(&self, run: RunId) -> u32 {
         self.shared.registry.position(run)
+    }
+
+    /// Changes whenever a run begins or ends to wait for workers, so that others
+    /// may have another place.
+    #[must_use]
+    pub fn queue(&self) -> watch::Receiver<u64> {
+        self.shared.registry.queue()
     }
 
     /// The workers that are attached to this process or were within the hour.

@@ -10,7 +10,7 @@ use gauntlet_model::{
     run::Worker,
     time::Timestamp,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::{Inner, Need, NotEnoughWorkers, Registry};
 
@@ -41,12 +41,6 @@ impl Queue {
     fn key(&self, run: RunId) -> Option<(Timestamp, RunId)> {
         self.0.keys().find(|key| key.1 == run).copied()
     }
-
-    pub(super) fn remove(&mut self, run: RunId) {
-        if let Some(key) = self.key(run) {
-            self.0.remove(&key);
-        }
-    }
 }
 
 impl Registry {
@@ -54,7 +48,8 @@ impl Registry {
     /// is in it keeps its place.
     pub(crate) fn wait(&self, run: RunId, since: Timestamp, need: Need, now: Timestamp) -> Granted {
         let mut inner = self.lock();
-        let key = inner.queue.key(run).unwrap_or((since, run));
+        let known = inner.queue.key(run);
+        let key = known.unwrap_or((since, run));
         let waiting = inner.queue.0.entry(key).or_insert_with(|| Waiting {
             need,
             given: None,
@@ -62,6 +57,9 @@ impl Registry {
         });
         let granted = Granted(waiting.told.clone());
         inner.settle(now);
+        if known.is_none() {
+            self.queue_changed();
+        }
         granted
     }
 
@@ -75,8 +73,27 @@ impl Registry {
         }
         let given = inner.queue.0.get(&key)?.given.clone()?;
         inner.queue.0.remove(&key);
+        self.queue_changed();
         let found = given.iter().filter_map(|id| inner.entries.get(id));
         Some(found.map(|entry| entry.worker.clone()).collect())
+    }
+
+    /// Ends a run's waiting, if it waits.
+    pub(super) fn leave(&self, inner: &mut Inner, run: RunId) {
+        if let Some(key) = inner.queue.key(run) {
+            inner.queue.0.remove(&key);
+            self.queue_changed();
+        }
+    }
+
+    fn queue_changed(&self) {
+        self.queued.send_modify(|changes| *changes += 1);
+    }
+
+    /// Changes whenever a run begins or ends to wait, so that others may have
+    /// another [place](Self::position).
+    pub fn queue(&self) -> watch::Receiver<u64> {
+        self.queued.subscribe()
     }
 
     /// What a run that waits lacks; `None` when it does not wait.

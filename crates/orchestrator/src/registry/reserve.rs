@@ -234,7 +234,7 @@ impl Registry {
     /// Gives those that were freed.
     pub fn vacate(&self, run: RunId, now: Timestamp) -> Vec<Worker> {
         let mut inner = self.lock();
-        inner.queue.remove(run);
+        self.leave(&mut inner, run);
         let workers = inner.reserved.workers_of(run);
         inner.take_back(run, &workers);
         inner.settle(now);

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use gauntlet_model::{id::RunId, template::RUN_LABEL};
+use gauntlet_model::{id::RunId, session::AttemptRef, template::RUN_LABEL};
 use uuid::Uuid;
 
 use super::*;
@@ -336,8 +336,88 @@ fn a_heartbeat_says_what_the_worker_does() {
         memory_bytes: 7,
         in_flight: 3,
         backlog: 2,
+        operations_per_s: 0.0,
     };
     assert_eq!((worker.gauges, worker.clock_offset_us), (expected, -5));
+}
+
+/// An interval of a second that ended so many seconds after NOW.
+fn second(run: RunId, end: u64) -> Interval {
+    Interval {
+        attempt: AttemptRef {
+            run,
+            shard: 0,
+            attempt: 1,
+        },
+        sequence: 1,
+        start: NOW + Duration::from_secs(end - 1),
+        end: NOW + Duration::from_secs(end),
+        operations: Vec::new(),
+        errors: Vec::new(),
+        in_flight: 0,
+        backlog: 0,
+    }
+}
+
+#[test]
+fn a_worker_does_what_its_newest_intervals_say() {
+    let fleet = Fleet::of(&[("a", "")]);
+    let a = worker_id(u128::from(b'a'));
+    let session = fleet.sessions[0].welcome.generation;
+    for id in [1, 2] {
+        assert_eq!(fleet.reserve(id, &need(1, 4)).unwrap(), "a");
+    }
+    let rate = |fleet: &Fleet| fleet.registry.get(a).unwrap().gauges.operations_per_s;
+    for (id, end, ended, expected) in [
+        (1, 1, 100, 100.0),
+        (2, 1, 7, 107.0),
+        (1, 3, 50, 57.0),
+        // One of before, come again.
+        (1, 2, 900, 57.0),
+        (1, 3, 900, 57.0),
+        (1, 4, 0, 7.0),
+        // A run that it does not serve.
+        (3, 9, 900, 7.0),
+    ] {
+        let interval = second(run(id), end);
+        fleet.registry.measured(a, session, &interval, ended);
+        let found = rate(&fleet);
+        assert!((found - expected).abs() < 1e-9, "{id} {end}: {found}");
+    }
+    // Of an older session.
+    fleet
+        .registry
+        .measured(a, session - 1, &second(run(2), 9), 900);
+    assert_eq!(rate(&fleet).to_string(), "7");
+    fleet.free("a", 2);
+    assert_eq!(rate(&fleet).to_string(), "0");
+    fleet.registry.measured(a, session, &second(run(1), 10), 30);
+    assert_eq!(rate(&fleet).to_string(), "30");
+    fleet.registry.detach(a, session, false);
+    assert_eq!(rate(&fleet).to_string(), "0");
+}
+
+#[test]
+fn who_waits_is_told_when_the_queue_changes() {
+    let fleet = Fleet::of(&[]);
+    let mut queue = fleet.registry.queue();
+    let mut changed = || {
+        let has_changed = queue.has_changed().unwrap();
+        queue.mark_unchanged();
+        has_changed
+    };
+    fleet.wait(1, 10, need(1, 6));
+    assert!(changed());
+    fleet.wait(2, 20, need(1, 6));
+    assert!(changed());
+    // It waits already.
+    fleet.wait(2, 20, need(1, 6));
+    assert!(!changed());
+    fleet.registry.vacate(run(3), NOW);
+    assert!(!changed());
+    fleet.registry.vacate(run(1), NOW);
+    assert!(changed());
+    assert_eq!(fleet.registry.position(run(2)), 1);
 }
 
 #[test]

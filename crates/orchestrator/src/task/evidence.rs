@@ -1,5 +1,5 @@
 //! Reads what a run's target says of it in its own statistics: at three
-//! instants, and once a second while the run is measured. It never holds the
+//! instants, and once a second while the run is under load. It never holds the
 //! run up: everything happens in tasks of its own, each with a deadline, and
 //! what could not be had is told in the report.
 
@@ -269,14 +269,14 @@ impl Inner {
         let keeping = async {
             while let Err(error) = self.services.stores.evidence.put(run, &piece).await {
                 if !super::transient(&error) {
-                    tracing::warn!(%run, %error, place = place.as_str(), "evidence not stored");
+                    tracing::warn!(%run, %error, place = %place.word(), "evidence not stored");
                     return;
                 }
                 tokio::time::sleep(AGAIN).await;
             }
         };
         if tokio::time::timeout(STORE, keeping).await.is_err() {
-            tracing::warn!(%run, place = place.as_str(), "evidence lost: the store is away");
+            tracing::warn!(%run, place = %place.word(), "evidence lost: the store is away");
         }
     }
 }
@@ -288,6 +288,7 @@ fn words(place: Place) -> &'static str {
         Place::AfterWarmup => "when the measurement began",
         Place::AfterMeasurement => "after the measurement",
         Place::Waits => "during the measurement",
+        Place::Activity(_) => "under load",
     }
 }
 

@@ -44,6 +44,7 @@ refused! {
     rerun_run: runs.rerun_run(pb::RerunRunRequest) => ["run_id"];
     adjust_run: runs.adjust_run(pb::AdjustRunRequest) => ["adjustment", "run_id"];
     get_metrics: runs.get_metrics(pb::GetMetricsRequest) => ["run_id"];
+    get_target_activity: runs.get_target_activity(pb::GetTargetActivityRequest) => ["run_id"];
     recompute_report: runs.recompute_report(pb::RecomputeReportRequest) => ["run_id"];
     retry_processing: runs.retry_processing(pb::RetryProcessingRequest) => ["run_id"];
     get_error_summary: runs.get_error_summary(pb::GetErrorSummaryRequest) => ["run_id"];
@@ -55,6 +56,7 @@ refused! {
     list_templates: templates.list_templates(pb::ListTemplatesRequest) => ["project"];
     update_template: templates.update_template(pb::UpdateTemplateRequest) => ["project", "name", "spec"];
     validate_template: templates.validate_template(pb::ValidateTemplateRequest) => ["spec"];
+    format_template: templates.format_template(pb::FormatTemplateRequest) => ["name", "spec"];
     create_target: targets.create_target(pb::CreateTargetRequest) => ["target"];
     get_target: targets.get_target(pb::GetTargetRequest) => ["project", "name"];
     list_targets: targets.list_targets(pb::ListTargetsRequest) => ["project"];

@@ -78,6 +78,7 @@ async fn every_format_begins_as_it_should() {
         (pb::ExportFormat::Json, "json", "{".as_bytes()),
         (pb::ExportFormat::Hlog, "hlog", b"#["),
         (pb::ExportFormat::Parquet, "parquet", b"PAR1"),
+        (pb::ExportFormat::Html, "html", b"<!DOCTYPE html>"),
     ] {
         let (header, bytes) = export(&plane, request(run, format)).await;
         assert_eq!(header.filename, format!("file.{extension}"));
@@ -92,6 +93,16 @@ async fn a_long_file_comes_in_bounded_pieces() {
     assert!(bytes.len() > 2 * 256 * 1024, "{}", bytes.len());
     let text = String::from_utf8(bytes).unwrap();
     assert_eq!(text.lines().count(), 1 + 2_000 * 2);
+}
+
+#[tokio::test]
+async fn a_page_has_no_more_points_than_its_charts_have_room_for() {
+    let (plane, run) = measured(2_000).await;
+    let (header, bytes) = export(&plane, request(run, pb::ExportFormat::Html)).await;
+    assert!(header.content_type.starts_with("text/html"), "{header:?}");
+    let text = String::from_utf8(bytes).unwrap();
+    // 200 points of ten seconds, of which the table under the chart shows each seventh.
+    assert!(text.contains("1 of 7 points"), "{text}");
 }
 
 #[tokio::test]

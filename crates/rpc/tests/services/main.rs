@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod activity;
 mod away;
 mod catalog;
 mod change;
@@ -18,8 +19,10 @@ mod pools;
 mod preflight;
 mod runs;
 mod search;
+mod server;
 mod steer;
 mod streams;
 mod support;
+mod template_files;
 mod watches;
 mod workers;

@@ -1,6 +1,6 @@
 //! Runs that look for the highest level, and templates that ask for that.
 
-use gauntlet_api::v1 as pb;
+use gauntlet_api::v1::{self as pb, watch_run_response};
 use gauntlet_model::{
     lifecycle::{RunState, StopReason},
     run::Run,
@@ -209,6 +209,21 @@ async fn runs_without_workers_wait_in_the_order_of_their_starts() {
     let places: Vec<u32> = listed.iter().map(|run| run.queue_position).collect();
     assert_eq!(places, [1, 2]);
 
+    let watch = pb::WatchRunRequest {
+        run_id: started[1].run_id.clone(),
+        ..pb::WatchRunRequest::default()
+    };
+    let mut watched = runs.watch_run(watch).await.unwrap().into_inner();
+    let mut place = async || {
+        loop {
+            let message = watched.message().await.unwrap().expect("it goes on");
+            if let Some(watch_run_response::Update::Run(run)) = message.update {
+                return (run.queue_position, run.revision);
+            }
+        }
+    };
+    assert_eq!(place().await, (2, started[1].revision));
+
     let abort = pb::AbortRunRequest {
         run_id: started[0].run_id.clone(),
         message: "not needed".to_owned(),
@@ -217,6 +232,8 @@ async fn runs_without_workers_wait_in_the_order_of_their_starts() {
     assert_eq!(aborted.run.unwrap().queue_position, 0);
     let second = plane.get_run(&started[1].run_id).await;
     assert_eq!(shape(&second), waiting(1));
+    // Who watches it is told, though nothing else of it has changed.
+    assert_eq!(place().await, (1, started[1].revision));
 }
 
 /// A description that says something of all that there is to say.

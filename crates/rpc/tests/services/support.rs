@@ -11,8 +11,9 @@ use std::{
 
 use async_trait::async_trait;
 use gauntlet_api::v1::{
-    self as pb, run_service_client::RunServiceClient, target_service_client::TargetServiceClient,
-    template_service_client::TemplateServiceClient, worker_service_client::WorkerServiceClient,
+    self as pb, run_service_client::RunServiceClient, server_service_client::ServerServiceClient,
+    target_service_client::TargetServiceClient, template_service_client::TemplateServiceClient,
+    worker_service_client::WorkerServiceClient,
 };
 use gauntlet_model::{
     session::KeyRange,
@@ -28,7 +29,7 @@ use gauntlet_orchestrator::{
         TableProfile, TargetAccess, TargetVersion, Vault,
     },
 };
-use gauntlet_rpc::Backend;
+use gauntlet_rpc::{Backend, Parts, Server};
 use gauntlet_store::{Stores, memory};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -69,7 +70,7 @@ impl Plane {
             stop: CancellationToken::new(),
         };
         Self {
-            routes: gauntlet_rpc::routes(&backend),
+            routes: gauntlet_rpc::routes(&backend, server(&backend)),
             backend,
             target,
         }
@@ -86,6 +87,10 @@ impl Plane {
         let template = create_template("lookups");
         plane.templates().create_template(template).await.unwrap();
         plane
+    }
+
+    pub fn server(&self) -> ServerServiceClient<Routes> {
+        ServerServiceClient::new(self.routes.clone())
     }
 
     pub fn runs(&self) -> RunServiceClient<Routes> {
@@ -137,6 +142,27 @@ pub fn create_target(name: &str) -> pb::CreateTargetRequest {
             address: Some(pb::target::Address::Postgres(postgres)),
             ..pb::Target::default()
         }),
+    }
+}
+
+/// A control plane one of whose parts does not work.
+fn server(backend: &Backend) -> Server {
+    Server {
+        version: "1.2.3".to_owned(),
+        started: backend.clock.now(),
+        store: "memory",
+        schema_version: 7,
+        dashboard: true,
+        parts: Arc::new(Failing),
+    }
+}
+
+struct Failing;
+
+#[async_trait]
+impl Parts for Failing {
+    async fn failing(&self) -> Vec<String> {
+        vec!["hub: nobody reads it".to_owned()]
     }
 }
 

@@ -26,7 +26,7 @@ use lanes::Lanes;
 use news::News;
 use pool::Pool;
 
-const WORDS: Words = Words {
+pub(crate) const WORDS: Words = Words {
     schema: &[
         include_str!(concat!(
             env!("CARGO_MANIFEST_DIR"),

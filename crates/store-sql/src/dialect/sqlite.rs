@@ -33,7 +33,7 @@ mod writer;
 use reader::Readers;
 use writer::Writer;
 
-const WORDS: Words = Words {
+pub(crate) const WORDS: Words = Words {
     schema: &[
         include_str!(concat!(
             env!("CARGO_MANIFEST_DIR"),

@@ -2,8 +2,8 @@
 
 use gauntlet_model::{
     evidence::{
-        Counters, Found, Piece, Place, RelationSize, Snapshot, StatementFigures, Statements,
-        WaitNow, WaitSample, Waits,
+        ActivitySample, Counters, Found, Piece, Place, RelationSize, Snapshot, StatementFigures,
+        Statements, WaitNow, WaitSample, Waits,
     },
     id::RunId,
     time::Timestamp,
@@ -11,7 +11,7 @@ use gauntlet_model::{
 use uuid::Uuid;
 
 use super::samples::{run, stored};
-use crate::{Error, Stores};
+use crate::{Error, PageQuery, Stores};
 
 /// A snapshot with something in every field, its figures without a short decimal form.
 fn snapshot() -> Snapshot {
@@ -59,7 +59,7 @@ fn waits() -> Waits {
     waits
 }
 
-/// One piece for each place, in the order of the places.
+/// One piece for each place of which there is one, in the order of the places.
 pub(super) fn pieces() -> Vec<Piece> {
     let found = [
         Found::Snapshot(Box::new(snapshot())),
@@ -67,7 +67,7 @@ pub(super) fn pieces() -> Vec<Piece> {
         Found::Failed("no answer".to_owned()),
         Found::Waits(waits()),
     ];
-    let pieces = (7..).zip(Place::ALL).zip(found);
+    let pieces = (7..).zip(Place::SINGLE).zip(found);
     pieces
         .map(|((taken, place), found)| Piece {
             place,
@@ -112,4 +112,55 @@ pub async fn absent(stores: Stores) {
     let refused = stores.evidence.put(unknown, &pieces()[0]).await;
     assert_eq!(refused, Err(Error::Missing(format!("run {unknown}"))));
     assert_eq!(stores.evidence.get(unknown).await, Ok(vec![]));
+}
+
+/// Samples from an instant on, as many as seconds.
+fn samples(from: i64, seconds: i64) -> Piece {
+    let at = |second: i64| Timestamp((from + second) * 1_000_000);
+    let sample = |second: i64| ActivitySample {
+        at: at(second),
+        sessions: u32::MAX,
+        queued: second as u32,
+        waits: vec![("\"Lock\"".to_owned(), 1), ("CPU".to_owned(), 2)],
+    };
+    Piece {
+        place: Place::Activity(at(0)),
+        taken: at(seconds - 1),
+        found: Found::Activity((0..seconds).map(sample).collect()),
+    }
+}
+
+/// Activity is apart from the rest and comes by time, whatever the order it was
+/// stored in; a piece that grows is replaced.
+pub async fn activity(stores: Stores) {
+    let run_id = stored(&stores, &run("acme", "nightly-1")).await.id;
+    let other = stored(&stores, &run("acme", "nightly-2")).await.id;
+    let single = &pieces()[3];
+    let all = [samples(5, 60), samples(65, 60), samples(1_000_000, 3)];
+    let growing = samples(1_000_000, 1);
+    for piece in [&growing, &all[1], single, &all[0], &all[2]] {
+        assert_eq!(stores.evidence.put(run_id, piece).await, Ok(()));
+    }
+    let elsewhere = stores.evidence.put(other, &samples(7, 1)).await;
+    assert_eq!(elsewhere, Ok(()));
+    assert_eq!(stores.evidence.get(run_id).await, Ok(vec![single.clone()]));
+
+    let page = |after: Option<Timestamp>, limit: u32| {
+        let query = PageQuery { after, limit };
+        stores.evidence.activity(run_id, query)
+    };
+    assert_eq!(page(None, 10).await, Ok(all.to_vec()));
+    assert_eq!(page(None, 2).await, Ok(all[..2].to_vec()));
+    assert_eq!(page(Some(all[1].taken), 10).await, Ok(all[2..].to_vec()));
+    // One whose last sample is later holds some that are.
+    let within = Timestamp(all[1].taken.0 - 1);
+    assert_eq!(page(Some(within), 1).await, Ok(all[1..2].to_vec()));
+    assert_eq!(page(Some(all[2].taken), 10).await, Ok(vec![]));
+
+    let unknown = PageQuery {
+        after: None,
+        limit: 1,
+    };
+    let none = stores.evidence.activity(RunId(Uuid::now_v7()), unknown);
+    assert_eq!(none.await, Ok(vec![]));
 }

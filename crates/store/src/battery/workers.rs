@@ -47,6 +47,7 @@ pub async fn gauges_go(stores: Stores) {
             memory_bytes: 1,
             in_flight: 2,
             backlog: 3,
+            operations_per_s: 4.0,
         },
         ..silent.clone()
     };

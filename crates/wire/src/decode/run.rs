@@ -14,8 +14,9 @@ pub use list::{
     ListRuns, LoadMode, RunField, RunFilter, RunOrder, RunPlace, Span, Validity, list_runs,
 };
 pub use measured::{
-    CompareRuns, ExportFormat, ExportRun, GetErrorSummary, GetMetrics, ListOperations, SamplePlace,
-    compare_runs, export_run, get_error_summary, get_metrics, list_operations,
+    CompareRuns, ExportFormat, ExportRun, GetErrorSummary, GetMetrics, GetTargetActivity,
+    ListOperations, SamplePlace, compare_runs, export_run, get_error_summary, get_metrics,
+    get_target_activity, list_operations,
 };
 
 use gauntlet_api::v1 as pb;

@@ -74,6 +74,17 @@ pub struct ValidateTemplate {
     pub spec: Result<Spec, Vec<Violation>>,
 }
 
+/// A description to write as a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FormatTemplate {
+    /// The template's name.
+    pub name: Name,
+    /// The project; `None` when the file does not say.
+    pub project: Option<Project>,
+    /// The description, right or wrong.
+    pub spec: pb::TemplateSpec,
+}
+
 /// The versions of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListTemplateVersions {
@@ -310,6 +321,55 @@ pub fn validate_template(
         Some(ValidateTemplate {
             project,
             spec: spec(described).map_err(|found| found.0),
+        })
+    })
+}
+
+/// `ParseTemplate`: the text.
+pub fn parse_template(request: pb::ParseTemplateRequest) -> Result<String, Violations> {
+    read(check(&request), |_| Some(request.text))
+}
+
+/// What a template file says: what is wrong with the name and the project, where
+/// it gives them, and the description to check.
+#[must_use]
+pub fn drafted(
+    name: Option<String>,
+    project: Option<String>,
+    described: pb::TemplateSpec,
+) -> (Vec<Violation>, ValidateTemplate) {
+    let around = read(Vec::new(), |fields| {
+        if let Some(name) = name {
+            fields.name("name", name);
+        }
+        Some(project.and_then(|project| fields.project("project", project)))
+    });
+    let (project, wrong) = match around {
+        Ok(project) => (project, Vec::new()),
+        Err(found) => (None, found.0),
+    };
+    let spec = spec(described).map_err(|found| found.0);
+    (wrong, ValidateTemplate { project, spec })
+}
+
+/// `FormatTemplate`: the description need not be valid.
+pub fn format_template(request: pb::FormatTemplateRequest) -> Result<FormatTemplate, Violations> {
+    let around = pb::FormatTemplateRequest {
+        name: request.name.clone(),
+        project: request.project.clone(),
+        spec: request.spec.as_ref().map(|_| pb::TemplateSpec::default()),
+    };
+    let mut found = check(&around);
+    // What stands in for the description has nothing that it needs.
+    found.retain(|violation| !violation.field.starts_with("spec."));
+    read(found, |fields| {
+        let name = fields.name("name", request.name);
+        let project = optional_project(fields, "project", request.project);
+        let spec = fields.required("spec", request.spec);
+        Some(FormatTemplate {
+            name: name?,
+            project,
+            spec: spec?,
         })
     })
 }

@@ -92,7 +92,10 @@ fn configuration(difference: &Difference) -> pb::ConfigurationDifference {
 fn series(compared: &Comparison, runs: usize, resolution: Resolution) -> Vec<pb::AlignedPoint> {
     let mut places: BTreeMap<(i64, usize), &HistoryPoint> = BTreeMap::new();
     for (run, series) in compared.series.iter().enumerate() {
-        for aligned in &series.points {
+        // A sliver at a change of phase, or at the end, is no second to hold against another.
+        let whole =
+            |point: &&AlignedPoint| 2 * point.point.covered.as_micros() >= resolution.us() as u128;
+        for aligned in series.points.iter().filter(whole) {
             match places.entry((place(aligned, resolution), run)) {
                 Entry::Vacant(free) => {
                     free.insert(&aligned.point);

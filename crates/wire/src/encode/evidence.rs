@@ -1,7 +1,7 @@
 //! What a target's own statistics say of a run.
 
 use gauntlet_api::v1 as pb;
-use gauntlet_model::evidence::{Evidence, Period, Relation, StatementFigures, Wait};
+use gauntlet_model::evidence::{ActivityPoint, Evidence, Period, Relation, StatementFigures, Wait};
 
 use super::run::processing;
 
@@ -19,6 +19,23 @@ pub(super) fn evidence(evidence: &Evidence) -> pb::Evidence {
             })
             .collect(),
         skipped: evidence.skipped.clone(),
+    }
+}
+
+/// What a run's sessions did at the target.
+#[must_use]
+pub fn target_activity(point: &ActivityPoint) -> pb::TargetActivity {
+    let waits = point.waits.iter();
+    pb::TargetActivity {
+        time_us: point.at.0,
+        sessions: point.sessions,
+        waits: waits
+            .map(|(kind, sessions)| pb::TargetWait {
+                kind: kind.clone(),
+                sessions: *sessions,
+            })
+            .collect(),
+        queued: point.queued,
     }
 }
 

@@ -26,6 +26,7 @@ pub fn worker(worker: &Worker) -> pb::Worker {
         memory_bytes: worker.gauges.memory_bytes,
         in_flight: worker.gauges.in_flight,
         backlog: worker.gauges.backlog,
+        operations_per_s: worker.gauges.operations_per_s,
         reserved: worker.reserved,
         run_ids: runs,
     }

@@ -5,7 +5,7 @@ use std::{
 
 use async_trait::async_trait;
 use gauntlet_model::{
-    evidence::{Snapshot, WaitNow, WaitSample, Waits},
+    evidence::{ActivitySample, Snapshot, WaitNow, WaitSample, Waits},
     id::{Name, Project, TargetId},
     lifecycle::{End, Phase, ProcessingStatus, StopReason, Window},
     session::KeyRange,
@@ -13,7 +13,7 @@ use gauntlet_model::{
     template::Spec,
     time::Clock,
 };
-use gauntlet_store::{battery::samples, memory};
+use gauntlet_store::{PageQuery, battery::samples, memory};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -225,6 +225,25 @@ impl Bench {
             .unwrap()
     }
 
+    /// When each sample of activity was taken, seconds from the start, piece by
+    /// piece.
+    async fn activity(&self) -> Vec<Vec<i64>> {
+        let page = PageQuery {
+            after: None,
+            limit: 100,
+        };
+        let evidence = &self.services.stores.evidence;
+        let pieces = evidence.activity(self.run.id, page).await.unwrap();
+        let seconds = |piece: Piece| {
+            let Found::Activity(samples) = piece.found else {
+                panic!("{:?}", piece.found);
+            };
+            let second = |sample: &ActivitySample| (sample.at.0 - START.0) / 1_000_000;
+            samples.iter().map(second).collect()
+        };
+        pieces.into_iter().map(seconds).collect()
+    }
+
     async fn evidence(&self) -> Evidence {
         let found = evidence(&self.services.stores, self.run.id).await;
         found.unwrap().expect("the gathering began")
@@ -304,7 +323,7 @@ async fn three_instants_and_a_look_each_second() {
             (Place::BeforeWarmup, 0),
             (Place::AfterWarmup, 11),
             (Place::AfterMeasurement, 32),
-            (Place::Waits, 30)
+            (Place::Waits, 31)
         ]
     );
     assert_eq!(bench.target.read.load(Ordering::Relaxed), 3);
@@ -316,6 +335,29 @@ async fn three_instants_and_a_look_each_second() {
     assert!((wait.sessions - 4.0).abs() < 1e-9, "{wait:?}");
     assert_eq!(made.skipped, Vec::<String>::new());
     assert_eq!(gatherer.queue_ratio(), None, "what was seen is old");
+    // The warmup is part of the series, not of the sums.
+    assert_eq!(bench.activity().await, [(0..=30).collect::<Vec<_>>()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_load_is_kept_in_pieces_of_a_minute() {
+    let bench = Bench::new(Counting::default()).await;
+    let mut gatherer = bench.gatherer();
+    gatherer.on_stage(&Stage::Measurement {
+        since: at(0),
+        ends: at(200),
+    });
+    // Nothing older than five looks is missing at any time.
+    bench.until(at(127)).await;
+    let pieces: Vec<Vec<i64>> = [0..60, 60..120, 120..125].map(Iterator::collect).to_vec();
+    assert_eq!(bench.activity().await, pieces);
+    gatherer.on_stage(&cooldown());
+    gatherer.on_stage(&processing(127));
+    gatherer.finished().await;
+    let pieces: Vec<Vec<i64>> = [0..60, 60..120, 120..127].map(Iterator::collect).to_vec();
+    let kept = bench.activity().await;
+    assert_eq!(kept[..2], pieces[..2]);
+    assert!(kept[2].starts_with(&pieces[2]), "{kept:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -347,7 +389,14 @@ async fn a_restart_goes_on_where_it_was() {
         panic!("{:?}", pieces[3]);
     };
     // Ten or so before, six or so after.
-    assert!((14..=18).contains(samples), "{samples}");
+    assert!((13..=18).contains(samples), "{samples}");
+    // The piece that was filling stays as it is, a new one follows.
+    let activity = bench.activity().await;
+    assert_eq!(activity.len(), 2, "{activity:?}");
+    assert!(
+        activity[0].len() >= 20 && activity[1][0] == 25,
+        "{activity:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

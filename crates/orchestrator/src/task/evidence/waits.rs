@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gauntlet_model::{
-    evidence::{Found, Place, WaitSample, Waits},
+    evidence::{ActivitySample, Found, Place, WaitSample, Waits},
     time::Timestamp,
 };
 use tokio::{sync::watch, time::MissedTickBehavior};
@@ -17,7 +17,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// How long one look may take, with a login where it needs one.
 const LOOK: Duration = Duration::from_secs(3);
 /// So many samples are stored together: a restart loses no more.
-const STORED_TOGETHER: u64 = 5;
+const STORED_TOGETHER: usize = 5;
+/// So many samples of activity make a piece; the next one begins with the next.
+const PIECE: usize = 60;
 
 /// Until the load is over, or the target turns out not to tell.
 pub(super) async fn sample(
@@ -34,10 +36,11 @@ pub(super) async fn sample(
             Some(Found::Waits(waits)) => waits,
             _ => Waits::default(),
         },
+        activity: Vec::with_capacity(PIECE),
+        unstored: 0,
     };
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut unstored = 0;
     loop {
         tokio::select! {
             biased;
@@ -45,25 +48,21 @@ pub(super) async fn sample(
             _ = ticks.tick() => {}
         }
         match tokio::time::timeout(LOOK, sampler.look()).await {
-            Ok(Ok(Some(sample))) => sampler.note(&sample, &mut unstored),
+            Ok(Ok(Some(sample))) => sampler.note(&sample),
             Ok(Ok(None)) => {
                 let why = "waits: the target does not tell what its sessions wait for";
                 let skipped = Found::Skipped(why.to_owned());
                 inner.keep(Place::Waits, inner.now(), skipped).await;
                 return;
             }
-            Ok(Err(why)) => sampler.failed(why, &mut unstored),
-            Err(_) => sampler.failed(
-                format!("no answer within {} s", LOOK.as_secs()),
-                &mut unstored,
-            ),
+            Ok(Err(why)) => sampler.failed(why),
+            Err(_) => sampler.failed(format!("no answer within {} s", LOOK.as_secs())),
         }
-        if unstored >= STORED_TOGETHER {
+        if sampler.unstored >= STORED_TOGETHER {
             sampler.keep().await;
-            unstored = 0;
         }
     }
-    if unstored > 0 {
+    if sampler.unstored > 0 {
         sampler.keep().await;
     }
 }
@@ -72,7 +71,12 @@ struct Sampler<'a> {
     inner: &'a Inner,
     measured_since: watch::Receiver<Option<Timestamp>>,
     open: Option<Box<dyn WaitWatch>>,
+    /// The sums over the measurement.
     waits: Waits,
+    /// The samples of the piece that is filling, under load of any phase.
+    activity: Vec<ActivitySample>,
+    /// Looks since the last that is stored.
+    unstored: usize,
 }
 
 impl Sampler<'_> {
@@ -94,21 +98,22 @@ impl Sampler<'_> {
         Ok(Some(sample))
     }
 
-    fn note(&mut self, sample: &WaitSample, unstored: &mut u64) {
+    fn note(&mut self, sample: &WaitSample) {
         let now = self.inner.now();
         if let Some(ratio) = sample.queue_ratio() {
             self.inner.queue.send_replace(Some((now, ratio)));
         }
+        self.activity.push(ActivitySample::of(now, sample));
+        self.unstored += 1;
         if self.is_measured(now) {
             self.waits.add(sample);
-            *unstored += 1;
         }
     }
 
-    fn failed(&mut self, why: String, unstored: &mut u64) {
+    fn failed(&mut self, why: String) {
         if self.is_measured(self.inner.now()) {
             self.waits.fail(why);
-            *unstored += 1;
+            self.unstored += 1;
         }
     }
 
@@ -118,7 +123,18 @@ impl Sampler<'_> {
     }
 
     async fn keep(&mut self) {
-        let found = Found::Waits(self.waits.clone());
-        self.inner.keep(Place::Waits, self.inner.now(), found).await;
+        self.unstored = 0;
+        if let (Some(first), Some(last)) = (self.activity.first(), self.activity.last()) {
+            let (place, taken) = (Place::Activity(first.at), last.at);
+            let found = Found::Activity(self.activity.clone());
+            self.inner.keep(place, taken, found).await;
+        }
+        if self.activity.len() >= PIECE {
+            self.activity.clear();
+        }
+        if self.waits != Waits::default() {
+            let found = Found::Waits(self.waits.clone());
+            self.inner.keep(Place::Waits, self.inner.now(), found).await;
+        }
     }
 }

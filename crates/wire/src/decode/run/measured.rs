@@ -8,6 +8,7 @@ use gauntlet_model::{
     id::{Name, RunId},
     lifecycle::Phase,
     sample::SampleKind,
+    time::Timestamp,
 };
 
 use super::{Span, phase, run_id, run_id_in, span};
@@ -22,6 +23,8 @@ use crate::{
 const MOST_OPERATIONS: usize = 1_000;
 /// Points when the caller does not say.
 const POINTS: u32 = 500;
+/// Samples of a target's sessions when the caller does not say.
+const ACTIVITY_POINTS: u32 = 600;
 /// The longest point, microseconds: what is asked for beyond means the same.
 const LONGEST_POINT_US: i64 = 3_600_000_000;
 
@@ -39,6 +42,17 @@ pub struct GetMetrics {
     /// The percentiles.
     pub percentiles: Percentiles,
     /// The most points.
+    pub max_points: u32,
+}
+
+/// What a run's sessions did at the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GetTargetActivity {
+    /// The run.
+    pub run: RunId,
+    /// Only samples after it.
+    pub after: Option<Timestamp>,
+    /// The most samples.
     pub max_points: u32,
 }
 
@@ -143,6 +157,8 @@ pub enum ExportFormat {
     Hlog,
     /// Apache Parquet.
     Parquet,
+    /// The report for people.
+    Html,
 }
 
 /// `GetMetrics`.
@@ -163,6 +179,23 @@ pub fn get_metrics(request: &pb::GetMetricsRequest) -> Result<GetMetrics, Violat
             operations: operations?,
             percentiles: percentiles?,
             max_points: max_points?,
+        })
+    })
+}
+
+/// `GetTargetActivity`.
+pub fn get_target_activity(
+    request: &pb::GetTargetActivityRequest,
+) -> Result<GetTargetActivity, Violations> {
+    read(check(request), |fields| {
+        let run = run_id(fields, &request.run_id);
+        Some(GetTargetActivity {
+            run: run?,
+            after: (request.after_us > 0).then_some(Timestamp(request.after_us)),
+            max_points: match request.max_points {
+                0 => ACTIVITY_POINTS,
+                points => points,
+            },
         })
     })
 }
@@ -299,5 +332,6 @@ fn format(format: pb::ExportFormat) -> Option<ExportFormat> {
         pb::ExportFormat::Csv => Some(ExportFormat::Csv),
         pb::ExportFormat::Hlog => Some(ExportFormat::Hlog),
         pb::ExportFormat::Parquet => Some(ExportFormat::Parquet),
+        pb::ExportFormat::Html => Some(ExportFormat::Html),
     }
 }

@@ -502,3 +502,19 @@ fn an_export_takes_the_next_finer_resolution() {
     }
     refused(export(-1), &[("resolution_us", "must not be negative")]);
 }
+
+#[test]
+fn activity_is_asked_for_whole_or_from_an_instant() {
+    let asked = |after_us: i64, max_points: u32| {
+        let request = pb::GetTargetActivityRequest {
+            run_id: RUN.into(),
+            after_us,
+            max_points,
+        };
+        get_target_activity(&request).map(|asked| (asked.after, asked.max_points))
+    };
+    assert_eq!(asked(0, 0), Ok((None, 600)));
+    assert_eq!(asked(7, 2_000), Ok((Some(Timestamp(7)), 2_000)));
+    refused(asked(-1, 0), &[("after_us", "must not be negative")]);
+    refused(asked(0, 2_001), &[("max_points", "must be 1 to 2000")]);
+}

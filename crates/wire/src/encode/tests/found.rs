@@ -293,6 +293,7 @@ fn a_worker_says_whom_it_serves_and_how_it_does() {
             memory_bytes: 7,
             in_flight: 8,
             backlog: 9,
+            operations_per_s: 10.5,
         },
         attached: Timestamp(1),
         seen: Timestamp(2),
@@ -303,5 +304,6 @@ fn a_worker_says_whom_it_serves_and_how_it_does() {
     assert_eq!(message.run_ids, runs.map(|run| run.to_string()));
     assert_eq!((message.reserved, message.in_flight), (30, 8));
     assert_eq!((message.memory_bytes, message.backlog), (7, 9));
-    assert_eq!(message.cpu.to_string(), "0.5");
+    let measured = (message.cpu, message.operations_per_s);
+    assert_eq!(format!("{measured:?}"), "(0.5, 10.5)");
 }

@@ -134,6 +134,8 @@ fn points_of_runs_stand_side_by_side() {
         point(1.0, Warmup, 0.7, stats(21, 1.0)),
         point(1.0, Measurement, 0.3, stats(22, 1.0)),
         point(2.0, Measurement, 1.0, stats(0, 0.0)),
+        // The end fell just after a second began: no rate and no percentile of a sliver is shown.
+        point(3.0, Measurement, 0.1, stats(1, 9.0)),
     ];
     let compared = compare(vec![compared(1, 1.0, first), compared(2, 1.7, second)]).unwrap();
     let runs = vec![pb::Run::default(); 2];
