@@ -5,10 +5,11 @@ use gauntlet_model::{
     interval::BadHistogram,
     lifecycle::{Phase, Window},
     report::Report,
-    run::Run,
+    run::{Attempt, ControlEvent, Run},
+    time::Timestamp,
 };
 
-use crate::{Format, csv::Csv, hlog::Hlog, json::Json, parquet::Parquet};
+use crate::{Format, csv::Csv, hlog::Hlog, html::Html, json::Json, parquet::Parquet};
 
 /// What is exported beside the history.
 #[derive(Clone, Debug)]
@@ -23,6 +24,21 @@ pub struct Contents {
     pub percentiles: Percentiles,
     /// When each phase was, as [`gauntlet_model::history::phase_windows`] says.
     pub phases: Vec<(Phase, Window)>,
+    /// What only the page for people shows; the other formats need none.
+    pub background: Background,
+}
+
+/// See [`Contents::background`].
+#[derive(Clone, Debug, Default)]
+pub struct Background {
+    /// The attempts, in the order of their shards.
+    pub attempts: Vec<Attempt>,
+    /// The commands, in their order: an open loop's rate over time follows from them.
+    pub controls: Vec<ControlEvent>,
+    /// The template to the letter; empty when nobody wrote it.
+    pub template: String,
+    /// When the file is made.
+    pub made: Timestamp,
 }
 
 /// Why an export cannot go on.
@@ -60,6 +76,7 @@ pub struct Exporter {
 enum Writer {
     Points { series: Box<Series>, sink: Sink },
     Hlog(Hlog),
+    Html(Box<Html>),
 }
 
 enum Sink {
@@ -88,6 +105,10 @@ impl Exporter {
                 let (parquet, first) = Parquet::begin(contents)?;
                 (points(contents, Sink::Parquet(Box::new(parquet))), first)
             }
+            Format::Html => {
+                let html = Box::new(Html::begin(contents));
+                (Writer::Html(html), Vec::new())
+            }
         };
         let operations = contents.run.spec.operations.len();
         Ok((Self { operations, writer }, first))
@@ -104,6 +125,7 @@ impl Exporter {
         }
         match &mut self.writer {
             Writer::Hlog(hlog) => hlog.push(rollup),
+            Writer::Html(html) => html.push(rollup).map(|()| Vec::new()),
             Writer::Points { series, sink } => {
                 let points = series.push(rollup)?;
                 sink.write(&points)
@@ -115,6 +137,7 @@ impl Exporter {
     pub fn finish(self) -> Result<Vec<u8>, ExportError> {
         match self.writer {
             Writer::Hlog(hlog) => Ok(hlog.finish()),
+            Writer::Html(html) => Ok(html.finish()),
             Writer::Points {
                 mut series,
                 mut sink,

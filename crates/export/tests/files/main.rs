@@ -4,6 +4,7 @@
 
 mod csv;
 mod hlog;
+mod html;
 mod json;
 mod parquet;
 mod support;

@@ -1,6 +1,6 @@
 //! A run and its measurements.
 
-use gauntlet_export::{Contents, Exporter, Format};
+use gauntlet_export::{Background, Contents, Exporter, Format};
 use gauntlet_model::{
     history::{Percentiles, Resolution, Roller, Rollup},
     id::{Name, Project, RunId},
@@ -74,6 +74,7 @@ pub fn contents() -> Contents {
         resolution: Resolution::Second,
         percentiles: Percentiles::default(),
         phases: vec![(Phase::Measurement, measurement)],
+        background: Background::default(),
     }
 }
 

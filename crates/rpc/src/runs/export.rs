@@ -1,13 +1,14 @@
 //! A run's measurements as a file, made as its reader takes it.
 
 use gauntlet_api::v1::{self as pb, export_run_response::Part};
-use gauntlet_export::{Contents, ExportError, Exporter, Format};
+use gauntlet_export::{Background, Contents, ExportError, Exporter, Format, MOST_PAGE_POINTS};
 use gauntlet_model::{
-    history::{Percentiles, Rollup},
+    history::{Percentiles, Resolution, Rollup},
     run::Run,
+    time::Timestamp,
 };
-use gauntlet_store::Error as StoreError;
-use gauntlet_wire::decode;
+use gauntlet_store::{Error as StoreError, Stores};
+use gauntlet_wire::{decode, encode};
 use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status};
 
@@ -70,8 +71,12 @@ impl File {
         let now = backend.clock.now();
         let whole = decode::Span::default();
         let mut stretch = Stretch::load(stores, run.clone(), now, whole).await?;
+        let mut background = Background::default();
+        if format == Format::Html {
+            background = self::background(stores, &run, now).await?;
+        }
         if let Some(stretch) = &mut stretch {
-            stretch.set(request.resolution);
+            resolve(stretch, format, request.resolution);
         }
         let reader = stretch
             .as_ref()
@@ -79,9 +84,12 @@ impl File {
         let contents = Contents {
             run,
             report,
-            resolution: request.resolution,
+            resolution: stretch
+                .as_ref()
+                .map_or(request.resolution, |stretch| stretch.resolution),
             percentiles: Percentiles::default(),
             phases: stretch.map_or_else(Vec::new, |stretch| stretch.phases),
+            background,
         };
         let (exporter, ready) = Exporter::begin(format, &contents)?;
         Ok(Self {
@@ -115,6 +123,38 @@ impl File {
         let chunk = std::mem::replace(&mut self.ready, rest);
         Ok((!chunk.is_empty()).then_some(chunk))
     }
+}
+
+/// Sets the resolution asked for; a page has one that its charts have room for.
+fn resolve(stretch: &mut Stretch, format: Format, asked: Resolution) {
+    if format != Format::Html {
+        stretch.set(asked);
+    } else if stretch
+        .choose(Some(asked.length()), MOST_PAGE_POINTS)
+        .is_err()
+    {
+        stretch.set(Resolution::Hour);
+    }
+}
+
+/// What only people want to know of a run.
+async fn background(stores: &Stores, run: &Run, now: Timestamp) -> Result<Background, StoreError> {
+    Ok(Background {
+        attempts: stores.runs.attempts(run.id).await?,
+        controls: stores.runs.controls(run.id, 0).await?,
+        template: template(run),
+        made: now,
+    })
+}
+
+/// The template as its author could have written it.
+fn template(run: &Run) -> String {
+    let project = run.project.as_str();
+    gauntlet_template_file::write(
+        run.template.as_str(),
+        Some(project),
+        &encode::spec(&run.spec),
+    )
 }
 
 async fn next_page(reader: &mut Option<RollupReader>) -> Result<Option<Vec<Rollup>>, StoreError> {
@@ -151,5 +191,6 @@ fn format(format: decode::ExportFormat) -> Format {
         decode::ExportFormat::Csv => Format::Csv,
         decode::ExportFormat::Hlog => Format::Hlog,
         decode::ExportFormat::Parquet => Format::Parquet,
+        decode::ExportFormat::Html => Format::Html,
     }
 }
