@@ -14,7 +14,7 @@ use gauntlet_model::{preflight::Place, time::Clock};
 use gauntlet_orchestrator::{
     Orchestrator, Services, access::TargetAccess, launcher::Launcher as RunLauncher,
 };
-use gauntlet_rpc::Backend;
+use gauntlet_rpc::{Backend, Server};
 use gauntlet_store::{Stores, Witness};
 use gauntlet_store_sql::Location;
 use tokio::{
@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 mod access;
 mod clock;
+mod dashboard;
 mod http;
 mod launcher;
 mod limits;
@@ -57,6 +58,8 @@ use vault::{KEY_VARIABLE, KeyVault};
 
 use crate::telemetry::{BadCollector, OtlpOptions, Telemetry};
 
+/// gauntlet's version.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Connections that wait to be taken. A fleet of workers that attaches in one
 /// instant fits in; the system may allow fewer.
 const BACKLOG: u32 = 4_096;
@@ -263,9 +266,22 @@ async fn start_on(
         max_connections: options.limits.max_connections,
         stop: stop.clone(),
     };
-    let (routes, reporter) = routes::all(&backend, &telemetry).await;
+    let server = Server {
+        version: VERSION.to_owned(),
+        started: backend.clock.now(),
+        store: options.store.kind(),
+        schema_version: gauntlet_store_sql::schema_version(&options.store),
+        dashboard: !dashboard::BUILT.is_empty(),
+        parts: Arc::new(readiness.clone()),
+    };
+    let (routes, reporter) = routes::all(&backend, server, &telemetry).await;
     let metrics = telemetry.registry(&orchestrator);
-    let http = http::router(readiness.clone(), metrics, address);
+    let http = http::router(
+        readiness.clone(),
+        metrics,
+        dashboard::BUILT,
+        &url(address, is_tls),
+    );
     let front = Front::builder(registry(), routes, http)
         .cors_origins(options.origins)
         .observer(telemetry.clone());
@@ -318,7 +334,7 @@ fn backend(
         access: access.clone(),
         vault: vault.clone(),
         clock: clock.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: VERSION.to_owned(),
         launcher: launcher.map(|launcher| -> Arc<dyn RunLauncher> { launcher }),
     });
     Backend {

@@ -1,10 +1,10 @@
 //! What the port answers to plain HTTP.
 
-use std::{fmt::Write as _, net::SocketAddr, sync::Arc};
+use std::{fmt::Write as _, sync::Arc};
 
 use axum::{
     Router,
-    extract::State,
+    extract::{Request, State},
     http::{
         HeaderMap, StatusCode,
         header::{ACCEPT, CONTENT_TYPE},
@@ -14,17 +14,27 @@ use axum::{
 };
 use prometheus_client::registry::Registry;
 
-use super::ready::Readiness;
+use super::{
+    VERSION,
+    dashboard::{Asset, Dashboard},
+    ready::Readiness,
+};
 use crate::telemetry::Format;
 
-/// `/healthz`, `/readyz`, `/metrics` and a word for a person at `/`.
-pub(super) fn router(readiness: Readiness, registry: Registry, address: SocketAddr) -> Router {
-    let welcome = welcome(address);
+/// `/healthz`, `/readyz`, `/metrics`, and the dashboard everywhere else.
+pub(super) fn router(
+    readiness: Readiness,
+    registry: Registry,
+    files: &'static [Asset],
+    url: &str,
+) -> Router {
+    let dashboard = Dashboard::new(files, welcome(url));
+    let answer = move |request: Request| async move { dashboard.answer(&request) };
     Router::new()
-        .route("/", get(|| async { welcome }))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready).with_state(readiness))
         .route("/metrics", get(metrics).with_state(Arc::new(registry)))
+        .fallback(answer)
 }
 
 /// Whether calls can be answered: a line for each part that does not work.
@@ -54,11 +64,15 @@ async fn metrics(State(registry): State<Arc<Registry>>, headers: HeaderMap) -> R
     }
 }
 
-fn welcome(address: SocketAddr) -> String {
+/// For a person who looks at a build without dashboard.
+fn welcome(url: &str) -> String {
     format!(
-        "gauntlet {version}: the control plane, at http://{address}. The dashboard is not part of this build. Try:\n\
-         \x20 gauntlet list --server http://{address}\n\
-         \x20 curl -H 'content-type: application/json' -d '{{}}' http://{address}/gauntlet.v1.WorkerService/ListWorkers\n",
-        version = env!("CARGO_PKG_VERSION"),
+        "gauntlet {VERSION}: the control plane, at {url}. The dashboard is not part of this build.\n\
+         Make it and build again, in gauntlet's source:\n\
+         \x20 make dashboard\n\
+         \x20 make run\n\
+         Or do without:\n\
+         \x20 gauntlet list --server {url}\n\
+         \x20 curl -H 'content-type: application/json' -d '{{}}' {url}/gauntlet.v1.WorkerService/ListWorkers\n"
     )
 }

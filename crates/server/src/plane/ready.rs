@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use gauntlet_orchestrator::Orchestrator;
+use gauntlet_rpc::Parts;
 use gauntlet_store::Stores;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -109,6 +111,14 @@ impl Readiness {
             known = failing;
         }
         set(&reporter, false).await;
+    }
+}
+
+#[async_trait]
+impl Parts for Readiness {
+    async fn failing(&self) -> Vec<String> {
+        let failing = Self::failing(self).await;
+        failing.iter().map(ToString::to_string).collect()
     }
 }
 

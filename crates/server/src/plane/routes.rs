@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 use gauntlet_connect::code_name;
-use gauntlet_rpc::Backend;
+use gauntlet_rpc::{Backend, Server};
 use tonic::{Code, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::Builder;
@@ -25,23 +25,28 @@ pub(super) const DESCRIPTOR_SETS: [&[u8]; 4] = [
 ];
 
 /// The services that the health service tells of.
-pub(super) const SERVICES: [&str; 4] = [
+pub(super) const SERVICES: [&str; 5] = [
     "gauntlet.v1.RunService",
     "gauntlet.v1.TemplateService",
     "gauntlet.v1.TargetService",
     "gauntlet.v1.WorkerService",
+    "gauntlet.v1.ServerService",
 ];
 
 /// All services, and who is to tell the health service how they are: until it is
 /// told otherwise it says that they serve.
-pub(super) async fn all(backend: &Backend, telemetry: &Arc<Telemetry>) -> (Routes, HealthReporter) {
+pub(super) async fn all(
+    backend: &Backend,
+    server: Server,
+    telemetry: &Arc<Telemetry>,
+) -> (Routes, HealthReporter) {
     let (reporter, health) = tonic_health::server::health_reporter();
     for service in SERVICES {
         let serving = ServingStatus::Serving;
         reporter.set_service_status(service, serving).await;
     }
     let fits = "the descriptor sets are those that the services were generated from";
-    let routes = gauntlet_rpc::routes(backend)
+    let routes = gauntlet_rpc::routes(backend, server)
         .add_service(health)
         .add_service(reflection().build_v1().expect(fits))
         .add_service(reflection().build_v1alpha().expect(fits));

@@ -129,7 +129,7 @@ async fn one_port_speaks_http_grpc_and_connect() {
     for (path, status, word) in [
         ("/healthz", "200", "ok"),
         ("/readyz", "200", "ok"),
-        ("/", "200", "gauntlet list"),
+        ("/", "200", "gauntlet"),
         ("/nothing", "404", ""),
     ] {
         let answer = get(address, path).await;
