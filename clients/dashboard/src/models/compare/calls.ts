@@ -1,0 +1,26 @@
+import { runs } from '../../lib/api';
+import type { Curve } from '../../charts/spread';
+import { CURVE, curves } from '../report/curve';
+import { comparedRun, type ComparedRun, comparisonView, type ComparisonView } from './view';
+
+/** As many points as a wide screen can show. */
+const MOST_POINTS = 600;
+
+export async function compareRuns(ids: readonly string[], signal: AbortSignal): Promise<ComparisonView | undefined> {
+  const { comparison } = await runs.compareRuns({ runIds: [...ids], maxPoints: MOST_POINTS }, { signal });
+  return comparison && comparisonView(comparison);
+}
+
+/** The percentiles of a run's measurement, all operations together; nothing when it measured nothing. */
+export async function curveOf(id: string, name: string, signal: AbortSignal): Promise<Curve> {
+  const answer = await runs.getMetrics({ runId: id, percentiles: [...CURVE], maxPoints: 1 }, { signal });
+  return { name, points: curves(answer)[0]?.points ?? [] };
+}
+
+/** Runs to choose from, the newest first. */
+export async function candidates(project: string, text: string, signal: AbortSignal): Promise<ComparedRun[]> {
+  const filter = { nameContains: text };
+  const answer = await runs.listRuns({ project, filter, page: { pageSize: 20 } }, { signal });
+  return answer.runs.map(comparedRun);
+}
+

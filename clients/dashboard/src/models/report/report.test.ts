@@ -1,0 +1,92 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+
+import {
+  GetMetricsResponseSchema,
+  ReportSchema,
+  RunPhase,
+  RunSchema,
+  StatementClass,
+  Validity,
+  Verdict,
+} from '../../lib/pb';
+import { CURVE, curves } from './curve';
+import { reportView, withoutReport } from './report';
+
+const run = create(RunSchema, {
+  spec: {
+    slos: [
+      { limit: { case: 'latency', value: { percentile: 99 } } },
+      { limit: { case: 'maxErrorRatio', value: 0.01 } },
+      { limit: { case: 'minThroughputPerS', value: 500 } },
+    ],
+  },
+});
+
+describe('a report', () => {
+  it('writes each objective in the unit of its limit', () => {
+    const report = create(ReportSchema, {
+      slos: [
+        { name: 'fast', verdict: Verdict.PASS, measured: 4_200, limit: 20_000, operation: 'get' },
+        { name: 'sound', verdict: Verdict.FAIL, measured: 0.25, limit: 0.01, class: StatementClass.WRITE },
+        { name: 'busy', verdict: Verdict.INCONCLUSIVE, measured: -1, limit: 500, label: 'hot', samplesNeeded: 300n, samples: 200n },
+      ],
+    });
+    const slos = reportView(report, run).slos;
+    expect(slos.map(({ measured, limit, scope }) => [measured, limit, scope])).toEqual([
+      ['4.2 ms', '20 ms', 'get'],
+      ['25 %', '1 %', 'writes'],
+      ['–', '500/s', 'label hot'],
+    ]);
+    expect(slos.map((slo) => slo.verdict.text)).toEqual(['PASS', 'FAIL', 'INCONCLUSIVE']);
+  });
+
+  it('counts cut and dropped operations as errors', () => {
+    const report = create(ReportSchema, { total: { succeeded: 90n, failed: 5n, cut: 3n, dropped: 2n } });
+    expect(reportView(report, run).total.errorRatio).toBe(0.1);
+  });
+
+  it('without operations has no errors, and no division by nothing', () => {
+    expect(reportView(create(ReportSchema, {}), undefined).total.errorRatio).toBe(0);
+  });
+
+  it('gives the reasons of an invalid run', () => {
+    const report = create(ReportSchema, {
+      validity: Validity.INVALID,
+      reasons: [{ code: 'RATE_MISSED', message: 'offered 100/s, achieved 50/s' }],
+    });
+    const view = reportView(report, run);
+    expect(view.validity).toEqual({ text: 'INVALID', tone: 'bad' });
+    expect(view.reasons).toEqual([{ code: 'RATE_MISSED', message: 'offered 100/s, achieved 50/s' }]);
+  });
+
+  it('that is not there says why', () => {
+    expect(withoutReport(create(RunSchema, {}))).toBe('The run has not been started.');
+    const failed = create(RunSchema, { phase: RunPhase.DONE, stopMessage: 'no worker' });
+    expect(withoutReport(failed)).toBe('The run ended: no worker');
+  });
+});
+
+describe('percentile curves', () => {
+  const total = (succeeded: bigint) => ({
+    phase: RunPhase.MEASUREMENT,
+    total: { succeeded, response: { percentilesUs: CURVE.map((percentile) => percentile * 10) } },
+    operations: [
+      { operation: 'a', succeeded, response: { percentilesUs: CURVE.map(() => 1) } },
+      { operation: 'b', succeeded, response: { percentilesUs: CURVE.map(() => 2) } },
+    ],
+  });
+
+  it('end where a percentile would be the maximum again', () => {
+    const response = create(GetMetricsResponseSchema, { percentiles: [...CURVE], totals: [total(1_000n)] });
+    const [all, a, b] = curves(response);
+    expect(all?.name).toBe('all operations');
+    expect(all?.points.at(-1)).toEqual([99.9, 999]);
+    expect([a?.name, b?.name]).toEqual(['a', 'b']);
+  });
+
+  it('are of the measurement alone', () => {
+    const warmup = { ...total(10n), phase: RunPhase.WARMUP };
+    expect(curves(create(GetMetricsResponseSchema, { percentiles: [...CURVE], totals: [warmup] }))).toEqual([]);
+  });
+});

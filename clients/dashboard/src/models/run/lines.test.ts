@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+
+import { bands, lines, now } from './lines';
+import type { PhaseName } from './run';
+import type { Column, Part } from './series';
+
+const PART: Part = { succeeded: 10, failed: 0, p50Us: 1, p95Us: 2, p99Us: 3, p999Us: 4, maxUs: 5 };
+
+function column(second: number, part: Partial<Part> = {}, phase: PhaseName = 'MEASUREMENT', seconds = 1): Column {
+  const total = { ...PART, ...part };
+  return { timeUs: second * 1e6, lengthUs: seconds * 1e6, phase, total, operations: [total, { ...total, succeeded: 1 }] };
+}
+
+test('counts become rates by the length of their stretch', () => {
+  const made = lines([column(0, { succeeded: 600, failed: 60 }, 'MEASUREMENT', 60), column(60)]);
+  expect([made.x, made.perS, made.failedPerS]).toEqual([[0, 60], [10, 10], [1, 0]]);
+});
+
+test('a second in which the phase changes is one again', () => {
+  const made = lines([column(0, { succeeded: 4, p99Us: 9 }, 'WARMUP'), column(0, { succeeded: 6, p99Us: 7 })]);
+  expect([made.x, made.perS, made.p99Us]).toEqual([[0], [10], [9]]);
+});
+
+test('a stretch without an operation is 0, and has no latency', () => {
+  const made = lines([column(0), column(5)]);
+  expect([made.x, made.perS, made.p50Us]).toEqual([
+    [0, 1, 4, 5],
+    [10, 0, 0, 10],
+    [1, null, null, 1],
+  ]);
+});
+
+test('where nothing succeeded there is no latency', () => {
+  expect(lines([column(0, { succeeded: 0, failed: 3, p99Us: 0 })]).p99Us).toEqual([null]);
+});
+
+test('one operation is found by its place', () => {
+  expect(lines([column(0)], 1).perS).toEqual([1]);
+});
+
+test('phases are stretches without overlap', () => {
+  const found = bands([column(0, {}, 'WARMUP'), column(1, {}, 'WARMUP'), column(1), column(2)]);
+  expect(found.map(({ name, from, to }) => [name, from, to])).toEqual([
+    ['warmup', 0, 1],
+    ['measurement', 1, 3],
+  ]);
+});
+
+test.each([
+  ['nothing', [], undefined],
+  ['one second', [column(0, { failed: 10 })], { perS: 10, errorRatio: 0.5, p50Us: 1, p95Us: 2, p99Us: 3, p999Us: 4 }],
+])('the newest second of %s', (_, columns, wanted) => {
+  expect(now(columns)).toEqual(wanted);
+});

@@ -1,0 +1,35 @@
+import { create } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+
+import { LogLevel, LogLineSchema } from '../../lib/pb';
+import { append, EMPTY_LOG, levelOf, lineView, MOST_LINES } from './logs';
+
+function line(sequence: number) {
+  return lineView(create(LogLineSchema, { sequence: BigInt(sequence), level: LogLevel.WARN, message: 'm' }));
+}
+
+test('lines that come again are not shown twice', () => {
+  const log = append(append(EMPTY_LOG, [line(1), line(2)], 0), [line(2), line(3)], 0);
+  expect(log.lines.map((one) => one.sequence)).toEqual([1, 2, 3]);
+});
+
+test('the oldest lines go, and are counted with those that the server lost', () => {
+  const many = Array.from({ length: MOST_LINES + 5 }, (_, index) => line(index + 1));
+  const log = append(EMPTY_LOG, many, 7);
+  expect([log.lines.length, log.lines[0]?.sequence, log.missing]).toEqual([MOST_LINES, 6, 12]);
+});
+
+test('a line says where it is from', () => {
+  expect(line(1)).toMatchObject({ level: 'warn', tone: 'warn', source: 'control plane' });
+  const workers = lineView(create(LogLineSchema, { workerId: '01a1faaf-8fcc-7502-b529-d75ebd5ed84d', shard: 0 }));
+  expect(workers).toMatchObject({ source: 'worker bd5ed84d', shard: 0 });
+});
+
+test.each([
+  [null, LogLevel.INFO],
+  ['debug', LogLevel.DEBUG],
+  ['error', LogLevel.ERROR],
+  ['nonsense', LogLevel.INFO],
+])('level %s', (word, level) => {
+  expect(levelOf(word)).toBe(level);
+});

@@ -1,0 +1,69 @@
+import { LogLevel, type LogLine } from '../../lib/pb';
+import { plain, type Tone } from '../../lib/words';
+
+/** More lines are not kept in the page; the oldest go. */
+export const MOST_LINES = 2_000;
+
+/** The levels that one may ask for, the wordiest first. */
+export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LevelName = (typeof LEVELS)[number];
+
+/** A line of a run's log. */
+export interface LineView {
+  sequence: number;
+  timeUs: number;
+  level: LevelName;
+  tone: Tone;
+  /** `control plane`, or the start of the worker's id. */
+  source: string;
+  shard: number | undefined;
+  message: string;
+}
+
+/** The level of the API that a word stands for; `info` for a word that is none. */
+export function levelOf(word: string | null): LogLevel {
+  switch (word) {
+    case 'debug':
+      return LogLevel.DEBUG;
+    case 'warn':
+      return LogLevel.WARN;
+    case 'error':
+      return LogLevel.ERROR;
+    default:
+      return LogLevel.INFO;
+  }
+}
+
+const TONES: Partial<Record<LogLevel, Tone>> = {
+  [LogLevel.WARN]: 'warn',
+  [LogLevel.ERROR]: 'bad',
+};
+
+export function lineView(line: LogLine): LineView {
+  return {
+    sequence: Number(line.sequence),
+    timeUs: Number(line.timeUs),
+    level: LEVELS.find((word) => word === plain(LogLevel[line.level])) ?? 'info',
+    tone: TONES[line.level] ?? 'neutral',
+    source: line.workerId === '' ? 'control plane' : `worker ${line.workerId.slice(-8)}`,
+    shard: line.shard,
+    message: line.message,
+  };
+}
+
+/** The newest lines, bounded by `MOST_LINES`. */
+export interface Log {
+  lines: readonly LineView[];
+  /** Lines that are not in the page: gone at the server, or beyond the bound. */
+  missing: number;
+}
+
+export const EMPTY_LOG: Log = { lines: [], missing: 0 };
+
+/** Adds lines that come after those that are there. */
+export function append(log: Log, fresh: readonly LineView[], skipped: number): Log {
+  const last = log.lines.at(-1)?.sequence ?? 0;
+  const all = [...log.lines, ...fresh.filter((line) => line.sequence > last)];
+  const beyond = Math.max(0, all.length - MOST_LINES);
+  return { lines: all.slice(beyond), missing: log.missing + skipped + beyond };
+}

@@ -1,0 +1,67 @@
+import { create } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+
+import { GetMetricsResponseSchema, OperationKind, RunPhase, StatementClass, TemplateSpecSchema } from '../../lib/pb';
+import { objectives, percentilesOf, standing, subsetKey, subsets } from './slos';
+import { totals } from './totals';
+
+const { POINT_LOOKUP, SQL, UPDATE } = OperationKind;
+const max = { seconds: 0n, nanos: 1_000_000 };
+
+const spec = create(TemplateSpecSchema, {
+  operations: [
+    { name: 'get', kind: POINT_LOOKUP, label: 'web' },
+    { name: 'sum', kind: SQL, class: StatementClass.READ },
+    { name: 'put', kind: UPDATE, label: 'web' },
+  ],
+  slos: [
+    { name: 'fast', operation: 'get', limit: { case: 'latency', value: { percentile: 99, max } } },
+    { limit: { case: 'maxErrorRatio', value: 0.01 } },
+    { limit: { case: 'minThroughputPerS', value: 100 }, abortOnFail: true },
+    { class: StatementClass.READ, limit: { case: 'latency', value: { percentile: 90, max } } },
+    { label: 'web', limit: { case: 'maxErrorRatio', value: 0 } },
+  ],
+});
+
+const wanted = objectives(spec);
+
+const measured = totals(
+  create(GetMetricsResponseSchema, {
+    percentiles: [90, 99],
+    totals: [
+      {
+        phase: RunPhase.MEASUREMENT,
+        operations: [{ operation: 'get', succeeded: 99n, failed: 1n, response: { percentilesUs: [500, 950] } }],
+        total: { succeeded: 90n, failed: 10n, throughputPerS: 125, response: { percentilesUs: [600, 2_000] } },
+      },
+    ],
+  }),
+).get('MEASUREMENT');
+
+test('objectives name what they limit', () => {
+  expect(wanted.map((one) => [one.name, one.about, one.operations])).toEqual([
+    ['fast', 'get', ['get']],
+    ['at most 1 % failed', 'all operations', []],
+    ['at least 100/s', 'all operations', []],
+    ['p90 at most 1 ms', 'operations that read', ['get', 'sum']],
+    ['at most 0 % failed', 'label web', ['get', 'put']],
+  ]);
+  expect(subsets(wanted)).toEqual([['get', 'sum'], ['get', 'put']]);
+  expect(percentilesOf(wanted)).toEqual([99, 90]);
+});
+
+test('each stands against its limit', () => {
+  const shared = new Map(measured ? [[subsetKey(['get', 'sum']), measured]] : []);
+  const found = wanted.map((one) => standing(one, measured, shared));
+  expect(found.map((one) => [one.state, one.measured, one.share && Math.round(one.share * 100) / 100])).toEqual([
+    ['near', '950 µs', 0.95],
+    ['not met', '10 %', 10],
+    ['met', '125/s', 0.8],
+    ['met', '600 µs', 0.6],
+    ['no data', '–', undefined],
+  ]);
+});
+
+test('without data nothing is met', () => {
+  expect(wanted.map((one) => standing(one, undefined, new Map()).state)).toEqual(wanted.map(() => 'no data'));
+});

@@ -1,0 +1,181 @@
+import { latency, percent, rate } from '../../lib/format';
+import { OperationKind, StatementClass, type Slo, type TemplateSpec } from '../../lib/pb';
+import { durationUs } from './run';
+import type { PhaseTotal, Total } from './totals';
+
+/** From this share of the limit on, an objective is near it. */
+const NEAR = 0.9;
+
+/** What a template wants of a run. */
+export interface Objective {
+  name: string;
+  /** What it is about: all operations, one, a class, a label. */
+  about: string;
+  /** The operations that it limits; empty for all. */
+  operations: readonly string[];
+  limit: Limit;
+  aborts: boolean;
+}
+
+export type Limit =
+  | { kind: 'latency'; percentile: number; us: number }
+  | { kind: 'errors'; ratio: number }
+  | { kind: 'throughput'; perS: number };
+
+/** How an objective stands over the measurement so far; the verdict is the report's. */
+export interface Standing {
+  name: string;
+  about: string;
+  limit: string;
+  measured: string;
+  state: 'met' | 'near' | 'not met' | 'no data';
+  /** What was measured as a share of the limit; above 1 is not met. */
+  share: number | undefined;
+  aborts: boolean;
+}
+
+export function objectives(spec: TemplateSpec | undefined): Objective[] {
+  return spec?.slos.flatMap((slo) => objective(slo, spec) ?? []) ?? [];
+}
+
+function objective(slo: Slo, spec: TemplateSpec): Objective | undefined {
+  const limit = limitOf(slo);
+  if (!limit) {
+    return undefined;
+  }
+  const { about, operations } = scope(slo, spec);
+  return { name: slo.name || limitText(limit), about, operations, limit, aborts: slo.abortOnFail };
+}
+
+function limitOf(slo: Slo): Limit | undefined {
+  switch (slo.limit.case) {
+    case 'latency':
+      return { kind: 'latency', percentile: slo.limit.value.percentile, us: durationUs(slo.limit.value.max) };
+    case 'maxErrorRatio':
+      return { kind: 'errors', ratio: slo.limit.value };
+    case 'minThroughputPerS':
+      return { kind: 'throughput', perS: slo.limit.value };
+    default:
+      return undefined;
+  }
+}
+
+function scope(slo: Slo, spec: TemplateSpec): { about: string; operations: string[] } {
+  const named = (wanted: (operation: TemplateSpec['operations'][number]) => boolean): string[] =>
+    spec.operations.filter(wanted).map((one) => one.name);
+  if (slo.operation) {
+    return { about: slo.operation, operations: [slo.operation] };
+  }
+  if (slo.label) {
+    return { about: `label ${slo.label}`, operations: named((one) => one.label === slo.label) };
+  }
+  if (slo.class !== StatementClass.UNSPECIFIED) {
+    const about = slo.class === StatementClass.READ ? 'operations that read' : 'operations that write';
+    return { about, operations: named((one) => classOf(one.kind, one.class) === slo.class) };
+  }
+  return { about: 'all operations', operations: [] };
+}
+
+function classOf(kind: OperationKind, said: StatementClass): StatementClass {
+  switch (kind) {
+    case OperationKind.POINT_LOOKUP:
+    case OperationKind.RANGE_SCAN:
+      return StatementClass.READ;
+    case OperationKind.INSERT:
+    case OperationKind.UPDATE:
+      return StatementClass.WRITE;
+    default:
+      return said;
+  }
+}
+
+/** The sets of operations that a question of their own is needed for: not all, and not a single one. */
+export function subsets(wanted: readonly Objective[]): string[][] {
+  const found = new Map(wanted.filter((one) => one.operations.length > 1).map((one) => [subsetKey(one.operations), [...one.operations]]));
+  return [...found.values()];
+}
+
+export function subsetKey(operations: readonly string[]): string {
+  return operations.join(' ');
+}
+
+/** Every percentile that an objective names, once. */
+export function percentilesOf(wanted: readonly Objective[]): number[] {
+  return [...new Set(wanted.flatMap((one) => (one.limit.kind === 'latency' ? [one.limit.percentile] : [])))];
+}
+
+/** `measured` is the measurement so far, `special` the answers for `subsets`. */
+export function standing(
+  one: Objective,
+  measured: PhaseTotal | undefined,
+  special: ReadonlyMap<string, PhaseTotal>,
+): Standing {
+  const total = totalOf(one, measured, special);
+  const value = total && valueOf(one.limit, total);
+  const share = value === undefined ? undefined : shareOf(one.limit, value);
+  return {
+    name: one.name,
+    about: one.about,
+    limit: limitText(one.limit),
+    measured: value === undefined ? '–' : valueText(one.limit, value),
+    state: share === undefined ? 'no data' : share > 1 ? 'not met' : share >= NEAR ? 'near' : 'met',
+    share,
+    aborts: one.aborts,
+  };
+}
+
+function totalOf(one: Objective, measured: PhaseTotal | undefined, special: ReadonlyMap<string, PhaseTotal>): Total | undefined {
+  if (one.operations.length > 1) {
+    return special.get(subsetKey(one.operations))?.total;
+  }
+  const [name] = one.operations;
+  return name === undefined ? measured?.total : measured?.operations.find((operation) => operation.name === name);
+}
+
+function valueOf(limit: Limit, total: Total): number | undefined {
+  if (total.succeeded + total.failed === 0) {
+    return undefined;
+  }
+  switch (limit.kind) {
+    case 'latency':
+      return total.percentiles.get(limit.percentile);
+    case 'errors':
+      return total.errorRatio;
+    case 'throughput':
+      return total.perS;
+  }
+}
+
+function shareOf(limit: Limit, value: number): number {
+  switch (limit.kind) {
+    case 'latency':
+      return value / limit.us;
+    case 'errors':
+      return limit.ratio > 0 ? value / limit.ratio : value > 0 ? Infinity : 0;
+    case 'throughput':
+      return value > 0 ? limit.perS / value : Infinity;
+  }
+}
+
+function limitText(limit: Limit): string {
+  switch (limit.kind) {
+    case 'latency':
+      return `p${limit.percentile} at most ${latency(limit.us)}`;
+    case 'errors':
+      return `at most ${percent(limit.ratio)} failed`;
+    case 'throughput':
+      return `at least ${rate(limit.perS)}`;
+  }
+}
+
+function valueText(limit: Limit, value: number): string {
+  switch (limit.kind) {
+    case 'latency':
+      return latency(value);
+    case 'errors':
+      return percent(value);
+    case 'throughput':
+      return rate(value);
+  }
+}
+

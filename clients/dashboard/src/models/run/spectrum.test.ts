@@ -1,0 +1,72 @@
+import { create } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+
+import { GetMetricsResponseSchema, RunPhase } from '../../lib/pb';
+import { rowEdges, shares, Spectrum } from './spectrum';
+
+function answer(points: { second: number; succeeded: number; us: number[]; phase?: RunPhase }[], seconds = 1) {
+  return create(GetMetricsResponseSchema, {
+    resolutionUs: BigInt(seconds * 1e6),
+    percentiles: [50, 99, 100],
+    points: points.map(({ second, succeeded, us, phase = RunPhase.MEASUREMENT }) => ({
+      timeUs: BigInt(second * 1e6),
+      lengthUs: BigInt(seconds * 1e6),
+      phase,
+      total: {
+        succeeded: BigInt(succeeded),
+        dropped: 2n,
+        response: { minUs: us[0] ?? 0, maxUs: us.at(-1) ?? 0, percentilesUs: us.slice(1) },
+        lag: { minUs: 1, maxUs: 9, percentilesUs: [3, 8, 9] },
+      },
+    })),
+  });
+}
+
+test('shares are the differences of percentiles', () => {
+  const curve = [[10, 0], [20, 0.5], [40, 1]] as const;
+  expect(shares(curve, [10, 15, 20, 30, 40, 50])).toEqual([0.25, 0.25, 0.25, 0.25, 0]);
+});
+
+test('all operations of the same latency are in one row', () => {
+  const edges = rowEdges(100, 100);
+  expect(shares([[100, 0], [100, 0.5], [100, 1]], edges)).toEqual([1, ...edges.slice(2).map(() => 0)]);
+});
+
+test('rows reach from the lowest to the highest latency', () => {
+  const edges = rowEdges(3, 70_000);
+  expect([edges[0], edges.at(-1)].map((edge, index) => (index === 0 ? (edge ?? 9) <= 3 : (edge ?? 0) > 70_000))).toEqual([true, true]);
+  expect(rowEdges(1, 1e9).length).toBeLessThanOrEqual(40);
+});
+
+test('the fullest cell is 1; an empty stretch is an empty column', () => {
+  const spectrum = new Spectrum();
+  const us = [10, 20, 90, 100];
+  spectrum.take(answer([{ second: 0, succeeded: 5, us }, { second: 2, succeeded: 5, us }]), { fromUs: 0 });
+  const { x, cells } = spectrum.heatMap;
+  expect(x).toEqual([0, 1, 2]);
+  expect(cells.map((column) => Math.max(...column))).toEqual([1, 0, 1]);
+});
+
+test('a second in which the phase changes is one column, by how many operations each part has', () => {
+  const spectrum = new Spectrum();
+  const parts = [
+    { second: 0, succeeded: 1, us: [1_000, 1_000, 1_000, 1_000], phase: RunPhase.WARMUP },
+    { second: 0, succeeded: 3, us: [10, 10, 10, 10] },
+  ];
+  spectrum.take(answer(parts), { fromUs: 0 });
+  const [column] = spectrum.heatMap.cells;
+  expect(column?.filter((share) => share > 0)).toEqual([1, 1 / 3]);
+  expect(spectrum.lag).toEqual({ x: [0], p99Us: [8], maxUs: [9], droppedPerS: [4] });
+});
+
+test('goes on where it stopped, and anew at another resolution', () => {
+  const spectrum = new Spectrum();
+  expect(spectrum.next(0, 2e6)).toEqual({ fromUs: 0, resolutionUs: 1e6 });
+  spectrum.take(answer([{ second: 1, succeeded: 1, us: [1, 1, 1, 1] }]), { fromUs: 0 });
+  expect(spectrum.next(0, 3e6)).toEqual({ fromUs: 2e6, resolutionUs: 1e6 });
+  expect(spectrum.next(0, 500e6)).toEqual({ fromUs: 0, resolutionUs: 10e6 });
+});
+
+test('nothing measured is no map', () => {
+  expect(new Spectrum().heatMap).toEqual({ x: [], rows: [], cells: [] });
+});

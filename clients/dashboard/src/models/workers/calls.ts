@@ -1,0 +1,39 @@
+import { FOR_EVER, gauntlet, server, watch, workers } from '../../lib/api';
+import { clock } from '../../lib/clock.svelte';
+import type { WorkerNews } from './crew';
+import { workerView } from './view';
+
+/** Follows the workers until the signal fires. */
+export async function watchWorkers(tell: (news: WorkerNews) => void, signal: AbortSignal): Promise<void> {
+  await watch(
+    (own) => gauntlet.watchWorkers({ signal: own, ...FOR_EVER }),
+    (update) => {
+      switch (update.case) {
+        case 'worker':
+          if (update.value.worker) {
+            tell({ kind: 'worker', worker: workerView(update.value.worker) });
+          }
+          break;
+        case 'snapshotDone':
+          tell({ kind: 'snapshot' });
+          break;
+        case 'resync':
+          tell({ kind: 'resync' });
+          break;
+      }
+    },
+    signal,
+  );
+}
+
+/** The server's version; also sets the clock. */
+export async function serverVersion(signal: AbortSignal): Promise<string> {
+  const answer = await server.getServer({}, { signal });
+  clock.set(answer.server?.serverTimeUs ?? 0n);
+  return answer.server?.version ?? '';
+}
+
+/** Lets a worker finish what it holds and sends it home. */
+export async function drainWorker(id: string): Promise<void> {
+  await workers.drainWorker({ workerId: id, message: 'drained in the dashboard' });
+}

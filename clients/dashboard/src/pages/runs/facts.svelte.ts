@@ -1,0 +1,48 @@
+import { SvelteMap } from 'svelte/reactivity';
+
+import { factsOf, type RunFacts } from '../../models/runs/calls';
+
+/** Runs that are known; what is kept of them never changes. The oldest goes. */
+const MOST_KNOWN = 1_000;
+/** A browser has six connections for all; a list leaves room for the rest. */
+const MOST_AT_ONCE = 2;
+const DEADLINE_MS = 15_000;
+
+const known = new SvelteMap<string, RunFacts>();
+const asked = new Set<string>();
+let wanted: string[] = [];
+let busy = 0;
+
+/** Names and loads of runs, which lists leave out: asked for one by one, the newest wish first. */
+export const facts = {
+  /** `undefined` while they are not known. */
+  of(id: string): RunFacts | undefined {
+    return known.get(id);
+  },
+  /** These are shown now: what was wished for before and is not among them is let be. */
+  want(ids: readonly string[]): void {
+    wanted = ids.filter((id) => !known.has(id) && !asked.has(id));
+    while (busy < MOST_AT_ONCE && wanted.length > 0) {
+      void work();
+    }
+  },
+};
+
+async function work(): Promise<void> {
+  busy += 1;
+  for (let id = wanted.shift(); id !== undefined; id = wanted.shift()) {
+    asked.add(id);
+    try {
+      known.set(id, await factsOf(id, AbortSignal.timeout(DEADLINE_MS)));
+      const [oldest] = known.keys();
+      if (known.size > MOST_KNOWN && oldest !== undefined) {
+        known.delete(oldest);
+      }
+    } catch {
+      // A run that was deleted meanwhile, or a server that is away: the cell stays empty until it is wished for again.
+    } finally {
+      asked.delete(id);
+    }
+  }
+  busy -= 1;
+}
