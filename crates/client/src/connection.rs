@@ -3,14 +3,22 @@
 use std::time::Duration;
 
 use gauntlet_api::v1::{
-    run_service_client::RunServiceClient, target_service_client::TargetServiceClient,
-    template_service_client::TemplateServiceClient, worker_service_client::WorkerServiceClient,
+    self as pb, run_service_client::RunServiceClient, server_service_client::ServerServiceClient,
+    target_service_client::TargetServiceClient, template_service_client::TemplateServiceClient,
+    worker_service_client::WorkerServiceClient,
 };
-use tonic::transport::{Channel, Endpoint, Uri};
+use tokio::time::timeout;
+use tonic::{
+    Code,
+    transport::{Endpoint, Uri},
+};
 
 use crate::{
-    Error,
+    Access, Error, Refusal, Token,
+    access::is_loopback,
+    peer::{self, Peer},
     tls::{self, Dial},
+    transport::Transport,
 };
 
 /// How long a connection may take to open.
@@ -20,6 +28,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long the answer to that may take.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long who answers may take to say who it is.
+const GREETED_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a web server answers.
+const A_PAGE: &str = "a web page";
+
 /// The longest answer about templates, bytes: a page of a thousand, or a value
 /// pool with all its values.
 const LARGEST_ANSWER: usize = 64 << 20;
@@ -28,25 +42,36 @@ const LARGEST_ANSWER: usize = 64 << 20;
 /// itself after it broke.
 #[derive(Clone, Debug)]
 pub struct Client {
-    channel: Channel,
+    transport: Transport,
+    server: Option<pb::Server>,
 }
 
 impl Client {
     /// Connects to a control plane at an address like `http://127.0.0.1:8090`.
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        Self::connect_with(url, None).await
+        Self::connect_with(url, &Access::default()).await
     }
 
-    /// Connects to a control plane, with `https` by TLS: `authorities` (PEM) are
-    /// those that its certificate must come from.
-    pub async fn connect_with(url: &str, authorities: Option<&[u8]>) -> Result<Self, Error> {
+    /// Connects to a control plane, with `https` by TLS. Who answers is asked who
+    /// it is, so that an address of something else is refused here.
+    pub async fn connect_with(url: &str, access: &Access) -> Result<Self, Error> {
         let endpoint = endpoint(url)?;
-        let is_tls = endpoint.uri().scheme_str() == Some("https");
-        let opened = match authorities {
+        let uri = endpoint.uri().clone();
+        let is_tls = uri.scheme_str() == Some("https");
+        if access.token.is_some() && !is_tls && !is_loopback(uri.host().unwrap_or_default()) {
+            return Err(Error::TokenInTheClear {
+                url: url.to_owned(),
+            });
+        }
+        // The look at who answers is in the clear, whatever the address says.
+        let plain = access.token.as_ref().filter(|_| !is_tls);
+        let opened = match &access.authorities {
             _ if !is_tls => endpoint.connect().await,
             None => {
-                return Err(Error::NoAuthority {
-                    url: url.to_owned(),
+                let url = url.to_owned();
+                return Err(match peer::look(&uri, None).await {
+                    peer if peer.is_plain() => Error::SpeaksNoTls { url },
+                    _ => Error::NoAuthority { url },
                 });
             }
             Some(authorities) => {
@@ -58,40 +83,118 @@ impl Client {
                 endpoint.connect_with_connector(dial).await
             }
         };
-        let channel = opened.map_err(|error| match tls::refusal(&error) {
-            Some(reason) => Error::Tls {
+        let channel = match opened {
+            Ok(channel) => channel,
+            Err(error) => {
+                let told = tls::refusal(&error);
+                return Err(no_connection(url, peer::look(&uri, plain).await, told));
+            }
+        };
+        let mut client = Self {
+            transport: Transport::new(channel, access.token.clone()),
+            server: None,
+        };
+        client.server = client.greeting(url, &uri, plain).await?;
+        Ok(client)
+    }
+
+    /// Who answers says who it is; `None` from a control plane that does not know
+    /// the question or cannot answer now.
+    async fn greeting(
+        &self,
+        url: &str,
+        uri: &Uri,
+        plain: Option<&Token>,
+    ) -> Result<Option<pb::Server>, Error> {
+        let asked = ServerServiceClient::new(self.transport.clone());
+        let answer = timeout(GREETED_WITHIN, async move {
+            let mut asked = asked;
+            asked.get_server(pb::GetServerRequest {}).await
+        });
+        let Ok(answer) = answer.await else {
+            return Ok(None);
+        };
+        let error = match answer {
+            Ok(answer) => return Ok(answer.into_inner().server),
+            Err(status) => Error::from(status),
+        };
+        match error {
+            Error::Lost(_) => Err(no_connection(url, peer::look(uri, plain).await, None)),
+            Error::Foreign { status } if !error.is_passing() => Err(Error::NotGauntlet {
                 url: url.to_owned(),
-                reason,
-            },
-            None => Error::Unreachable {
-                url: url.to_owned(),
-            },
-        })?;
-        Ok(Self { channel })
+                answer: match status {
+                    200 => A_PAGE.to_owned(),
+                    _ => format!("HTTP status {status}"),
+                },
+            }),
+            error if error.asks_who_calls() => Err(error),
+            _ => Ok(None),
+        }
+    }
+
+    /// The control plane as it introduced itself when the connection was made;
+    /// `None` for one that is older than this question.
+    #[must_use]
+    pub fn server(&self) -> Option<&pb::Server> {
+        self.server.as_ref()
+    }
+
+    /// The control plane itself.
+    #[must_use]
+    pub fn control_plane(&self) -> ServerServiceClient<Transport> {
+        ServerServiceClient::new(self.transport.clone())
     }
 
     /// The runs: create, start, watch, end, read.
     #[must_use]
-    pub fn runs(&self) -> RunServiceClient<Channel> {
-        RunServiceClient::new(self.channel.clone())
+    pub fn runs(&self) -> RunServiceClient<Transport> {
+        RunServiceClient::new(self.transport.clone())
     }
 
     /// The benchmark descriptions.
     #[must_use]
-    pub fn templates(&self) -> TemplateServiceClient<Channel> {
-        TemplateServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    pub fn templates(&self) -> TemplateServiceClient<Transport> {
+        TemplateServiceClient::new(self.transport.clone()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
     /// The databases under test.
     #[must_use]
-    pub fn targets(&self) -> TargetServiceClient<Channel> {
-        TargetServiceClient::new(self.channel.clone())
+    pub fn targets(&self) -> TargetServiceClient<Transport> {
+        TargetServiceClient::new(self.transport.clone())
     }
 
     /// The processes that send the load.
     #[must_use]
-    pub fn workers(&self) -> WorkerServiceClient<Channel> {
-        WorkerServiceClient::new(self.channel.clone())
+    pub fn workers(&self) -> WorkerServiceClient<Transport> {
+        WorkerServiceClient::new(self.transport.clone())
+    }
+}
+
+/// Why there is no connection, after a look at who answers; `told` is what TLS
+/// said, if that was the reason.
+fn no_connection(url: &str, peer: Peer, told: Option<String>) -> Error {
+    let url = url.to_owned();
+    let is_tls = url.starts_with("https");
+    match (peer, told) {
+        (peer, _) if is_tls && peer.is_plain() => Error::SpeaksNoTls { url },
+        (_, Some(reason)) => Error::Tls { url, reason },
+        (Peer::Tls, None) if !is_tls => Error::SpeaksTls { url },
+        (Peer::Http, None) => Error::NotGauntlet {
+            url,
+            answer: A_PAGE.to_owned(),
+        },
+        (Peer::AsksWho, None) => Refusal::without_words(Code::Unauthenticated).into(),
+        (Peer::Forbids, None) => Refusal::without_words(Code::PermissionDenied).into(),
+        (Peer::RefusesToken, None) => Error::TokenRefused {
+            said: String::new(),
+        },
+        (Peer::UnknownHost, None) => Error::UnknownHost { url },
+        (Peer::Silent, None) => Error::Silent { url },
+        (Peer::Nobody, None) => Error::Unreachable { url },
+        (Peer::Tls | Peer::Unknown, None) => Error::NotGauntlet {
+            url,
+            answer: "nothing that is known".to_owned(),
+        },
     }
 }
 
@@ -115,6 +218,7 @@ fn endpoint(url: &str) -> Result<Endpoint, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Token;
 
     #[test]
     fn an_address_without_http_is_refused_with_an_example() {
@@ -144,7 +248,11 @@ mod tests {
         let message = |error: Error| error.to_string();
         let without = Client::connect(url).await.map_err(message).unwrap_err();
         assert!(without.contains("--tls-ca"), "{without}");
-        let bad = Client::connect_with(url, Some(b"no certificate")).await;
+        let access = Access {
+            authorities: Some(b"no certificate".to_vec()),
+            token: None,
+        };
+        let bad = Client::connect_with(url, &access).await;
         let bad = bad.map_err(message).unwrap_err();
         assert!(bad.contains("no CERTIFICATE section"), "{bad}");
     }
@@ -162,5 +270,147 @@ mod tests {
             error.to_string(),
             format!("no control plane answers at http://{address}; start one with: gauntlet up")
         );
+    }
+
+    #[tokio::test]
+    async fn a_token_does_not_travel_in_the_clear() {
+        let refused = Client::connect_with("http://192.0.2.1:1", &showing(Some("s3cret"))).await;
+        let said = refused.unwrap_err().to_string();
+        assert!(
+            said.contains("https://") && !said.contains("s3cret"),
+            "{said}"
+        );
+    }
+
+    /// What is said of a server that gives this answer to everything.
+    async fn said_of(answer: &'static [u8], token: Option<&str>) -> String {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let access = showing(token);
+        let server = async {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                // It reads a little first: closed unread, the answer would be lost.
+                let mut question = [0; 24];
+                let _ = stream.read_exact(&mut question).await;
+                let _ = stream.write_all(answer).await;
+            }
+        };
+        let error = tokio::select! {
+            () = server => unreachable!("the server goes on"),
+            connected = Client::connect_with(&url, &access) => connected.unwrap_err(),
+        };
+        error.to_string().replace(&url, "URL")
+    }
+
+    fn showing(token: Option<&str>) -> Access {
+        Access {
+            authorities: None,
+            token: token.map(|token| Token::new(token).unwrap()),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_no_control_plane_is_named_for_what_it_is() {
+        let web = said_of(b"HTTP/1.0 400 Bad request syntax\r\n\r\n", None).await;
+        assert_eq!(
+            web,
+            "no control plane answers at URL but something else, with a web page; check the address that --server or GAUNTLET_SERVER gives"
+        );
+        let tls = said_of(b"\x15\x03\x03\x00\x02\x02\x46", None).await;
+        assert_eq!(
+            tls,
+            "URL speaks TLS; give the address with https:// and the file of its certificate's authority with --tls-ca"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_gate_that_speaks_the_first_http_wants_a_token() {
+        let gate = b"HTTP/1.1 401 Unauthorized\r\n\r\n";
+        assert!(said_of(gate, None).await.contains("give a token with"));
+        assert!(said_of(gate, Some("old")).await.contains("has expired"));
+        let forbids = said_of(b"HTTP/1.1 403 Forbidden\r\n\r\n", None).await;
+        assert!(forbids.contains("does not allow this"), "{forbids}");
+    }
+
+    /// What is said of a server that speaks HTTP/2 and has nothing but pages.
+    async fn said_of_pages(status: u16, page: &'static str, token: Option<&str>) -> String {
+        use http::{HeaderValue, Request, Response};
+        use http_body_util::Full;
+        use hyper::body::Incoming;
+        use hyper_util::rt::{TokioExecutor, TokioIo};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let access = showing(token);
+        let token = token.map(|token| format!("Bearer {token}"));
+        let server = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let service = hyper::service::service_fn(|request: Request<Incoming>| {
+                let shown = request.headers().get("authorization");
+                assert_eq!(
+                    shown.map(HeaderValue::as_bytes),
+                    token.as_ref().map(String::as_bytes)
+                );
+                let answer = Response::builder().status(status);
+                let answer = answer.header("content-type", "text/html");
+                std::future::ready(answer.body(Full::new(page.as_bytes())))
+            });
+            let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            // It serves until the caller goes.
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            std::future::pending::<()>().await;
+        };
+        let error = tokio::select! {
+            () = server => unreachable!("the server goes on"),
+            connected = Client::connect_with(&url, &access) => connected.unwrap_err(),
+        };
+        error.to_string().replace(&url, "URL")
+    }
+
+    #[tokio::test]
+    async fn pages_by_http_2_are_not_read_as_answers() {
+        for (status, page, token, expected) in [
+            (
+                200,
+                "<html>",
+                None,
+                "no control plane answers at URL but something else, with a web page; check the address that --server or GAUNTLET_SERVER gives",
+            ),
+            (
+                404,
+                "<html>",
+                None,
+                "no control plane answers at URL but something else, with HTTP status 404; check the address that --server or GAUNTLET_SERVER gives",
+            ),
+            (
+                404,
+                "",
+                None,
+                "no control plane answers at URL but something else, with HTTP status 404; check the address that --server or GAUNTLET_SERVER gives",
+            ),
+            (
+                401,
+                "who are you",
+                None,
+                "the control plane, or a proxy before it, wants to know who calls; give a token with --token or GAUNTLET_TOKEN",
+            ),
+            (
+                401,
+                "",
+                Some("old"),
+                "the control plane, or a proxy before it, does not accept the token: it is wrong or has expired; ask who runs it for a new one",
+            ),
+            (
+                403,
+                "no",
+                Some("other"),
+                "the control plane, or a proxy before it, does not allow this to who calls; ask who runs it, or give another token with --token or GAUNTLET_TOKEN",
+            ),
+        ] {
+            assert_eq!(said_of_pages(status, page, token).await, expected);
+        }
     }
 }

@@ -5,8 +5,10 @@ mod age;
 mod ask;
 mod backup;
 mod compare;
+mod completions;
 mod delete;
 mod demo;
+mod doctor;
 mod errors;
 mod events;
 mod exit;
@@ -18,6 +20,8 @@ mod interrupt;
 mod limits;
 mod list;
 mod logs;
+mod looks;
+mod man;
 mod otlp;
 mod pool;
 mod preflight;
@@ -49,24 +53,33 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use gauntlet_client::Client;
+use gauntlet_client::{Access, Client, Code, Token};
 use tokio::runtime;
 
 use crate::plane;
 use exit::Exit;
 use failure::Failure;
+use view::terminal::can_redraw;
 
 /// Where a control plane is expected when nothing is said.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8090";
 /// The project when neither the command line nor the file names one.
 const DEFAULT_PROJECT: &str = "default";
 
-const EXIT_CODES: &str = "\
+const AFTER: &str = "\
+First steps:
+  gauntlet demo                           a benchmark in half a minute, nothing to configure
+  gauntlet up                             a control plane with workers, in another terminal
+  gauntlet target add db --postgres URL   the database to benchmark
+  gauntlet template apply -f FILE.yaml    what to do with it
+  gauntlet run NAME                       do it, watch it, read the report
+  gauntlet doctor                         when something does not work
+
 Exit codes: 0 pass, 1 usage or infrastructure, 2 SLO failed, 3 inconclusive, 4 invalid, 5 cancelled.";
 
 /// Puts databases under controlled load and reports numbers that can be trusted.
-#[derive(Debug, Parser)]
-#[command(name = "gauntlet", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[derive(Parser)]
+#[command(name = "gauntlet", version, after_help = AFTER, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -75,7 +88,8 @@ struct Cli {
 }
 
 /// What every command takes.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// The control plane's address
     #[arg(long, global = true, env = "GAUNTLET_SERVER", default_value = DEFAULT_SERVER, value_name = "URL")]
@@ -83,6 +97,10 @@ struct Global {
     /// The file of the authority of a control plane with TLS, PEM
     #[arg(long, global = true, env = "GAUNTLET_TLS_CA", value_name = "FILE")]
     tls_ca: Option<PathBuf>,
+    /// Says who calls, for a control plane or a proxy that asks; other users of this
+    /// machine can see it here, and not in the environment
+    #[arg(long, global = true, env = "GAUNTLET_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// The project of targets, templates and runs [default: default]
     #[arg(long, global = true)]
     project: Option<String>,
@@ -114,20 +132,14 @@ enum Output {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start a control plane with an embedded store and local workers
     Up(up::Up),
-    /// Start a control plane
     Serve(serve::Serve),
-    /// Start one worker, or send one home
     Worker(worker::Worker),
     /// Prepare the store of a control plane
     #[command(subcommand)]
     Schema(schema::Schema),
-    /// Remove runs that ended long ago
     Prune(prune::Prune),
-    /// Copy the store to a file
     Backup(backup::Backup),
-    /// Give the store's unused room back to the disk
     Vacuum(vacuum::Vacuum),
     /// Describe benchmarks
     #[command(subcommand)]
@@ -135,47 +147,33 @@ enum Command {
     /// Register the databases under test
     #[command(subcommand)]
     Target(target::Target),
-    /// Name lists of parameter values
+    /// Keep named lists of parameter values that templates draw from
     #[command(subcommand)]
     Pool(pool::Pool),
-    /// Check what a start would meet; sends no load
     Preflight(preflight::Preflight),
-    /// Run a template, follow the run, report
     Run(run::Run),
-    /// Repeat a run from its snapshot
     Rerun(rerun::Rerun),
-    /// Follow a run to its end
     Watch(watch::Watch),
-    /// Give a run under load another level
     Adjust(adjust::Adjust),
-    /// Let nothing be due in a run until it is resumed
     Pause(adjust::Pause),
-    /// Let a paused run go on
     Resume(adjust::Resume),
-    /// Stop a run: no new operations, those in flight end
     Stop(stop::Stop),
-    /// List runs, newest first
     List(list::List),
     /// Print the report of a run
     Report(report::Report),
-    /// List the levels that a run's search tried
     Steps(steps::Steps),
-    /// List what happened in a run
     Events(events::Events),
-    /// Print what the workers and the control plane said of a run
     Logs(logs::Logs),
-    /// Hold runs against the first of them
     Compare(compare::Compare),
     /// Write a run's measurements to a file
     Export(export::Export),
-    /// List why operations of a run failed
     Errors(errors::Errors),
-    /// Remove a run
     Delete(delete::Delete),
-    /// List workers
     Workers(workers::Workers),
-    /// Show the main job: a benchmark of an embedded database on two workers
     Demo(demo::Demo),
+    Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Command {
@@ -223,15 +221,19 @@ impl Command {
             Self::Delete(command) => command.run(&context).await,
             Self::Workers(command) => command.run(&context).await,
             Self::Demo(command) => command.run(&context).await,
+            Self::Doctor(command) => command.run(&context).await,
+            Self::Completions(command) => command.run(),
+            Self::Man(command) => command.run(&context),
         }
     }
 }
 
 /// What a command knows of its surroundings.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Context {
     server: String,
     tls_ca: Option<PathBuf>,
+    token: Option<String>,
     given_project: Option<String>,
     output: Output,
     /// Whether a person can be asked.
@@ -243,12 +245,17 @@ struct Context {
 impl Context {
     fn new(global: Global) -> Self {
         Self {
-            server: global.server,
+            // A variable that is set to nothing says nothing.
+            server: match global.server.as_str() {
+                "" => DEFAULT_SERVER.to_owned(),
+                _ => global.server,
+            },
             tls_ca: global.tls_ca,
+            token: global.token.filter(|token| !token.is_empty()),
             given_project: global.project,
             output: global.output,
             interactive: stdin().is_terminal() && stderr().is_terminal(),
-            draws: stderr().is_terminal(),
+            draws: stderr().is_terminal() && can_redraw(std::env::var("TERM").ok().as_deref()),
         }
     }
 
@@ -259,12 +266,47 @@ impl Context {
     }
 
     async fn client(&self) -> Result<Client, Failure> {
-        let Some(path) = &self.tls_ca else {
-            return Ok(Client::connect(&self.server).await?);
+        Ok(Client::connect_with(&self.server, &self.access()?).await?)
+    }
+
+    /// What a connection shows and whom it believes.
+    fn access(&self) -> Result<Access, Failure> {
+        let authorities = match &self.tls_ca {
+            None => None,
+            Some(path) => Some(std::fs::read(path).map_err(|error| {
+                Failure::Asked(format!("--tls-ca {}: {error}", path.display()))
+            })?),
         };
-        let authorities = std::fs::read(path)
-            .map_err(|error| Failure::Asked(format!("--tls-ca {}: {error}", path.display())))?;
-        Ok(Client::connect_with(&self.server, Some(&authorities)).await?)
+        let token = self.token.as_deref().map(Token::new).transpose();
+        let token = token.map_err(|error| Failure::Asked(format!("--token: {error}")))?;
+        Ok(Access { authorities, token })
+    }
+
+    /// A failure in the words that help most: a call that the control plane does
+    /// not know is a matter of versions.
+    async fn explained(&self, failure: Failure) -> Failure {
+        let Failure::Client(error) = &failure else {
+            return failure;
+        };
+        if error.code() != Some(Code::Unimplemented) {
+            return failure;
+        }
+        let ours = env!("CARGO_PKG_VERSION");
+        let theirs = match self.client().await {
+            Ok(client) => client.server().map(|server| server.version.clone()),
+            Err(_) => None,
+        };
+        Failure::Asked(match theirs {
+            Some(theirs) if theirs != ours => format!(
+                "the control plane does not know this call: it is version {theirs}, this is {ours}; upgrade it, or call it with gauntlet {theirs}"
+            ),
+            Some(theirs) => {
+                format!("{error} (it is version {theirs}, as this is, of another build)")
+            }
+            None => format!(
+                "the control plane does not know this call: it is older than this, which is {ours}; upgrade it"
+            ),
+        })
     }
 
     fn is_json(&self) -> bool {
@@ -310,7 +352,13 @@ fn carry_out(cli: Cli) -> Result<Exit, Failure> {
         runtime::Builder::new_current_thread()
     };
     let runtime = builder.enable_all().build().map_err(Failure::Runtime)?;
-    let result = runtime.block_on(cli.command.run(Context::new(cli.global)));
+    let context = Context::new(cli.global);
+    let result = runtime.block_on(async {
+        match cli.command.run(context.clone()).await {
+            Ok(exit) => Ok(exit),
+            Err(failure) => Err(context.explained(failure).await),
+        }
+    });
     // A thread that still waits for a terminal or a database must not hold the process.
     runtime.shutdown_background();
     result

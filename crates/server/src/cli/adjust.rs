@@ -6,6 +6,8 @@ use pb::{adjust_run_request::Adjustment, load_level::Level};
 
 use super::{Context, exit::Exit, failure::Failure, find, print, text::search};
 
+/// Change the load of a run under way
+///
 /// Gives a run under load another level. The report counts with it.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("level").required(true).args(["connections", "rate"])))]
@@ -20,6 +22,8 @@ pub struct Adjust {
     rate: Option<f64>,
 }
 
+/// Pause the load of a run until it is resumed
+///
 /// Lets nothing be due until it is resumed. The run's phases end when they would have ended.
 #[derive(Debug, Args)]
 pub struct Pause {
@@ -27,7 +31,7 @@ pub struct Pause {
     which: Which,
 }
 
-/// Lets a paused load go on.
+/// Let a paused run go on
 #[derive(Debug, Args)]
 pub struct Resume {
     #[command(flatten)]

@@ -8,6 +8,8 @@ use gauntlet_store_sql::Location;
 use super::{Context, exit::Exit, failure::Failure, print};
 use crate::plane::upkeep;
 
+/// Copy the store to a file
+///
 /// Copies a SQLite store as it is at one instant to a new file, also while a
 /// control plane serves it.
 #[derive(Debug, Args)]

@@ -23,7 +23,7 @@ const SHOWN: [&str; 6] = [
     "error_ratio",
 ];
 
-/// Holds two to five runs against the first of them.
+/// Compare two to five runs with the first of them
 #[derive(Debug, Args)]
 pub struct Compare {
     /// The runs' names or ids, the baseline first

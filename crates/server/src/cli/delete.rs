@@ -5,6 +5,8 @@ use gauntlet_client::pb;
 
 use super::{Context, exit::Exit, failure::Failure, find, print};
 
+/// Remove a run
+///
 /// Removes a run that is not active, with all that is recorded of it.
 #[derive(Debug, Args)]
 pub struct Delete {

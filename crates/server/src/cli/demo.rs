@@ -33,6 +33,8 @@ const ROWS: i64 = 100_000;
 /// How many targets of the demo there may be, one for each address it was given.
 const MOST_TARGETS: usize = 100;
 
+/// Try it all with nothing to configure: a benchmark of an embedded database
+///
 /// Shows the main job: starts a control plane and workers, fills a table in an
 /// embedded SQLite database, benchmarks it for 20 seconds, reports, and then
 /// serves until Ctrl-C.

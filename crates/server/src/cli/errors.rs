@@ -15,6 +15,8 @@ use super::{
     },
 };
 
+/// List why operations of a run failed
+///
 /// Lists the failures of a run by kind, the most frequent first.
 #[derive(Debug, Args)]
 pub struct Errors {
@@ -30,6 +32,7 @@ impl Errors {
     pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client().await?;
         let run = find::run(&client, context, self.run.as_deref()).await?;
+        find::operations(&run, &self.operation)?;
         let request = pb::GetErrorSummaryRequest {
             run_id: run.run_id,
             operations: self.operation,

@@ -15,6 +15,8 @@ use super::{
 /// Events asked for at a time.
 const PAGE: u32 = 1_000;
 
+/// List what happened in a run
+///
 /// Lists what happened in a run: its states, commands, workers, errors.
 #[derive(Debug, Args)]
 pub struct Events {

@@ -69,6 +69,15 @@ impl Failure {
     }
 }
 
+impl From<client::ApplyError> for Failure {
+    fn from(error: client::ApplyError) -> Self {
+        match error {
+            client::ApplyError::File(error) => Self::File(error),
+            client::ApplyError::Call(error) => Self::Client(error),
+        }
+    }
+}
+
 impl From<tonic::Status> for Failure {
     fn from(status: tonic::Status) -> Self {
         Self::Client(status.into())

@@ -2,7 +2,7 @@
 
 use gauntlet_client::{Client, Code, Error, near, pb};
 
-use super::{Context, failure::Failure};
+use super::{Context, failure::Failure, text::plan::operation};
 
 /// The largest page the API gives.
 const PAGE: u32 = 1000;
@@ -116,6 +116,32 @@ pub async fn template(
     }
 }
 
+/// Why no run has a name that may be a template's too, with the template that may
+/// have been meant.
+pub async fn or_template(
+    client: &Client,
+    context: &Context,
+    name: &str,
+    failure: Failure,
+) -> Failure {
+    let request = pb::ListTemplatesRequest {
+        project: context.project(),
+        page: Some(first_page()),
+    };
+    let Ok(listed) = client.templates().list_templates(request).await else {
+        return failure;
+    };
+    let templates = listed.into_inner().templates;
+    let names = templates.iter().map(|template| template.name.as_str());
+    match near::nearest(name, names) {
+        Some(near) => Failure::Asked(format!(
+            "no template and no run is named \"{name}\" in project {}; did you mean the template \"{near}\"?",
+            context.project()
+        )),
+        None => failure,
+    }
+}
+
 /// A target, without its password.
 pub async fn target(client: &Client, context: &Context, name: &str) -> Result<pb::Target, Failure> {
     let request = pb::GetTargetRequest {
@@ -138,7 +164,50 @@ pub async fn target(client: &Client, context: &Context, name: &str) -> Result<pb
     }
 }
 
-fn first_page() -> pb::PageRequest {
+/// The failure of a call about a value pool, with what may have been meant.
+pub async fn pool_failure(
+    client: &Client,
+    context: &Context,
+    name: &str,
+    status: tonic::Status,
+) -> Failure {
+    if status.code() != Code::NotFound {
+        return status.into();
+    }
+    let request = pb::ListValuePoolsRequest {
+        project: context.project(),
+        page: Some(first_page()),
+    };
+    // Without the names there is nothing to suggest, and the reason stays.
+    let Ok(listed) = client.templates().list_value_pools(request).await else {
+        return status.into();
+    };
+    let pools = listed.into_inner().pools;
+    not_found(status, name, pools.iter().map(|pool| pool.name.as_str()))
+}
+
+/// Whether the names are those of a run's operations.
+pub fn operations(run: &pb::Run, names: &[String]) -> Result<(), Failure> {
+    let spec = run.spec.as_ref().map(|spec| spec.operations.as_slice());
+    let known: Vec<String> = spec.unwrap_or_default().iter().map(operation).collect();
+    let unknown = names.iter().find(|name| !known.contains(name));
+    let Some(name) = unknown.filter(|_| !known.is_empty()) else {
+        return Ok(());
+    };
+    let hint = near::hint(name, known.iter().map(String::as_str));
+    let list = if hint.is_empty() {
+        format!("; it has {}", known.join(", "))
+    } else {
+        hint
+    };
+    Err(Failure::Asked(format!(
+        "run {} has no operation \"{name}\"{list}",
+        run.name
+    )))
+}
+
+/// The first page, as long as they get.
+pub fn first_page() -> pb::PageRequest {
     pb::PageRequest {
         page_size: PAGE,
         page_token: String::new(),
@@ -157,4 +226,40 @@ fn not_found<'a>(
         return error.into();
     }
     Failure::Asked(format!("{error}{hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_one_of_the_run() {
+        let named = |name: &str| pb::Operation {
+            name: name.to_owned(),
+            kind: pb::OperationKind::PointLookup.into(),
+            ..Default::default()
+        };
+        let run = pb::Run {
+            name: "demo-1".to_owned(),
+            spec: Some(pb::TemplateSpec {
+                operations: vec![named("insert"), named("")],
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let checked = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            operations(&run, &names).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(checked(&[]), Ok(()));
+        assert_eq!(checked(&["insert", "point-lookup"]), Ok(()));
+        assert_eq!(
+            checked(&["insret"]),
+            Err("run demo-1 has no operation \"insret\"; did you mean \"insert\"?".to_owned())
+        );
+        assert_eq!(
+            checked(&["vacuum"]),
+            Err("run demo-1 has no operation \"vacuum\"; it has insert, point-lookup".to_owned())
+        );
+    }
 }

@@ -9,7 +9,14 @@ use gauntlet_client::{
 };
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{exit::Exit, failure::Failure, interrupt::Interrupts, print, text, view::View};
+use super::{
+    exit::Exit,
+    failure::Failure,
+    interrupt::Interrupts,
+    looks::Looks,
+    print, text,
+    view::{Look, View},
+};
 
 /// How often a countdown moves.
 const TICK: Duration = Duration::from_millis(100);
@@ -46,6 +53,7 @@ pub async fn to_the_end(
 ) -> Result<Followed, Failure> {
     let mut states = RunWatch::new(client.clone(), run_id);
     let mut metrics = MetricsWatch::new(client.clone(), run_id, 0);
+    let mut looks = view.looks().then(|| Looks::new(client.clone(), run_id));
     let mut metrics_over = false;
     let mut presses = 0;
     let mut last = None;
@@ -69,7 +77,10 @@ pub async fn to_the_end(
                 }
                 None => break,
             },
-            metric = metrics.next(), if !metrics_over => metrics_over = show(metric, view)?,
+            metric = metrics.next(), if !metrics_over => {
+                metrics_over = show(metric, view, &mut looks)?;
+            }
+            look = next(&mut looks) => view.look(&look),
             () = interrupts.next() => {
                 presses += 1;
                 if on_interrupt == OnInterrupt::Leave || presses > 2 {
@@ -83,7 +94,7 @@ pub async fn to_the_end(
     }
     let rest = async {
         while !metrics_over {
-            metrics_over = show(metrics.next().await, view)?;
+            metrics_over = show(metrics.next().await, view, &mut looks)?;
         }
         Ok::<(), Failure>(())
     };
@@ -95,14 +106,28 @@ pub async fn to_the_end(
     Ok(Followed::Over(Box::new(run)))
 }
 
+/// The next look of a view that has a use for it. Safe to cancel.
+async fn next(looks: &mut Option<Looks>) -> Look {
+    match looks {
+        Some(looks) => looks.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Shows one message of the metrics; true when there will be no more. A run is
 /// followed without its metrics rather than not at all.
 fn show(
     metric: Result<Option<Update<Metric>>, gauntlet_client::Error>,
     view: &mut dyn View,
+    looks: &mut Option<Looks>,
 ) -> Result<bool, Failure> {
     match metric {
-        Ok(Some(Update::New(Metric::Point(point)))) => view.point(&point)?,
+        Ok(Some(Update::New(Metric::Point(point)))) => {
+            if let Some(looks) = looks {
+                looks.point(&point);
+            }
+            view.point(&point)?;
+        }
         Ok(Some(Update::New(Metric::SnapshotDone(_)))) => view.live(),
         Ok(Some(Update::New(Metric::Skipped(seconds)))) => {
             view.note(&format!(

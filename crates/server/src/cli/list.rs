@@ -15,6 +15,8 @@ use super::{
     },
 };
 
+/// List runs, newest first
+///
 /// Lists the runs of a project and of what is below it.
 #[derive(Debug, Args)]
 pub struct List {

@@ -12,7 +12,7 @@ use super::{
     text::{number::instant, word},
 };
 
-/// Prints what the workers and the control plane said of a run.
+/// Print what the workers and the control plane said of a run
 #[derive(Debug, Args)]
 pub struct Logs {
     /// The run's name or id [default: the newest run]

@@ -13,7 +13,7 @@ use super::{
     Context,
     exit::Exit,
     failure::Failure,
-    print,
+    find, print,
     text::{
         number::{count, instant},
         table::{Align, Table},
@@ -23,7 +23,6 @@ use super::{
 /// Names lists of parameter values that templates draw from.
 #[derive(Debug, Subcommand)]
 pub enum Pool {
-    /// Store a pool, one value per line
     Create(Create),
     /// List the pools of a project
     List,
@@ -33,6 +32,8 @@ pub enum Pool {
     Delete(Named),
 }
 
+/// Store a pool, one value per line
+///
 /// Stores a pool. It cannot be changed; see also: template prepare.
 #[derive(Debug, Args)]
 pub struct Create {
@@ -169,9 +170,14 @@ impl Named {
         let client = context.client().await?;
         let request = pb::GetValuePoolRequest {
             project: context.project(),
-            name: self.name,
+            name: self.name.clone(),
         };
-        let found = client.templates().get_value_pool(request).await?;
+        let found = match client.templates().get_value_pool(request).await {
+            Ok(found) => found,
+            Err(status) => {
+                return Err(find::pool_failure(&client, context, &self.name, status).await);
+            }
+        };
         let pool = found.into_inner().pool.unwrap_or_default();
         if context.is_json() {
             print::document("ValuePool", &pool)?;
@@ -193,7 +199,12 @@ impl Named {
             project: context.project(),
             name: self.name.clone(),
         };
-        let deleted = client.templates().delete_value_pool(request).await?;
+        let deleted = match client.templates().delete_value_pool(request).await {
+            Ok(deleted) => deleted,
+            Err(status) => {
+                return Err(find::pool_failure(&client, context, &self.name, status).await);
+            }
+        };
         if context.is_json() {
             print::document("DeleteValuePoolResponse", &deleted.into_inner())?;
         } else {

@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use super::{Context, ask, exit::Exit, failure::Failure, find, print, text::findings};
 
+/// Check what a start would meet; sends no load
+///
 /// Checks what a start would meet: target, tables, plans, workers, load,
 /// objectives. Sends no load. Ends with 1 when the run could not start or its
 /// numbers would most likely be of no use.
@@ -26,7 +28,12 @@ impl Preflight {
         let found = if let Some(template) = template {
             as_a_run(&client, context, template).await?
         } else {
-            let run = find::run(&client, context, Some(&self.what)).await?;
+            let run = match find::run(&client, context, Some(&self.what)).await {
+                Ok(run) => run,
+                Err(failure) => {
+                    return Err(find::or_template(&client, context, &self.what, failure).await);
+                }
+            };
             check(&client, &run).await?
         };
         if context.is_json() {

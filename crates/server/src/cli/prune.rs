@@ -8,6 +8,8 @@ use gauntlet_store_sql::Location;
 use super::{Context, age, exit::Exit, failure::Failure, interrupt, print};
 use crate::plane::{Pruned, Retention, upkeep};
 
+/// Remove runs that ended long ago
+///
 /// Removes runs that ended so long ago, with all that was recorded of them, or
 /// only what they measured in each second.
 /// Works on the store itself: a SQLite store must not be served meanwhile, see

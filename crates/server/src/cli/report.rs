@@ -1,14 +1,18 @@
 //! `gauntlet report`: the result of a run that is over.
 
+use std::path::PathBuf;
+
 use clap::Args;
-use gauntlet_client::{pb, watch::is_over};
+use gauntlet_client::{Client, pb, watch::is_over};
 
 use super::{
     Context,
     exit::Exit,
+    export::file::{Download, Place},
     failure::Failure,
     find,
     follow::{self, Conclusion},
+    print, text,
 };
 
 /// Prints the report of a run that is over. The exit code is the run's.
@@ -16,6 +20,10 @@ use super::{
 pub struct Report {
     /// The run's name or id [default: the newest run]
     run: Option<String>,
+    /// Write it with its charts as one page that needs nothing else, over what
+    /// is there; - for stdout
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 impl Report {
@@ -26,6 +34,9 @@ impl Report {
         if !is_over(run.status()) {
             return Err(Failure::Asked(unfinished(&run)));
         }
+        if let Some(file) = self.html {
+            return page(&client, context, &run, &Place::of(file)).await;
+        }
         let conclusion = if context.is_json() {
             Conclusion::Document
         } else {
@@ -33,6 +44,49 @@ impl Report {
         };
         follow::conclude(&client, &run, conclusion).await
     }
+}
+
+/// Writes the report as a page. The exit code is the run's, as without one.
+async fn page(
+    client: &Client,
+    context: &Context,
+    run: &pb::Run,
+    place: &Place,
+) -> Result<Exit, Failure> {
+    if context.is_json() && *place == Place::Stdout {
+        return Err(Failure::Asked(
+            "stdout takes one: --output json or --html -; name a file for the page".to_owned(),
+        ));
+    }
+    place.check()?;
+    let request = pb::ExportRunRequest {
+        run_id: run.run_id.clone(),
+        format: pb::ExportFormat::Html.into(),
+        resolution_us: 0,
+    };
+    let download = Download::begin(client, request).await?;
+    let bytes = download.write(place).await?;
+    if let Place::File(file) = place {
+        let size = text::number::bytes(bytes);
+        let ending = text::report::ending(run);
+        print::aside(&format!("{ending}; report in {} ({size})", file.display()));
+    }
+    if context.is_json() {
+        return follow::conclude(client, run, Conclusion::Document).await;
+    }
+    let report = report(client, run).await?;
+    Ok(Exit::of(run, report.as_ref()))
+}
+
+/// The report, if the run has one.
+async fn report(client: &Client, run: &pb::Run) -> Result<Option<pb::Report>, Failure> {
+    if run.processing() != pb::ProcessingStatus::Completed {
+        return Ok(None);
+    }
+    let request = pb::GetReportRequest {
+        run_id: run.run_id.clone(),
+    };
+    Ok(client.runs().get_report(request).await?.into_inner().report)
 }
 
 fn unfinished(run: &pb::Run) -> String {

@@ -15,6 +15,8 @@ use super::{
     text::number::{duration, micros},
 };
 
+/// Repeat a run from its snapshot
+///
 /// Repeats a run from its snapshot, whatever became of the template, follows it
 /// and prints its report.
 #[derive(Debug, Args)]

@@ -15,6 +15,8 @@ use super::{
     print, text, view,
 };
 
+/// Run a template, follow the run, report
+///
 /// Runs a template, follows the run and prints its report. Ctrl-C stops the
 /// run, a second one aborts it.
 #[derive(Debug, Args)]

@@ -8,11 +8,10 @@ use super::{Context, exit::Exit, failure::Failure, print};
 /// Prepares the store of a control plane.
 #[derive(Debug, Subcommand)]
 pub enum Schema {
-    /// Make the tables that are missing; running it again changes nothing
     Apply(Apply),
 }
 
-/// Which store.
+/// Make the tables that are missing; running it again changes nothing
 #[derive(Debug, Args)]
 pub struct Apply {
     /// The store: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE

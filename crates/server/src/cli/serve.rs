@@ -11,6 +11,8 @@ use super::{
 };
 use crate::plane::{self, Options, TlsFiles};
 
+/// Start a control plane
+///
 /// Starts a control plane on a store that `gauntlet schema apply` has prepared,
 /// and serves until Ctrl-C or SIGTERM.
 #[derive(Debug, Args)]

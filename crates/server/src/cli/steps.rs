@@ -5,6 +5,8 @@ use gauntlet_client::pb;
 
 use super::{Context, exit::Exit, failure::Failure, find, print, text::search};
 
+/// List the levels that a run's search tried
+///
 /// Lists the levels that a run's search has tried, and what became of each.
 #[derive(Debug, Args)]
 pub struct Steps {

@@ -5,6 +5,8 @@ use gauntlet_client::pb;
 
 use super::{Context, exit::Exit, failure::Failure, find, print, text::word};
 
+/// Stop a run: no new operations, those in flight end
+///
 /// Stops a run: no new operations, those in flight end and count.
 #[derive(Debug, Args)]
 pub struct Stop {

@@ -23,27 +23,20 @@ use super::{
 /// Registers the databases under test.
 #[derive(Debug, Subcommand)]
 pub enum Target {
-    /// Register a database
     Add(add::Add),
     /// List the databases of a project
     List,
-    /// Connect to a database and ask for its version
     Test(Test),
-    /// Make and fill a table to try things on
     Load(load::Load),
     /// Change where a database is or who logs in
     Update(change::Update),
-    /// Forget a database; the database itself is not touched
     Delete(change::Delete),
-    /// Ask a database what it can do and how it is set
     Capabilities(look::Capabilities),
-    /// List the tables and views of a database
     Tables(look::Tables),
-    /// Look at what a table holds
     Profile(look::Profile),
 }
 
-/// Which target.
+/// Connect to a database and ask for its version
 #[derive(Debug, Args)]
 pub struct Test {
     /// The target's name

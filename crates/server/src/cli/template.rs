@@ -6,11 +6,7 @@ mod prepare;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use gauntlet_client::{
-    Client, Code, Error, Violation, pb,
-    yaml::{Error as FileError, TemplateFile},
-};
-use uuid::Uuid;
+use gauntlet_client::{Change, Client, pb, yaml::TemplateFile};
 
 use super::{
     Context, DEFAULT_PROJECT,
@@ -26,22 +22,18 @@ use super::{
 /// Describes benchmarks.
 #[derive(Debug, Subcommand)]
 pub enum Template {
-    /// Create a template from a file, or make its next version
     Apply(Apply),
     /// List the templates of a project
     List,
-    /// Show a template
     Show(Show),
-    /// List the versions of a template, newest first
     Versions(change::Versions),
-    /// Copy a template under another name
     Clone(change::Clone),
-    /// Look at a template's tables and make value pools from their columns
     Prepare(prepare::Prepare),
-    /// Remove a template with all its versions
     Delete(change::Delete),
 }
 
+/// Create a template from a file, or make its next version
+///
 /// Creates a template, or makes its next version. Repeatable: a file that says
 /// what the newest version says changes nothing.
 #[derive(Debug, Args)]
@@ -51,7 +43,7 @@ pub struct Apply {
     file: PathBuf,
 }
 
-/// Which template.
+/// Show a template
 #[derive(Debug, Args)]
 pub struct Show {
     /// The template's name
@@ -110,94 +102,14 @@ pub async fn apply(
     project: &str,
     file: &TemplateFile,
 ) -> Result<(pb::Template, String), Failure> {
-    let checked = client
-        .templates()
-        .validate_template(pb::ValidateTemplateRequest {
-            spec: Some(file.spec.clone()),
-            project: project.to_owned(),
-        })
-        .await?;
-    let violations: Vec<Violation> = checked
-        .into_inner()
-        .violations
-        .into_iter()
-        .map(|violation| Violation {
-            field: violation.field,
-            message: violation.message,
-        })
-        .collect();
-    if !violations.is_empty() {
-        return Err(faulty(file, &violations));
-    }
-    let stored = client
-        .templates()
-        .get_template(pb::GetTemplateRequest {
-            project: project.to_owned(),
-            name: file.name.clone(),
-            version: 0,
-        })
-        .await;
-    let written = match stored {
-        Ok(stored) => {
-            let stored = stored.into_inner().template.unwrap_or_default();
-            update(client, project, file, &stored).await
-        }
-        Err(status) if status.code() == Code::NotFound => create(client, project, file).await,
-        Err(status) => Err(status),
+    let (template, change) = gauntlet_client::apply(client, project, file).await?;
+    let version = template.version;
+    let words = match change {
+        Change::Created => format!("created, version {version}"),
+        Change::Updated => format!("updated to version {version}"),
+        Change::Unchanged => format!("unchanged, version {version}"),
     };
-    written.map_err(|status| match Error::from(status) {
-        Error::Refused(refusal) if !refusal.violations.is_empty() => {
-            faulty(file, &refusal.violations)
-        }
-        error => error.into(),
-    })
-}
-
-async fn create(
-    client: &Client,
-    project: &str,
-    file: &TemplateFile,
-) -> Result<(pb::Template, String), tonic::Status> {
-    let request = pb::CreateTemplateRequest {
-        request_id: Uuid::new_v4().to_string(),
-        project: project.to_owned(),
-        name: file.name.clone(),
-        spec: Some(file.spec.clone()),
-    };
-    let response = client.templates().create_template(request).await?;
-    let template = response.into_inner().template.unwrap_or_default();
-    let change = format!("created, version {}", template.version);
-    Ok((template, change))
-}
-
-async fn update(
-    client: &Client,
-    project: &str,
-    file: &TemplateFile,
-    stored: &pb::Template,
-) -> Result<(pb::Template, String), tonic::Status> {
-    let request = pb::UpdateTemplateRequest {
-        project: project.to_owned(),
-        name: file.name.clone(),
-        spec: Some(file.spec.clone()),
-        etag: stored.etag.clone(),
-    };
-    let response = client.templates().update_template(request).await?;
-    let template = response.into_inner().template.unwrap_or_default();
-    let change = if template.version == stored.version {
-        format!("unchanged, version {}", template.version)
-    } else {
-        format!("updated to version {}", template.version)
-    };
-    Ok((template, change))
-}
-
-fn faulty(file: &TemplateFile, violations: &[Violation]) -> Failure {
-    let faults = violations
-        .iter()
-        .map(|violation| file.locate(violation))
-        .collect();
-    FileError::Faulty(faults).into()
+    Ok((template, words))
 }
 
 async fn list(context: &Context) -> Result<Exit, Failure> {

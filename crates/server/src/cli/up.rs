@@ -10,6 +10,8 @@ use super::{
 };
 use crate::plane::{self, UpOptions};
 
+/// Start a control plane with an embedded store and local workers
+///
 /// Starts a control plane with an embedded store and workers on this machine,
 /// and serves until Ctrl-C or SIGTERM.
 #[derive(Debug, Args)]

@@ -6,6 +6,8 @@ use gauntlet_store_sql::Location;
 use super::{Context, exit::Exit, failure::Failure, print};
 use crate::plane::upkeep;
 
+/// Give the store's unused room back to the disk
+///
 /// Gives the room of what was removed from a SQLite store back to the disk.
 /// Not while a control plane serves it.
 #[derive(Debug, Args)]

@@ -12,6 +12,8 @@ use super::{
     print, view,
 };
 
+/// Follow a run to its end
+///
 /// Follows a run to its end and prints its report. Ctrl-C leaves; the run goes on.
 #[derive(Debug, Args)]
 pub struct Watch {

@@ -9,6 +9,8 @@ use clap::{Args, Subcommand};
 use super::{Context, exit::Exit, failure::Failure, interrupt, run::label};
 use crate::plane::{exit_with_parent, logs};
 
+/// Start one worker, or send one home
+///
 /// Starts one worker: it attaches to a control plane and serves runs until
 /// Ctrl-C or SIGTERM. With a command, does something about another one.
 #[derive(Debug, Args)]
@@ -42,7 +44,6 @@ pub struct Worker {
 /// What to do about a worker that runs.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Let a worker finish what it holds, and send it home
     Drain(drain::Drain),
 }
 

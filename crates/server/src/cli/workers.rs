@@ -15,6 +15,8 @@ use super::{
     },
 };
 
+/// List workers
+///
 /// Lists the workers that are attached or were within the last hour.
 #[derive(Debug, Args)]
 pub struct Workers {}

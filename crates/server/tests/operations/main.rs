@@ -4,9 +4,11 @@
     reason = "clippy knows tests by their attribute, not what they call"
 )]
 
+mod doctor;
 mod otlp;
 mod own_workers;
 mod serving;
+mod setup;
 mod support;
 mod tls;
 mod upkeep;

@@ -30,6 +30,7 @@ fn command() -> Command {
         "GAUNTLET_STORE",
         "GAUNTLET_LOG",
         "GAUNTLET_SERVER",
+        "GAUNTLET_TOKEN",
         "RUST_LOG",
         "OTEL_EXPORTER_OTLP_ENDPOINT",
     ] {

@@ -31,5 +31,25 @@ fn commands_reach_a_control_plane_by_tls_whose_authority_they_know() {
     assert!(said.contains("--tls-ca none.pem"), "{said}");
     // Without TLS it is not heard.
     let plain = url.replace("https", "http");
-    refused(&["list", "--server", &plain]);
+    let said = refused(&["list", "--server", &plain]);
+    assert!(
+        said.contains("speaks TLS; give the address with https://"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_control_plane_without_tls_says_so_to_who_wants_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = folder.path().join("cert.pem");
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(&authority, made.cert.pem()).unwrap();
+    let served = Served::start(&[]);
+    let url = served.url.replace("http:", "https:");
+    let list = ["list", "--server", &url, "--tls-ca"];
+    let said = refused(&[&list[..], &[authority.to_str().unwrap()]].concat());
+    assert!(
+        said.contains("speaks no TLS; give the address with http://"),
+        "{said}"
+    );
 }

@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use crate::cli::{Context, exit::Exit, failure::Failure, print, text::address};
 
+/// Register a database
+///
 /// Registers a database under test. Nothing is connected: see target test.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("address").required(true).args(["sqlite", "postgres"])))]

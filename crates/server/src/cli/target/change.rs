@@ -32,7 +32,7 @@ pub struct Update {
     price_per_hour: Option<f64>,
 }
 
-/// Forgets a database; the database itself is not touched.
+/// Forget a database; the database itself is not touched
 #[derive(Debug, Args)]
 pub struct Delete {
     /// The target's name

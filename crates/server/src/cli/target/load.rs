@@ -6,6 +6,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Context, exit::Exit, failure::Failure, find, print, text::number::count};
 
+/// Make and fill a table to try things on
+///
 /// Makes a table on the target and fills it with generated rows: id (1 to ROWS,
 /// the primary key), k (integer, indexed), c (text), pad (text).
 #[derive(Debug, Args)]

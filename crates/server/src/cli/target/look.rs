@@ -15,14 +15,14 @@ use crate::cli::{
     },
 };
 
-/// Asks a database what it can do and how it is set.
+/// Ask a database what it can do and how it is set
 #[derive(Debug, Args)]
 pub struct Capabilities {
     /// The target's name
     name: String,
 }
 
-/// Lists the tables and views of a database.
+/// List the tables and views of a database
 #[derive(Debug, Args)]
 pub struct Tables {
     /// The target's name
@@ -32,7 +32,7 @@ pub struct Tables {
     schema: String,
 }
 
-/// Looks at what a table holds.
+/// Look at what a table holds
 #[derive(Debug, Args)]
 pub struct Profile {
     /// The target's name

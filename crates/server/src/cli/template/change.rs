@@ -16,14 +16,14 @@ use crate::cli::{
     },
 };
 
-/// Lists the versions of a template, newest first.
+/// List the versions of a template, newest first
 #[derive(Debug, Args)]
 pub struct Versions {
     /// The template's name
     name: String,
 }
 
-/// Copies a template under another name.
+/// Copy a template under another name
 #[derive(Debug, Args)]
 pub struct Clone {
     /// The template's name
@@ -43,6 +43,8 @@ pub struct Clone {
     to_project: String,
 }
 
+/// Remove a template with all its versions
+///
 /// Removes a template with all its versions; runs keep what they were made from.
 #[derive(Debug, Args)]
 pub struct Delete {

@@ -7,6 +7,8 @@ use crate::cli::{
     Context, exit::Exit, failure::Failure, find, pool, print, target::look::profiled,
 };
 
+/// Look at a template's tables and make value pools from their columns
+///
 /// Looks at the template's tables and makes value pools from their columns.
 /// Repeatable: a pool that is there with the same source and seed stays.
 #[derive(Debug, Args)]

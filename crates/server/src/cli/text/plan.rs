@@ -89,18 +89,25 @@ fn phases(spec: &pb::TemplateSpec) -> String {
     )
 }
 
+/// What an operation is called: by its kind when it has no name.
+pub fn operation(operation: &pb::Operation) -> String {
+    if operation.name.is_empty() {
+        return word::lower(operation.kind().as_str_name(), "OPERATION_KIND_").replace(' ', "-");
+    }
+    operation.name.clone()
+}
+
 fn mix(spec: &pb::TemplateSpec) -> String {
-    let name = |operation: &pb::Operation| {
-        if operation.name.is_empty() {
-            word::lower(operation.kind().as_str_name(), "OPERATION_KIND_").replace(' ', "-")
-        } else {
-            operation.name.clone()
-        }
-    };
     let parts: Vec<String> = spec
         .operations
         .iter()
-        .map(|operation| format!("{} {} %", name(operation), plain(operation.weight)))
+        .map(|operation| {
+            format!(
+                "{} {} %",
+                self::operation(operation),
+                plain(operation.weight)
+            )
+        })
         .collect();
     parts.join(", ")
 }

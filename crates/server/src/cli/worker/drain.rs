@@ -5,6 +5,8 @@ use gauntlet_client::{Client, near, pb};
 
 use crate::cli::{Context, exit::Exit, failure::Failure, print, text::word};
 
+/// Let a worker finish what it holds, and send it home
+///
 /// Lets a worker finish what it holds, gives it nothing new, and sends it home.
 #[derive(Debug, Args)]
 pub struct Drain {
