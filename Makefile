@@ -5,13 +5,15 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# What the binary embeds.
+DASHBOARD := clients/dashboard/dist/index.html
 GAUNTLET := $(or $(CARGO_TARGET_DIR),target)/debug/gauntlet
 BUF := node_modules/.bin/buf
 # The commit that the API must stay compatible with: that of the newest release, once there is one.
 API_BASELINE := 67d256a71228dc06494e9628f99db315cc0d48b7
 EXIT_FLAG := $(if $(filter-out 0,$(EXIT)),--exit)
 
-.PHONY: help run bench-postgres test check sim conformance clients bench install binary need-cargo need-node need-postgres
+.PHONY: help generate dashboard browser run bench-postgres test check sim conformance clients sdks bench install binary need-cargo need-node need-postgres
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,10 +31,11 @@ bench-postgres: binary need-postgres ## The same demo against a private PostgreS
 
 # The end-to-end tests drive the binary.
 test: binary need-postgres $(BUF) ## Installs what the tests need and runs all of them
+	@npm test --silent --workspace clients/typescript --workspace clients/dashboard
 	@cargo test --workspace
 
 # The rules are selected from the whole workspace, so that their dependencies are those that `test` compiles anyway.
-check: need-cargo $(BUF) ## Format, lints, the API's definition, generated files, the repository's own rules
+check: need-cargo $(BUF) ## Format, lints, types, the API's definition, generated files, the repository's own rules
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets -- -D warnings
 	@$(BUF) lint
@@ -41,14 +44,20 @@ check: need-cargo $(BUF) ## Format, lints, the API's definition, generated files
 	else \
 		echo 'buf breaking: left out, this clone does not have the commit $(API_BASELINE)'; \
 	fi
-	@if grep -Eq '^ *- (local|remote|protoc_builtin):' buf.gen.yaml; then \
-		$(BUF) generate && git diff --exit-code -- clients || \
-		{ echo 'generated files are not those of proto/: commit what buf generate wrote' >&2; exit 1; }; \
-	fi
+	@scripts/generate.sh --check
+	@npm run --silent check --workspace clients/typescript --workspace clients/dashboard
 	@cargo test --workspace --test architecture --test tidy --test api_reference
+
+generate: $(BUF) ## Writes the API's code for the SDKs from proto/ (needs Go and Python)
+	@scripts/generate.sh
 
 sim: need-cargo ## Plays the whole cluster on a manual clock with the faults of a seed (SEED=7, SEEDS=100)
 	@cargo run --quiet --package gauntlet-sim -- --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1)
+
+dashboard: $(DASHBOARD) ## Builds the web dashboard, which the next build of gauntlet embeds
+
+browser: binary ## Drives the dashboard in Chromium: a real server, real workers; screenshots in target/browser
+	@scripts/browser.sh
 
 conformance: ## Runs the official Connect conformance suite against the front (needs Go)
 	@scripts/conformance.sh
@@ -56,13 +65,16 @@ conformance: ## Runs the official Connect conformance suite against the front (n
 clients: binary $(BUF) ## Calls gauntlet with curl, buf curl, Python, Node.js and a browser (needs Python 3.11; a browser is optional)
 	@scripts/clients.sh
 
+sdks: binary $(BUF) ## Does what the SDKs' READMEs say, runs their examples and a worker in Python (needs Go and Python 3.11)
+	@scripts/sdks.sh
+
 bench: need-cargo need-postgres ## Measures gauntlet beside its peers and writes docs/benchmarks.md
 	@scripts/bench.sh
 
-install: need-cargo ## Compiles for release and installs the gauntlet command
+install: need-cargo $(DASHBOARD) ## Compiles for release and installs the gauntlet command
 	@cargo install --locked --path crates/server
 
-binary: need-cargo
+binary: need-cargo $(DASHBOARD)
 	@cargo build -p gauntlet-server
 
 need-cargo:
@@ -76,7 +88,12 @@ need-node:
 need-postgres:
 	@scripts/need-postgres.sh
 
-# The buf command, as package-lock.json pins it.
-$(BUF): package.json package-lock.json | need-node
-	@npm ci --no-audit --no-fund --loglevel=error
+# The buf command and all other JavaScript, as package-lock.json pins it; no browser is downloaded.
+$(BUF): package.json package-lock.json clients/typescript/package.json clients/dashboard/package.json | need-node
+	@PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(DASHBOARD): $(BUF) $(shell find clients/dashboard clients/typescript/src -type f \
+		-not -path '*/dist/*' -not -path '*/node_modules/*' -not -name '*.test.ts')
+	@npm run --silent --workspace clients/dashboard build -- --logLevel warn
 	@touch $@

@@ -1,10 +1,10 @@
 // What every client for JavaScript does: be refused, make a run, follow it to its end, read what came of it.
 import { Code, ConnectError, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 
-import { RunPhase, RunStatus } from "./generated/es/gauntlet/v1/run_pb";
-import { ExportFormat, RunService } from "./generated/es/gauntlet/v1/run_service_pb";
-import { TargetService } from "./generated/es/gauntlet/v1/target_service_pb";
-import { BadRequestSchema, ResourceInfoSchema } from "./generated/es/google/rpc/error_details_pb";
+import { RunPhase, RunStatus } from "../../clients/typescript/src/gen/gauntlet/v1/run_pb";
+import { ExportFormat, RunService } from "../../clients/typescript/src/gen/gauntlet/v1/run_service_pb";
+import { TargetService } from "../../clients/typescript/src/gen/gauntlet/v1/target_service_pb";
+import { BadRequestSchema, ResourceInfoSchema } from "../../clients/typescript/src/gen/google/rpc/error_details_pb";
 
 const PROJECT = "default";
 const NOBODY = "018f0000-0000-7000-8000-000000000000";

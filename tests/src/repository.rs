@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold what was built or fetched, wherever they stand.
-const SKIPPED: [&str; 3] = [".git", "node_modules", "target"];
+const SKIPPED: [&str; 4] = [".git", "dist", "node_modules", "target"];
 
 /// One text file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,7 @@ mod tests {
             ("b/c.rs", b"fn c() {}"),
             ("b/picture.png", &[0xff, 0xfe]),
             ("b/target/d.rs", b"built"),
+            ("b/dist/e.js", b"bundled"),
             ("node_modules/e.js", b"fetched"),
             (".ci/run", b"hidden, but ours"),
         ] {

@@ -5,10 +5,12 @@ mod scope;
 use std::fmt;
 
 use crate::repository::TextFile;
-use scope::{is_rust, rust_code, test_lines};
+use scope::{has_extension, is_generated, is_rust, rust_code, test_lines};
 
-/// Lines of Rust that no file may exceed. The target is 400; a file above it is looked at again.
+/// Lines that no file of code may exceed. The target is 400; a file above it is looked at again.
 const LONGEST_FILE: usize = 700;
+/// The files that people write programs in.
+const CODE: [&str; 8] = ["rs", "ts", "svelte", "mjs", "js", "go", "py", "sh"];
 /// These rules and their tests quote what they refuse.
 const OWN: &str = "tests/src/tidy";
 /// What a line says that really must sleep in a test, with the reason after it; the line above may say it too.
@@ -45,14 +47,28 @@ pub fn module_files(file: &TextFile) -> Vec<Violation> {
     )]
 }
 
-/// A test that does not run proves nothing.
+/// A test that does not run proves nothing, nor do others beside one that runs alone.
 #[must_use]
 pub fn ignored_tests(file: &TextFile) -> Vec<Violation> {
-    in_rust(
-        file,
-        |line| line.contains("#[ignore"),
-        "run the test or remove it, do not ignore it",
-    )
+    let message = "run the test or remove it, do not ignore it";
+    let in_other_languages = |line: &str| {
+        let suites = ["it.", "test.", "describe."];
+        let ways = ["skip(", "only(", "todo(", "fixme("];
+        let is_left_out =
+            |(suite, way): (&str, &str)| starts_a_word(line, &format!("{suite}{way}"));
+        let mut pairs = suites
+            .iter()
+            .flat_map(|suite| ways.map(|way| (*suite, way)));
+        pairs.any(is_left_out)
+            || starts_a_word(line, "t.Skip")
+            || has_word(line, "pytest.mark.skip")
+            || has_word(line, "pytest.mark.xfail")
+    };
+    let found = in_rust(file, |line| line.contains("#[ignore"), message);
+    if !found.is_empty() || !has_extension(file, &["ts", "mjs", "go", "py"]) {
+        return found;
+    }
+    in_text(file, in_other_languages, message)
 }
 
 /// Work that is left is an issue, not a note in the code.
@@ -98,16 +114,34 @@ pub fn machine_paths(file: &TextFile) -> Vec<Violation> {
     )
 }
 
-/// A long Rust file is several files.
+/// A long file is several files. What generators write is nobody's to split.
 #[must_use]
 pub fn long_files(file: &TextFile) -> Vec<Violation> {
     let lines = file.text.lines().count();
-    if !is_rust(file) || lines <= LONGEST_FILE {
+    if !has_extension(file, &CODE) || is_generated(file) || lines <= LONGEST_FILE {
         return Vec::new();
     }
     let message =
         format!("{lines} lines, and {LONGEST_FILE} is the limit: split the file by subject");
     vec![violation(file, LONGEST_FILE + 1, &message)]
+}
+
+/// TypeScript that says `any`, or has the compiler look away, is JavaScript.
+#[must_use]
+pub fn untyped_script(file: &TextFile) -> Vec<Violation> {
+    if !has_extension(file, &["ts", "svelte"]) || is_generated(file) {
+        return Vec::new();
+    }
+    let looks_away = ["@ts-ignore", "@ts-nocheck"];
+    let any = [": any", "as any", "<any", ", any"];
+    in_text(
+        file,
+        |line| {
+            looks_away.iter().any(|word| line.contains(word))
+                || any.iter().any(|start| ends_a_type(line, start))
+        },
+        "give it its type, or unknown and a check",
+    )
 }
 
 /// Every crate obeys the lints of the workspace.
@@ -137,6 +171,10 @@ pub fn workspace_lints(file: &TextFile) -> Vec<Violation> {
 pub fn unfinished_code(file: &TextFile) -> Vec<Violation> {
     let macros = ["dbg!", "todo!", "unimplemented!"];
     let unfinished = |line: &str| macros.iter().any(|name| starts_a_word(line, name));
+    if has_extension(file, &["ts", "svelte", "mjs", "js", "py"]) {
+        let stops = |line: &str| ["debugger;", "breakpoint()"].contains(&line.trim());
+        return in_text(file, stops, "finish the code: no debugger, no breakpoint");
+    }
     in_rust(
         file,
         unfinished,
@@ -175,17 +213,23 @@ pub fn unbounded_queues(file: &TextFile) -> Vec<Violation> {
         .collect()
 }
 
-/// A lock file that names where packages were fetched from works only where that place is reachable.
+/// A list of pinned packages that names where they were fetched from works only where that place is reachable.
 #[must_use]
 pub fn package_addresses(file: &TextFile) -> Vec<Violation> {
-    if file.path.rsplit('/').next() != Some("package-lock.json") {
-        return Vec::new();
+    match file.path.rsplit('/').next() {
+        // What is linked in a workspace is resolved, too: to a folder.
+        Some("package-lock.json") => in_text(
+            file,
+            |line| line.contains("\"resolved\": \"http"),
+            "write the lock file with omit-lockfile-registry-resolved",
+        ),
+        Some("requirements.txt") => in_text(
+            file,
+            |line| line.contains("://") || line.starts_with('-'),
+            "name packages and versions only",
+        ),
+        _ => Vec::new(),
     }
-    in_text(
-        file,
-        |line| line.contains("\"resolved\""),
-        "write the lock file with omit-lockfile-registry-resolved",
-    )
 }
 
 fn violation(file: &TextFile, line: usize, message: &str) -> Violation {
@@ -245,6 +289,16 @@ fn starts_a_path(line: &str, text: &str) -> bool {
         !before.is_some_and(|character| {
             is_word_character(character) || ".-~*}$/>)".contains(character)
         })
+    })
+}
+
+/// True where a type ends in the text: what follows is neither a word nor prose.
+fn ends_a_type(line: &str, text: &str) -> bool {
+    line.match_indices(text).any(|(at, _)| {
+        let after = line[at + text.len()..].trim_start_matches("[]");
+        let next = after.trim_start().chars().next();
+        !after.starts_with(is_word_character)
+            && next.is_none_or(|character| ";,)=|&{}>]".contains(character))
     })
 }
 

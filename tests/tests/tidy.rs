@@ -44,6 +44,11 @@ fn long_files() {
 }
 
 #[test]
+fn untyped_script() {
+    check(tidy::untyped_script);
+}
+
+#[test]
 fn workspace_lints() {
     check(tidy::workspace_lints);
 }

@@ -7,8 +7,8 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 
-import type { WorkerMessageSchema } from "../generated/es/gauntlet/v1/worker_pb";
-import { WorkerService, WorkerStatus } from "../generated/es/gauntlet/v1/worker_service_pb";
+import type { WorkerMessageSchema } from "../../../clients/typescript/src/gen/gauntlet/v1/worker_pb";
+import { WorkerService, WorkerStatus } from "../../../clients/typescript/src/gen/gauntlet/v1/worker_service_pb";
 import { type Client, expect, newClient, some, someName, walk } from "../walk";
 
 type Up = MessageInitShape<typeof WorkerMessageSchema>;

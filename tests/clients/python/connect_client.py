@@ -11,8 +11,8 @@ import pyqwest
 from connectrpc.codec import proto_binary_codec, proto_json_codec
 from connectrpc.errors import ConnectError
 from connectrpc.protocol import ProtocolType
-from generated.gauntlet.v1.worker_pb import WorkerMessage
-from generated.google.rpc.error_details_pb import BadRequest, ResourceInfo
+from gauntlet_client.gen.gauntlet.v1.worker_pb import WorkerMessage
+from gauntlet_client.gen.google.rpc.error_details_pb import BadRequest, ResourceInfo
 
 from client import PATIENCE, Message, Refused, snake
 
@@ -55,7 +55,7 @@ class Stubs:
     def method(self, path: str):
         """The bound method of a generated client and its request type."""
         service, method = path.split("/")
-        module = f"generated.gauntlet.v1.{snake(service)}"
+        module = f"gauntlet_client.gen.gauntlet.v1.{snake(service)}"
         stub = getattr(importlib.import_module(f"{module}_connect"), f"{service}Client{self.suffix}")
         request = getattr(importlib.import_module(f"{module}_pb"), f"{method}Request", None)
         return getattr(stub(self.url, **self.options), snake(method)), request

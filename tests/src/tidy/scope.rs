@@ -3,9 +3,18 @@
 use crate::repository::TextFile;
 
 pub(super) fn is_rust(file: &TextFile) -> bool {
+    has_extension(file, &["rs"])
+}
+
+pub(super) fn has_extension(file: &TextFile, extensions: &[&str]) -> bool {
     std::path::Path::new(&file.path)
         .extension()
-        .is_some_and(|extension| extension == "rs")
+        .is_some_and(|own| extensions.iter().any(|extension| own == *extension))
+}
+
+/// Whether `make generate` writes the file: the API's code for the SDKs.
+pub(super) fn is_generated(file: &TextFile) -> bool {
+    file.path.starts_with("clients/") && file.path.contains("/gen/")
 }
 
 /// The lines of a Rust file with their indices, without those that are only a comment.

@@ -47,6 +47,21 @@ fn tests_are_not_ignored() {
         ("a.rs", "    #[ignore = \"slow\"]", &[1]),
         ("a.rs", "// never #[ignore]", &[]),
         ("a.md", "#[ignore]", &[]),
+        (
+            "a.test.ts",
+            "it.only('a', b);\n  describe.skip('a', b);\nunit.skip(a);\ntest('a', b);",
+            &[1, 2],
+        ),
+        (
+            "a_test.go",
+            "\tt.Skip()\n\tt.Skipf(a)\n\tat.Skip()",
+            &[1, 2],
+        ),
+        (
+            "test_a.py",
+            "@pytest.mark.skip\n@pytest.mark.xfail(a)\n@pytest.mark.skipif(a)",
+            &[1, 2],
+        ),
     ];
     check(ignored_tests, cases);
 }
@@ -105,8 +120,30 @@ fn files_have_a_limit() {
         ("a.rs", &limit, &[]),
         ("a.rs", &above, &[701]),
         ("a.md", &above, &[]),
+        ("clients/a/src/a.svelte", &above, &[701]),
+        ("clients/a/src/gen/a.ts", &above, &[]),
+        ("scripts/gen/a.sh", &above, &[701]),
     ];
     check(long_files, cases);
+}
+
+#[test]
+fn scripts_have_types() {
+    let cases: &[(&str, &str, &[usize])] = &[
+        (
+            "a.ts",
+            "let a: any = 1;\nb as any;\nf<any>();\nlet c: any[];\nMap<string, any>\n// @ts-ignore\n(a: any): void",
+            &[1, 2, 3, 4, 5, 6, 7],
+        ),
+        (
+            "a.svelte",
+            "sql: 'SQL: any statement'\nlet a: anything;\n// as any other\nlet b: unknown;",
+            &[],
+        ),
+        ("clients/a/src/gen/a.ts", "let a: any;", &[]),
+        ("a.py", "a: any = 1", &[]),
+    ];
+    check(untyped_script, cases);
 }
 
 #[test]
@@ -144,6 +181,8 @@ fn code_is_finished() {
         ),
         ("a.rs", "// dbg! is refused\nmy_todo!()", &[]),
         ("a.md", "todo!()", &[]),
+        ("a.ts", "  debugger;\n'debugger;'\ntodo!()", &[1]),
+        ("a.py", "breakpoint()", &[1]),
     ];
     check(unfinished_code, cases);
 }
@@ -191,7 +230,7 @@ fn queues_have_a_bound() {
 }
 
 #[test]
-fn lock_files_name_no_registry() {
+fn pinned_packages_name_no_registry() {
     let cases: &[(&str, &str, &[usize])] = &[
         (
             "package-lock.json",
@@ -203,7 +242,17 @@ fn lock_files_name_no_registry() {
             "{\n  \"integrity\": \"sha512-a\"\n}",
             &[],
         ),
-        ("a.json", "\"resolved\"", &[]),
+        (
+            "package-lock.json",
+            "{\n  \"resolved\": \"clients/typescript\",\n  \"link\": true\n}",
+            &[],
+        ),
+        ("a.json", "\"resolved\": \"https://a\"", &[]),
+        (
+            "a/requirements.txt",
+            "# pinned\na==1\n--index-url b\nc @ https://c",
+            &[3, 4],
+        ),
     ];
     check(package_addresses, cases);
 }
