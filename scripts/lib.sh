@@ -64,6 +64,7 @@ start_server() {
     trap clean_up EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
+    trap 'exit 141' PIPE
     : >"$data/out"
     "$gauntlet" up --listen 127.0.0.1:0 --data-dir "$data" --workers 1 </dev/null >"$data/out" 2>>"$data/err" &
     server=$!

@@ -53,5 +53,5 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         sys.exit(main(*sys.argv[1:]))
-    except gauntlet_client.GauntletError as error:
+    except (gauntlet_client.GauntletError, OSError) as error:
         sys.exit(str(error))

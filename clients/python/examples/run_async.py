@@ -46,5 +46,5 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         sys.exit(asyncio.run(main(sys.argv[1], sys.argv[2:])))
-    except* gauntlet_client.GauntletError as errors:
+    except* (gauntlet_client.GauntletError, OSError) as errors:
         sys.exit("\n".join(str(error) for error in errors.exceptions))
