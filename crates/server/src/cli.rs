@@ -277,9 +277,14 @@ impl Context {
                 Failure::Asked(format!("--tls-ca {}: {error}", path.display()))
             })?),
         };
-        let token = self.token.as_deref().map(Token::new).transpose();
-        let token = token.map_err(|error| Failure::Asked(format!("--token: {error}")))?;
+        let token = self.token()?;
         Ok(Access { authorities, token })
+    }
+
+    /// What says who calls.
+    fn token(&self) -> Result<Option<Token>, Failure> {
+        let token = self.token.as_deref().map(Token::new).transpose();
+        token.map_err(|error| Failure::Asked(format!("--token: {error}")))
     }
 
     /// A failure in the words that help most: a call that the control plane does

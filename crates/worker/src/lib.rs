@@ -8,6 +8,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use gauntlet_model::id::WorkerId;
+use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -46,6 +47,10 @@ pub struct Config {
     pub server: String,
     /// For a control plane whose address begins with `https`.
     pub tls: Option<Tls>,
+    /// Says who calls, for a proxy that asks: `Bearer` and a token. It prints as
+    /// nothing when it is marked as sensitive; in the clear it is sent to this
+    /// machine only.
+    pub authorization: Option<HeaderValue>,
     /// A name for people; the host's name and the process id when `None`.
     pub name: Option<String>,
     /// Connections that the worker is willing to hold.
@@ -70,6 +75,22 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// An address with `https` and nobody to vouch for who answers there.
+    #[error(
+        "nobody vouches for who answers at {server}; name the file of its certificate's authority with --tls-ca"
+    )]
+    NoAuthority {
+        /// The server.
+        server: String,
+    },
+    /// What says who calls would be sent where others can read it.
+    #[error(
+        "the token is not sent to {server}, where others could read it; give an address with https://"
+    )]
+    TokenInTheClear {
+        /// The server.
+        server: String,
+    },
     /// The server does not take this worker, and asking again cannot help.
     #[error("the control plane at {server} refuses this worker: {message}")]
     Refused {
@@ -93,10 +114,7 @@ pub async fn run_with_logs(
     logs: LogTap,
     stop: CancellationToken,
 ) -> Result<(), Error> {
-    let link = Link::new(&config.server, config.tls).map_err(|reason| Error::BadServer {
-        server: config.server.clone(),
-        reason,
-    })?;
+    let link = Link::new(&config.server, config.tls, config.authorization)?;
     let processors = usage::processors();
     let worker = WorkerId(uuid::Uuid::new_v4());
     let identity = Identity {

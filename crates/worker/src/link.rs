@@ -1,8 +1,9 @@
 //! The stream to the server: connected, lost, connected again.
 
-use std::{error::Error, future::pending, pin::Pin, time::Duration};
+use std::{error::Error, future::pending, net::IpAddr, pin::Pin, time::Duration};
 
 use gauntlet_api::v1::{ControlMessage, WorkerMessage, worker_service_client::WorkerServiceClient};
+use http::HeaderValue;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until, timeout},
@@ -17,6 +18,7 @@ use tracing::debug;
 
 use crate::backoff::Backoff;
 
+mod answer;
 mod tls;
 
 pub use tls::Tls;
@@ -41,6 +43,8 @@ pub(crate) struct Link {
     endpoint: Endpoint,
     /// Of a server whose address begins with `https`.
     tls: Option<Tls>,
+    /// Says who calls.
+    authorization: Option<HeaderValue>,
     backoff: Backoff,
     state: State,
 }
@@ -74,18 +78,35 @@ pub(crate) enum Happened {
 impl Link {
     /// A link to the server at an address like `http://127.0.0.1:8090`, with
     /// `https` by TLS, or what is wrong with the address.
-    pub(crate) fn new(server: &str, tls: Option<Tls>) -> Result<Self, String> {
-        let endpoint = Endpoint::from_shared(server.to_owned()).map_err(|error| reason(&error))?;
+    pub(crate) fn new(
+        server: &str,
+        tls: Option<Tls>,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Self, crate::Error> {
+        let bad = |reason: String| crate::Error::BadServer {
+            server: server.to_owned(),
+            reason,
+        };
+        let endpoint =
+            Endpoint::from_shared(server.to_owned()).map_err(|error| bad(reason(&error)))?;
         let tls = match endpoint.uri().scheme_str() {
+            Some("http") if authorization.is_some() && !is_loopback(endpoint.uri().host()) => {
+                return Err(crate::Error::TokenInTheClear {
+                    server: server.to_owned(),
+                });
+            }
             Some("http") => None,
             Some("https") if tls.is_none() => {
-                return Err(
-                    "with \"https\" it takes the authority of its certificate, --tls-ca FILE"
-                        .to_owned(),
-                );
+                return Err(crate::Error::NoAuthority {
+                    server: server.to_owned(),
+                });
             }
             Some("https") => tls,
-            _ => return Err("it does not begin with \"http://\" or \"https://\"".to_owned()),
+            _ => {
+                return Err(bad(
+                    "it does not begin with \"http://\" or \"https://\"".to_owned()
+                ));
+            }
         };
         let endpoint = endpoint
             .connect_timeout(CONNECT_WITHIN)
@@ -96,6 +117,7 @@ impl Link {
         Ok(Self {
             endpoint,
             tls,
+            authorization,
             backoff: Backoff::default(),
             state: State::Waiting(Instant::now()),
         })
@@ -129,8 +151,9 @@ impl Link {
     /// Opens a stream that begins with a message.
     pub(crate) fn dial(&mut self, hello: WorkerMessage) {
         let (endpoint, tls) = (self.endpoint.clone(), self.tls.clone());
+        let authorization = self.authorization.clone();
         self.state = State::Dialing(Box::pin(async move {
-            timeout(ATTACH_WITHIN, attach(endpoint, tls, hello))
+            timeout(ATTACH_WITHIN, attach(endpoint, tls, authorization, hello))
                 .await
                 .unwrap_or_else(|_| Err(Status::unavailable("the server does not answer")))
         }));
@@ -175,6 +198,7 @@ impl Link {
 async fn attach(
     endpoint: Endpoint,
     tls: Option<Tls>,
+    authorization: Option<HeaderValue>,
     hello: WorkerMessage,
 ) -> Result<Box<Stream>, Status> {
     let channel = match tls {
@@ -189,7 +213,8 @@ async fn attach(
     if up.try_send(hello).is_err() {
         return pending().await;
     }
-    let mut client = WorkerServiceClient::new(channel).max_decoding_message_size(LARGEST_MESSAGE);
+    let calls = service_fn(move |call| answer::of(channel.clone(), authorization.clone(), call));
+    let mut client = WorkerServiceClient::new(calls).max_decoding_message_size(LARGEST_MESSAGE);
     let down = client
         .attach(ReceiverStream::new(queue))
         .await
@@ -215,6 +240,15 @@ fn reason(error: &(dyn Error + 'static)) -> String {
     cause.to_string()
 }
 
+/// Whether what is sent to a host stays on this machine; the same rule as that of
+/// the commands (`gauntlet-client`), on which this crate may not depend.
+fn is_loopback(host: Option<&str>) -> bool {
+    let host = host.unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let address = host.parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
 /// A number between 0 and 1; uuids bring their own randomness.
 fn chance() -> f64 {
     f64::from(uuid::Uuid::new_v4().as_u64_pair().1 as u32) / f64::from(u32::MAX)
@@ -230,4 +264,33 @@ pub(crate) fn is_refusal(status: &Status) -> bool {
             | Code::Unauthenticated
             | Code::Unimplemented
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_does_not_travel_in_the_clear() {
+        let token = HeaderValue::from_static("Bearer s3cret");
+        for (server, expected) in [
+            ("http://127.0.0.1:8090", None),
+            ("http://[::1]:8090", None),
+            ("http://localhost", None),
+            ("http://192.0.2.1:8090", Some("others could read it")),
+            ("http://localhost.example.com", Some("others could read it")),
+            ("https://192.0.2.1:8090", Some("--tls-ca")),
+        ] {
+            let refused = Link::new(server, None, Some(token.clone())).err();
+            let refused = refused.map(|error| error.to_string());
+            let as_expected = match (&refused, expected) {
+                (None, None) => true,
+                (Some(said), Some(words)) => said.contains(words) && !said.contains("s3cret"),
+                _ => false,
+            };
+            assert!(as_expected, "{server}: {refused:?}");
+            let without = Link::new(server, None, None).err();
+            assert_eq!(without.is_some(), server.starts_with("https"), "{server}");
+        }
+    }
 }

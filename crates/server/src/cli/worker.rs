@@ -64,9 +64,17 @@ impl Worker {
         if self.exit_with_parent {
             exit_with_parent(stop.clone()).map_err(Failure::Runtime)?;
         }
+        // A control plane's own workers go straight to it; the variable that they
+        // inherit is for commands that go elsewhere.
+        let token = if self.exit_with_parent {
+            None
+        } else {
+            context.token()?
+        };
         let config = gauntlet_worker::Config {
             server: context.server.clone(),
             tls: tls(context, self.client_cert.zip(self.client_key))?,
+            authorization: token.map(|token| token.authorization().clone()),
             name: self.name,
             capacity: self.capacity,
             labels: self.labels.into_iter().collect(),

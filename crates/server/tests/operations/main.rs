@@ -11,4 +11,5 @@ mod serving;
 mod setup;
 mod support;
 mod tls;
+mod token;
 mod upkeep;

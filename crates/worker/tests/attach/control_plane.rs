@@ -55,7 +55,16 @@ pub struct Session {
 
 struct Service {
     streams: mpsc::Sender<Session>,
-    refuse: bool,
+    door: Door,
+}
+
+/// Who is let in.
+#[derive(Clone, Copy)]
+pub enum Door {
+    Open,
+    Closed,
+    /// Open for who has a token.
+    Token(&'static str),
 }
 
 #[tonic::async_trait]
@@ -66,8 +75,13 @@ impl WorkerService for Service {
         &self,
         request: Request<Streaming<pb::WorkerMessage>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
-        if self.refuse {
-            return Err(Status::failed_precondition("no workers wanted"));
+        let shown = request.metadata().get("authorization");
+        match self.door {
+            Door::Closed => return Err(Status::failed_precondition("no workers wanted")),
+            Door::Token(token) if shown.is_none_or(|shown| shown != token) => {
+                return Err(Status::unauthenticated("no such account"));
+            }
+            Door::Open | Door::Token(_) => {}
         }
         let (down, queue) = mpsc::channel(64);
         let session = Session {
@@ -119,13 +133,13 @@ fn not_scripted() -> Status {
 }
 
 impl ControlPlane {
-    pub async fn start(refuse: bool) -> Self {
+    pub async fn start(door: Door) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, streams) = mpsc::channel(4);
         let service = WorkerServiceServer::new(Service {
             streams: sender,
-            refuse,
+            door,
         });
         // It ends with the test's runtime.
         tokio::spawn(
@@ -160,7 +174,7 @@ impl ControlPlane {
         let (sender, streams) = mpsc::channel(4);
         let service = WorkerServiceServer::new(Service {
             streams: sender,
-            refuse: false,
+            door: Door::Open,
         });
         let service = TowerToHyperService::new(tonic::service::Routes::new(service));
         tokio::spawn(async move {

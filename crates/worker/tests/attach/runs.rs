@@ -11,7 +11,7 @@ use gauntlet_targets::count_keys;
 use uuid::Uuid;
 
 use crate::{
-    control_plane::{ControlPlane, now},
+    control_plane::{ControlPlane, Door, now},
     work::{KEYS, acked, assign, attempt, command, deliver, demo, start_worker, succeeded},
 };
 
@@ -19,7 +19,7 @@ use crate::{
 async fn nothing_is_lost_or_doubled_over_a_broken_stream() {
     let folder = tempfile::tempdir().unwrap();
     let target = demo(folder.path()).await;
-    let mut control_plane = ControlPlane::start(false).await;
+    let mut control_plane = ControlPlane::start(Door::Open).await;
     let (worker, stop) = start_worker(&control_plane);
 
     let (mut session, hello) = control_plane.attached(1).await;
@@ -83,7 +83,7 @@ async fn nothing_is_lost_or_doubled_over_a_broken_stream() {
 async fn a_worker_under_load_delivers_what_it_measured_before_it_leaves() {
     let folder = tempfile::tempdir().unwrap();
     let target = demo(folder.path()).await;
-    let mut control_plane = ControlPlane::start(false).await;
+    let mut control_plane = ControlPlane::start(Door::Open).await;
     let (worker, stop) = start_worker(&control_plane);
     let (mut session, _) = control_plane.attached(1).await;
     session
@@ -126,7 +126,7 @@ async fn a_worker_under_load_delivers_what_it_measured_before_it_leaves() {
 async fn two_runs_share_a_worker_and_end_apart() {
     let folder = tempfile::tempdir().unwrap();
     let target = demo(folder.path()).await;
-    let mut control_plane = ControlPlane::start(false).await;
+    let mut control_plane = ControlPlane::start(Door::Open).await;
     let (worker, stop) = start_worker(&control_plane);
     let (mut session, _) = control_plane.attached(1).await;
     let first = assign(folder.path().join("demo.db"));

@@ -15,7 +15,7 @@ use gauntlet_worker::LogTap;
 use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
-    control_plane::{ControlPlane, now},
+    control_plane::{ControlPlane, Door, now},
     work::{
         KEYS, Told, assign, attempt, busy, command, deliver, demo, quiet, start_worker,
         start_worker_with, succeeded,
@@ -29,7 +29,7 @@ async fn a_worker_is_steered_tells_examples_and_lines_and_leaves_when_drained() 
     tracing_subscriber::registry().with(logs.layer()).init();
     let folder = tempfile::tempdir().unwrap();
     let target = demo(folder.path()).await;
-    let mut control_plane = ControlPlane::start(false).await;
+    let mut control_plane = ControlPlane::start(Door::Open).await;
     let (worker, _stop) = start_worker_with(&control_plane, logs);
     let (mut session, _) = control_plane.attached(1).await;
     let mut assign = assign(folder.path().join("demo.db"));
@@ -124,7 +124,7 @@ async fn a_worker_is_steered_tells_examples_and_lines_and_leaves_when_drained() 
 async fn the_interval_of_a_step_ends_with_its_window() {
     let folder = tempfile::tempdir().unwrap();
     demo(folder.path()).await;
-    let mut control_plane = ControlPlane::start(false).await;
+    let mut control_plane = ControlPlane::start(Door::Open).await;
     let (worker, stop) = start_worker(&control_plane);
     let (mut session, _) = control_plane.attached(1).await;
     let assign = assign(folder.path().join("demo.db"));

@@ -51,6 +51,7 @@ pub fn start_worker_with(
     let config = Config {
         server: format!("http://{}", control_plane.address),
         tls: None,
+        authorization: None,
         name: Some("w1".to_owned()),
         capacity: 10,
         labels: BTreeMap::new(),

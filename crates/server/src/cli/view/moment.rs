@@ -21,14 +21,39 @@ pub fn progress(run: &pb::Run, now_us: i64) -> Option<(i64, i64)> {
 /// A second of metrics on one line.
 pub fn of_point(point: &pb::MetricsPoint) -> String {
     let total = point.total.clone().unwrap_or_default();
-    let response = total.response.unwrap_or_default();
+    let response = Response::of(&total);
     format!(
         "{}  p50 {}  p99 {}  err {}/s",
         rate(total.succeeded as f64),
-        latency(response.p50_us),
-        latency(response.p99_us),
+        response.p50,
+        response.p99,
         total.failed
     )
+}
+
+/// The response times of one operation in one second, as they are shown.
+pub struct Response {
+    pub p50: String,
+    pub p95: String,
+    pub p99: String,
+    pub p999: String,
+}
+
+impl Response {
+    /// Where nothing succeeded there is none, which is not the same as 0.
+    pub fn of(point: &pb::OperationPoint) -> Self {
+        let response = point.response.unwrap_or_default();
+        let shown = |value| match point.succeeded {
+            0 => "-".to_owned(),
+            _ => latency(value),
+        };
+        Self {
+            p50: shown(response.p50_us),
+            p95: shown(response.p95_us),
+            p99: shown(response.p99_us),
+            p999: shown(response.p999_us),
+        }
+    }
 }
 
 /// What a phase without a clock waits for.
@@ -122,7 +147,7 @@ mod tests {
         );
         assert_eq!(
             of_point(&pb::MetricsPoint::default()),
-            "0.0/s  p50 0 µs  p99 0 µs  err 0/s"
+            "0.0/s  p50 -  p99 -  err 0/s"
         );
     }
 }

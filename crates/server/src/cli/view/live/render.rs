@@ -5,7 +5,7 @@ use gauntlet_client::pb;
 use super::{
     super::{
         line::{Line, Style},
-        moment,
+        moment::{self, Response},
         terminal::Terminal,
     },
     board::{Board, Row, SECONDS},
@@ -183,13 +183,13 @@ impl Columns {
     }
 
     fn row(&self, name: &str, row: &Row, terminal: Terminal, style: Style) -> Line {
-        let response = row.newest.response.unwrap_or_default();
+        let response = Response::of(&row.newest);
         let cells = [
             rate(row.newest.succeeded as f64),
-            latency(response.p50_us),
-            latency(response.p95_us),
-            latency(response.p99_us),
-            latency(response.p999_us),
+            response.p50,
+            response.p95,
+            response.p99,
+            response.p999,
             count(row.failed),
         ];
         let text = self.cells(name, &cells);
@@ -311,13 +311,13 @@ fn single(board: &Board, now_us: i64, terminal: Terminal) -> Line {
         return line;
     }
     let total = &board.total.newest;
-    let response = total.response.unwrap_or_default();
+    let response = Response::of(total);
     // The last ones are those that may be cut.
     line.plain(&format!(
         " {} p99 {} p50 {}",
         rate(total.succeeded as f64),
-        latency(response.p99_us),
-        latency(response.p50_us)
+        response.p99,
+        response.p50
     ))
 }
 
