@@ -4,11 +4,12 @@
 
 mod api;
 mod counts;
+mod documents;
 mod faults;
 mod placement;
 mod plane;
 mod prepare;
 mod proxy;
-mod readme;
+
 mod search;
 mod words;
