@@ -40,7 +40,7 @@ check: need-cargo $(BUF) ## Format, lints, types, the API's definition, generate
 	@cargo clippy --workspace --all-targets -- -D warnings
 	@$(BUF) lint
 	@if git cat-file -e '$(API_BASELINE)^{commit}' 2>/dev/null; then \
-		$(BUF) breaking --against '.git#ref=$(API_BASELINE)'; \
+		$(BUF) breaking proto --against '.git#ref=$(API_BASELINE),subdir=proto'; \
 	else \
 		echo 'buf breaking: left out, this clone does not have the commit $(API_BASELINE)'; \
 	fi
