@@ -219,8 +219,9 @@ fn table(page: &mut Markup, gathered: &Gathered) {
     let each = gathered.moments.len().div_ceil(MOST_ROWS).max(1);
     let summary = match each {
         1 => "these charts in figures".to_owned(),
+        2 => "these charts in figures: every second point".to_owned(),
         each => format!(
-            "these charts in figures: 1 of {} points",
+            "these charts in figures: one point of {}",
             count(each as u64)
         ),
     };
