@@ -208,7 +208,9 @@ function keyed<Message extends { update: { case: string | undefined } }>(
         isComplete = true;
         fresh.clear();
       } else if (update.case === 'resync') {
+        // What follows is a snapshot again, in the middle of a stream, too.
         revision = 0n;
+        isComplete = false;
         fresh.clear();
       }
       return told<Message['update']>(message.update);

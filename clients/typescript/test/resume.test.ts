@@ -209,6 +209,17 @@ describe('a watch of runs', () => {
       asked: [0n, 5n, 0n, 1n],
     });
   });
+
+  it('forgets its place at a resync in the middle of a stream', async () => {
+    const resync: MessageInitShape<typeof WatchRunsResponseSchema> = {
+      update: { case: 'resync', value: { message: 'too far behind' } },
+    };
+    const streams = [[done(5n), resync, run('a', 9n)], [run('a', 9n), run('b', 9n), done(9n)]];
+    expect(await played(streams)).toEqual({
+      told: ['snapshotDone', 'resync', 'a@9', 'resync', 'a@9', 'b@9', 'snapshotDone'],
+      asked: [0n, 0n, 9n],
+    });
+  });
 });
 
 describe('resume', () => {
