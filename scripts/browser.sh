@@ -6,8 +6,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/lib.sh
 source scripts/lib.sh
 
-find_chromium >/dev/null || install_packages chromium || true
-CHROMIUM=$(find_chromium) ||
+CHROMIUM=$(need_chromium) ||
     fail 'Chromium is not installed: install it, for example with `apt-get install chromium`'
 GAUNTLET=$gauntlet
 export CHROMIUM GAUNTLET

@@ -71,8 +71,7 @@ if wants node; then
     run 150 node "$folder/out/node.mjs" "$url" reads
 fi
 if wants browser; then
-    find_chromium >/dev/null || install_packages chromium || true
-    if CHROMIUM=$(find_chromium); then
+    if CHROMIUM=$(need_chromium); then
         export CHROMIUM
         run 150 node "$folder/out/browser.mjs" "$url" reads "$folder/out/page.js"
     else

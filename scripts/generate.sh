@@ -7,14 +7,11 @@
 # clients/python/requirements.txt for Python.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+source scripts/lib.sh
 
 # What is generated, whole: nothing in these folders is written by hand.
 generated=(clients/typescript/src/gen clients/go/gen clients/python/src/gauntlet_client/gen)
-
-fail() {
-    echo "$1" >&2
-    exit 1
-}
 
 [[ -x node_modules/.bin/buf && -x node_modules/.bin/protoc-gen-es ]] ||
     fail 'the generators for TypeScript are not there: install Node.js 20 or newer from https://nodejs.org, then run `make generate`'

@@ -17,7 +17,8 @@ install_packages() {
     [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null || return 1
     echo "$* is missing and is being installed by apt-get" >&2
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq </dev/null
+    # What is found is printed: nothing else may be.
+    apt-get update -qq </dev/null >/dev/null
     apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null
 }
 
@@ -55,6 +56,12 @@ make_venv() {
 
 find_chromium() {
     command -v chromium || command -v chromium-browser || command -v google-chrome
+}
+
+need_chromium() {
+    find_chromium && return
+    install_packages chromium || true
+    find_chromium
 }
 
 # A server with one worker, an SQLite target "db" and its table "bench" of 1,000 rows; `url` is where. Whatever happens,

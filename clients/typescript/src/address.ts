@@ -32,6 +32,6 @@ function parse(url: string): URL {
 }
 
 /** Whether a host name is this machine: what is sent there is on no wire. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }

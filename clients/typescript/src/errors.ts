@@ -113,18 +113,19 @@ function answered(error: ConnectError, about: About): Trouble {
       return { kind: 'version', message: otherVersion(about) };
     case Code.Unauthenticated:
       return { kind: 'token', message: tokenRefused(about) };
-    default:
+    default: {
+      const wrong = violations(error);
       return {
         kind: 'refused',
-        message: refusal(error),
-        violations: violations(error),
+        message: refusal(error, wrong),
+        violations: wrong,
         retryable: PASSING.includes(error.code),
       };
+    }
   }
 }
 
-function refusal(error: ConnectError): string {
-  const wrong = violations(error);
+function refusal(error: ConnectError, wrong: readonly Violation[]): string {
   if (wrong.length > 1) {
     const lines = wrong.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`));
     return `${wrong.length} fields are wrong:\n  ${lines.join('\n  ')}`;
@@ -220,7 +221,7 @@ export function foreign(answer: string, url = 'this address'): string {
 }
 
 function nobody(url: string | undefined): string {
-  return `no control plane answers${url === undefined ? '' : ` at ${url}`}; start one with: gauntlet up`;
+  return `no control plane answers${at(url)}; start one with: gauntlet up`;
 }
 
 /** The error that the others wrap: a socket's, mostly. */

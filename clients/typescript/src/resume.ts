@@ -9,9 +9,9 @@ export const SILENCE_MS = 25_000;
 /** How long to go on trying without a single message. */
 export const PATIENCE_MS = 30_000;
 /** The pause before the first new try; it doubles up to the longest. */
-export const SHORTEST_PAUSE_MS = 100;
+const SHORTEST_PAUSE_MS = 100;
 /** See {@link SHORTEST_PAUSE_MS}. */
-export const LONGEST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 2_000;
 
 /** What a watch says: something new, or that the stream was cut and is tried again. */
 export type Update<T> =

@@ -85,7 +85,7 @@ export interface Clients {
 export async function start(clients: Clients, options: StartOptions): Promise<Started> {
   const { runs } = clients;
   const call = options.signal === undefined ? {} : { signal: options.signal };
-  const template = await chosen(clients, options);
+  const template = await chosen(clients, options, call);
   const created = await runs.createRun(
     {
       requestId: requestId(),
@@ -126,8 +126,11 @@ function accepted(findings: readonly PreflightFinding[], acknowledge: readonly s
 
 type Chosen = Pick<Template, 'project' | 'name' | 'version'>;
 
-async function chosen({ templates }: Clients, options: StartOptions): Promise<Chosen> {
-  const call = options.signal === undefined ? {} : { signal: options.signal };
+async function chosen(
+  { templates }: Clients,
+  options: StartOptions,
+  call: { signal?: AbortSignal },
+): Promise<Chosen> {
   if (options.yaml === undefined) {
     if (options.template === undefined) {
       throw unusable('name a template, or give the text of one as yaml');

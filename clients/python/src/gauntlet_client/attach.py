@@ -142,6 +142,7 @@ class Attachment:
     ) -> None:
         """`gauges` gives the operations in flight, and those due and not sent. A session that follows a broken one has the
         same hello, with the shards still held as its resumes. `token` and `authorities` are those of connect."""
+        address = checked(url, token)
         self.clock, self._hello, self._gauges = clock, hello, gauges
         self.cpu = 0.0
         """The process's share of the hello's processors in the last second."""
@@ -154,9 +155,9 @@ class Attachment:
             connect_timeout=SILENCE_S,
             read_timeout=SILENCE_S,
         )
-        http, border = SyncClient(self._transport), (Border(checked(url, token), token),)
+        http, border = SyncClient(self._transport), (Border(address, token),)
         self._client = WorkerServiceClientSync(
-            checked(url, token), protocol=ProtocolType.GRPC, send_compression=None, http_client=http, interceptors=border
+            address, protocol=ProtocolType.GRPC, send_compression=None, http_client=http, interceptors=border
         )
         self._generation, self._answered, self._period_s = 0, 0, 1.0
         self._ended, self._let_go = threading.Event(), threading.Event()
