@@ -28,12 +28,7 @@ pub struct Man {
 impl Man {
     /// Carries the command out.
     pub fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let pages = write(&self.dir).map_err(|error| {
-            Failure::Asked(format!(
-                "the pages cannot be written to {}: {error}",
-                self.dir.display()
-            ))
-        })?;
+        let pages = write(&self.dir).map_err(|error| refused(&self.dir, &error))?;
         if context.is_json() {
             let dir = serde_json::Value::from(self.dir.to_string_lossy());
             print::line(&format!("{{\"dir\":{dir},\"pages\":{pages}}}"))?;
@@ -51,6 +46,18 @@ fn write(dir: &Path) -> io::Result<usize> {
     let pages = count(&command);
     clap_mangen::generate_to(command, dir)?;
     Ok(pages)
+}
+
+fn refused(dir: &Path, error: &io::Error) -> Failure {
+    let why = if dir.is_file() {
+        "it is a file; name a folder with --dir".to_owned()
+    } else {
+        error.to_string()
+    };
+    Failure::Asked(format!(
+        "the pages cannot be written to {}: {why}",
+        dir.display()
+    ))
 }
 
 /// A command and those below it.
@@ -72,5 +79,16 @@ mod tests {
         let page = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
         assert!(page("gauntlet.1").contains("Exit codes"));
         assert!(page("gauntlet-target-add.1").contains("postgres"));
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_folder_is_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = write(file.path()).unwrap_err();
+        let told = refused(file.path(), &error).told();
+        assert!(
+            told.contains("it is a file; name a folder with --dir"),
+            "{told}"
+        );
     }
 }
