@@ -57,7 +57,7 @@ impl Client {
     pub async fn connect_with(url: &str, access: &Access) -> Result<Self, Error> {
         let endpoint = endpoint(url)?;
         let uri = endpoint.uri().clone();
-        let is_tls = uri.scheme_str() == Some("https");
+        let is_tls = is_tls(&uri);
         if access.token.is_some() && !is_tls && !is_loopback(uri.host().unwrap_or_default()) {
             return Err(Error::TokenInTheClear {
                 url: url.to_owned(),
@@ -87,7 +87,12 @@ impl Client {
             Ok(channel) => channel,
             Err(error) => {
                 let told = tls::refusal(&error);
-                return Err(no_connection(url, peer::look(&uri, plain).await, told));
+                return Err(no_connection(
+                    url,
+                    is_tls,
+                    peer::look(&uri, plain).await,
+                    told,
+                ));
             }
         };
         let mut client = Self {
@@ -119,7 +124,10 @@ impl Client {
             Err(status) => Error::from(status),
         };
         match error {
-            Error::Lost(_) => Err(no_connection(url, peer::look(uri, plain).await, None)),
+            Error::Lost(_) => {
+                let peer = peer::look(uri, plain).await;
+                Err(no_connection(url, is_tls(uri), peer, None))
+            }
             Error::Foreign { status } if !error.is_passing() => Err(Error::NotGauntlet {
                 url: url.to_owned(),
                 answer: match status {
@@ -170,11 +178,14 @@ impl Client {
     }
 }
 
+fn is_tls(uri: &Uri) -> bool {
+    uri.scheme_str() == Some("https")
+}
+
 /// Why there is no connection, after a look at who answers; `told` is what TLS
 /// said, if that was the reason.
-fn no_connection(url: &str, peer: Peer, told: Option<String>) -> Error {
+fn no_connection(url: &str, is_tls: bool, peer: Peer, told: Option<String>) -> Error {
     let url = url.to_owned();
-    let is_tls = url.starts_with("https");
     match (peer, told) {
         (peer, _) if is_tls && peer.is_plain() => Error::SpeaksNoTls { url },
         (_, Some(reason)) => Error::Tls { url, reason },

@@ -28,6 +28,13 @@ pub fn target_config(address: &Address, password: Option<&Secret>, application: 
     }
 }
 
+/// What a target shows for the sessions of a run: workers log in under it, and
+/// by it the control plane finds them there.
+#[must_use]
+pub fn application(run_name: &str) -> String {
+    format!("gauntlet {run_name}")
+}
+
 /// One statement per operation, in the template's order.
 #[must_use]
 pub fn statements(spec: &Spec) -> Vec<Statement> {

@@ -31,7 +31,7 @@ pub mod sim;
 mod usage;
 
 use clock::WorkerClock;
-pub use driver::{statements, target_config};
+pub use driver::{application, statements, target_config};
 use engines::Engines;
 use link::Link;
 pub use link::Tls;

@@ -10,7 +10,7 @@ use gauntlet_model::{
 };
 use gauntlet_targets::{Config, Statement};
 
-use crate::driver::{statements, target_config};
+use crate::driver::{application, statements, target_config};
 
 /// How often the engine hands out what it measured.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
@@ -97,7 +97,7 @@ fn load_threads(load: template::Load, threads: usize, connections: u32) -> usize
 }
 
 fn config(assign: &Assign) -> Config {
-    let application = format!("gauntlet {}", assign.run_name);
+    let application = application(assign.run_name.as_str());
     target_config(&assign.address, assign.password.as_ref(), application)
 }
 

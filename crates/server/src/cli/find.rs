@@ -103,17 +103,29 @@ pub async fn template(
     match client.templates().get_template(request).await {
         Ok(response) => Ok(response.into_inner().template.unwrap_or_default()),
         Err(status) if status.code() == Code::NotFound => {
-            let request = pb::ListTemplatesRequest {
-                project: context.project(),
-                page: Some(first_page()),
-            };
-            let listed = client.templates().list_templates(request).await?;
-            let templates = listed.into_inner().templates;
-            let names = templates.iter().map(|template| template.name.as_str());
-            Err(not_found(status, name, names))
+            let names = template_names(client, context).await?;
+            Err(not_found(status, name, names.iter().map(String::as_str)))
         }
         Err(status) => Err(status.into()),
     }
+}
+
+async fn template_names(client: &Client, context: &Context) -> Result<Vec<String>, tonic::Status> {
+    let request = pb::ListTemplatesRequest {
+        project: context.project(),
+        page: Some(first_page()),
+    };
+    let listed = client.templates().list_templates(request).await?;
+    let templates = listed.into_inner().templates;
+    Ok(templates.into_iter().map(|one| one.name).collect())
+}
+
+/// Whether a worker can be told something.
+pub fn is_attached(worker: &pb::Worker) -> bool {
+    !matches!(
+        worker.status(),
+        pb::WorkerStatus::Lost | pb::WorkerStatus::Gone
+    )
 }
 
 /// Why no run has a name that may be a template's too, with the template that may
@@ -124,16 +136,10 @@ pub async fn or_template(
     name: &str,
     failure: Failure,
 ) -> Failure {
-    let request = pb::ListTemplatesRequest {
-        project: context.project(),
-        page: Some(first_page()),
-    };
-    let Ok(listed) = client.templates().list_templates(request).await else {
+    let Ok(names) = template_names(client, context).await else {
         return failure;
     };
-    let templates = listed.into_inner().templates;
-    let names = templates.iter().map(|template| template.name.as_str());
-    match near::nearest(name, names) {
+    match near::nearest(name, names.iter().map(String::as_str)) {
         Some(near) => Failure::Asked(format!(
             "no template and no run is named \"{name}\" in project {}; did you mean the template \"{near}\"?",
             context.project()

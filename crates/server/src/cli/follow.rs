@@ -179,7 +179,7 @@ pub async fn conclude(
     run: &pb::Run,
     conclusion: Conclusion,
 ) -> Result<Exit, Failure> {
-    if run.processing() != pb::ProcessingStatus::Completed {
+    let Some(response) = report(client, run).await? else {
         if conclusion != Conclusion::Text {
             conclusion.print(&pb::GetReportResponse {
                 run: Some(run.clone()),
@@ -188,14 +188,24 @@ pub async fn conclude(
         }
         print::aside(&text::report::ending(run));
         return Ok(Exit::of(run, None));
+    };
+    conclusion.print(&response)?;
+    let run = response.run.as_ref().unwrap_or(run);
+    Ok(Exit::of(run, response.report.as_ref()))
+}
+
+/// The report of a run that is over; `None` when it has none.
+pub async fn report(
+    client: &Client,
+    run: &pb::Run,
+) -> Result<Option<pb::GetReportResponse>, Failure> {
+    if run.processing() != pb::ProcessingStatus::Completed {
+        return Ok(None);
     }
     let request = pb::GetReportRequest {
         run_id: run.run_id.clone(),
     };
-    let response = client.runs().get_report(request).await?.into_inner();
-    conclusion.print(&response)?;
-    let run = response.run.as_ref().unwrap_or(run);
-    Ok(Exit::of(run, response.report.as_ref()))
+    Ok(Some(client.runs().get_report(request).await?.into_inner()))
 }
 
 /// How a report is printed.

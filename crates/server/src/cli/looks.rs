@@ -5,7 +5,7 @@ use std::{pin::Pin, time::Duration};
 use gauntlet_client::{Client, pb};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
-use super::view::Look;
+use super::{find, view::Look};
 
 /// How often. Workers say how they are about as often.
 const EVERY: Duration = Duration::from_secs(2);
@@ -68,10 +68,7 @@ impl Looks {
 async fn look(client: Client, run_id: String, errors: bool) -> Look {
     let workers = async {
         let request = pb::ListWorkersRequest {
-            page: Some(pb::PageRequest {
-                page_size: 1000,
-                page_token: String::new(),
-            }),
+            page: Some(find::first_page()),
         };
         let listed = client.workers().list_workers(request).await.ok()?;
         Some(listed.into_inner().workers)

@@ -74,19 +74,9 @@ async fn page(
     if context.is_json() {
         return follow::conclude(client, run, Conclusion::Document).await;
     }
-    let report = report(client, run).await?;
-    Ok(Exit::of(run, report.as_ref()))
-}
-
-/// The report, if the run has one.
-async fn report(client: &Client, run: &pb::Run) -> Result<Option<pb::Report>, Failure> {
-    if run.processing() != pb::ProcessingStatus::Completed {
-        return Ok(None);
-    }
-    let request = pb::GetReportRequest {
-        run_id: run.run_id.clone(),
-    };
-    Ok(client.runs().get_report(request).await?.into_inner().report)
+    let answer = follow::report(client, run).await?;
+    let report = answer.as_ref().and_then(|one| one.report.as_ref());
+    Ok(Exit::of(run, report))
 }
 
 fn unfinished(run: &pb::Run) -> String {

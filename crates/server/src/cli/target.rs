@@ -64,10 +64,7 @@ async fn list(context: &Context) -> Result<Exit, Failure> {
     let client = context.client().await?;
     let request = pb::ListTargetsRequest {
         project: context.project(),
-        page: Some(pb::PageRequest {
-            page_size: 1000,
-            page_token: String::new(),
-        }),
+        page: Some(find::first_page()),
     };
     let response = client.targets().list_targets(request).await?.into_inner();
     if context.is_json() {

@@ -116,10 +116,7 @@ async fn list(context: &Context) -> Result<Exit, Failure> {
     let client = context.client().await?;
     let request = pb::ListTemplatesRequest {
         project: context.project(),
-        page: Some(pb::PageRequest {
-            page_size: 1000,
-            page_token: String::new(),
-        }),
+        page: Some(find::first_page()),
     };
     let response = client.templates().list_templates(request).await?;
     let response = response.into_inner();

@@ -7,7 +7,7 @@ use super::{
     Context,
     exit::Exit,
     failure::Failure,
-    print,
+    find, print,
     text::{
         number::{bytes, latency, percent},
         table::{Align, Table},
@@ -26,10 +26,7 @@ impl Workers {
     pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client().await?;
         let request = pb::ListWorkersRequest {
-            page: Some(pb::PageRequest {
-                page_size: 1000,
-                page_token: String::new(),
-            }),
+            page: Some(find::first_page()),
         };
         let response = client.workers().list_workers(request).await?.into_inner();
         if context.is_json() {

@@ -182,8 +182,7 @@ impl TargetAccess for DirectAccess {
         login: &Login,
         run_name: &str,
     ) -> Result<Option<Box<dyn WaitWatch>>, AccessError> {
-        // What the workers' sessions of a run are called.
-        let application = format!("gauntlet {run_name}");
+        let application = gauntlet_worker::application(run_name);
         let opened = SessionWatch::open(&config(login), &application).await;
         let watch = opened.map_err(outcome)?.map(evidence::Watch);
         Ok(watch.map(|watch| Box::new(watch) as Box<dyn WaitWatch>))

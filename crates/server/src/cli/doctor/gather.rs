@@ -34,7 +34,7 @@ pub enum ControlPlane {
         why: String,
         /// Whether `gauntlet up` could listen at this address: the address, and
         /// what the system says against it.
-        port: Option<(SocketAddr, Result<(), String>)>,
+        port: (SocketAddr, Result<(), String>),
     },
 }
 
@@ -93,7 +93,7 @@ pub async fn control_plane(
         Err(failure) => {
             return ControlPlane::Away {
                 why: failure.to_string(),
-                port: Some((listen, can_listen(listen))),
+                port: (listen, can_listen(listen)),
             };
         }
     };

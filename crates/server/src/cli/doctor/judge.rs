@@ -7,7 +7,10 @@ use super::{
     gather::{Answers, Asked, Clock, ControlPlane},
     machine::{Folder, Machine},
 };
-use crate::cli::text::number::{bytes, count, duration, latency};
+use crate::cli::{
+    find,
+    text::number::{bytes, count, duration, latency},
+};
 
 /// Fewer open files are soon used up: each connection of a load is one.
 const FEW_OPEN_FILES: u64 = 4_096;
@@ -133,25 +136,24 @@ pub fn control_plane(known: &ControlPlane) -> Vec<Finding> {
     match known {
         ControlPlane::There { url, answers } => there(url, answers),
         ControlPlane::Away { why, port } => {
-            let mut findings = vec![Finding::failed(
+            let (address, free) = port;
+            let port = match free {
+                Ok(()) => Finding::ok("port", format!("{address} is free for gauntlet up")),
+                Err(why) => Finding::failed(
+                    "port",
+                    format!("gauntlet up cannot listen on {address}: {why}"),
+                    format!(
+                        "see who does with: ss -ltnp 'sport = :{}'; or choose another with --listen",
+                        address.port()
+                    ),
+                ),
+            };
+            let server = Finding::failed(
                 "server",
                 why,
                 "start one with gauntlet up, or name another with --server",
-            )];
-            if let Some((address, free)) = port {
-                findings.push(match free {
-                    Ok(()) => Finding::ok("port", format!("{address} is free for gauntlet up")),
-                    Err(why) => Finding::failed(
-                        "port",
-                        format!("gauntlet up cannot listen on {address}: {why}"),
-                        format!(
-                            "see who does with: ss -ltnp 'sport = :{}'; or choose another with --listen",
-                            address.port()
-                        ),
-                    ),
-                });
-            }
-            findings
+            );
+            vec![server, port]
         }
     }
 }
@@ -257,12 +259,7 @@ fn workers(url: &str, answers: &Answers) -> Vec<Finding> {
     };
     let attached: Vec<&pb::Worker> = all
         .iter()
-        .filter(|worker| {
-            !matches!(
-                worker.status(),
-                pb::WorkerStatus::Lost | pb::WorkerStatus::Gone
-            )
-        })
+        .filter(|worker| find::is_attached(worker))
         .collect();
     if attached.is_empty() {
         return vec![Finding::warning(

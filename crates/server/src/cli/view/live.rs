@@ -47,11 +47,9 @@ impl Live {
 impl View for Live {
     fn state(&mut self, run: &pb::Run) -> Result<(), Failure> {
         // A state without the snapshot of the template leaves that of the first.
-        let spec = run.spec.clone().or(self.board.run.spec.take());
-        self.board.run = pb::Run {
-            spec,
-            ..run.clone()
-        };
+        let mut run = run.clone();
+        run.spec = run.spec.take().or_else(|| self.board.run.spec.take());
+        self.board.run = run;
         self.told = Some(Instant::now());
         self.draw();
         Ok(())

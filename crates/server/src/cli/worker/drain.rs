@@ -3,7 +3,7 @@
 use clap::Args;
 use gauntlet_client::{Client, near, pb};
 
-use crate::cli::{Context, exit::Exit, failure::Failure, print, text::word};
+use crate::cli::{Context, exit::Exit, failure::Failure, find, print, text::word};
 
 /// Let a worker finish what it holds, and send it home
 ///
@@ -45,10 +45,7 @@ async fn find(client: &Client, word: &str) -> Result<String, Failure> {
         return Ok(word.to_owned());
     }
     let request = pb::ListWorkersRequest {
-        page: Some(pb::PageRequest {
-            page_size: 1000,
-            page_token: String::new(),
-        }),
+        page: Some(find::first_page()),
     };
     let listed = client.workers().list_workers(request).await?.into_inner();
     one(&listed.workers, word).map_err(Failure::Asked)
@@ -56,13 +53,8 @@ async fn find(client: &Client, word: &str) -> Result<String, Failure> {
 
 /// The one attached worker of a name.
 fn one(workers: &[pb::Worker], name: &str) -> Result<String, String> {
-    let attached = |worker: &&pb::Worker| {
-        !matches!(
-            worker.status(),
-            pb::WorkerStatus::Lost | pb::WorkerStatus::Gone
-        )
-    };
-    let workers: Vec<&pb::Worker> = workers.iter().filter(attached).collect();
+    let attached = workers.iter().filter(|worker| find::is_attached(worker));
+    let workers: Vec<&pb::Worker> = attached.collect();
     let named: Vec<&pb::Worker> = workers
         .iter()
         .copied()

@@ -260,7 +260,7 @@ fn without_a_control_plane_the_port_matters() {
     for (free, expected) in [(Ok(()), OK), (Err("in use".to_owned()), FAILED)] {
         let findings = control_plane(&ControlPlane::Away {
             why: "no control plane answers".to_owned(),
-            port: Some((address, free)),
+            port: (address, free),
         });
         check(&findings[0], FAILED);
         check(&findings[1], expected);

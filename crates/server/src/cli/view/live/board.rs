@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use gauntlet_client::pb;
 
+use crate::cli::find;
+
 /// So many seconds are kept to be drawn.
 pub const SECONDS: usize = 60;
 
@@ -108,11 +110,7 @@ impl Board {
     /// Keeps those of all workers that are attached and serve the run.
     pub fn workers(&mut self, all: &[pb::Worker]) {
         let serves = |worker: &&pb::Worker| {
-            let gone = matches!(
-                worker.status(),
-                pb::WorkerStatus::Lost | pb::WorkerStatus::Gone
-            );
-            !gone && worker.run_ids.contains(&self.run.run_id)
+            find::is_attached(worker) && worker.run_ids.contains(&self.run.run_id)
         };
         self.workers = all.iter().filter(serves).cloned().collect();
     }

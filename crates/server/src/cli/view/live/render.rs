@@ -63,11 +63,12 @@ fn labelled(terminal: Terminal, label: &str) -> Line {
 /// What runs where.
 fn header(board: &Board, terminal: Terminal) -> Line {
     let run = &board.run;
-    let spec = run.spec.clone().unwrap_or_default();
+    let none = pb::TemplateSpec::default();
+    let spec = run.spec.as_ref().unwrap_or(&none);
     let load = match &run.level {
         Some(level) if run.search.is_some() => search::level(Some(level)),
         Some(level) => format!("{}, adjusted", search::level(Some(level))),
-        None => plan::load(&spec),
+        None => plan::load(spec),
     };
     Line::new(terminal)
         .with(Style::Strong, &run.name)
