@@ -53,8 +53,9 @@ export function marks(events: readonly EventView[]): Mark[] {
     if (event.kind === 'error') {
       return [{ at: event.timeUs / 1e6, name: event.shard === undefined ? 'error' : `shard ${event.shard} lost` }];
     }
-    const name = word(command(event)?.action);
-    return name ? [{ at: (command(event)?.atUs ?? event.timeUs) / 1e6, name }] : [];
+    const told = command(event);
+    const name = word(told?.action);
+    return name ? [{ at: (told?.atUs ?? event.timeUs) / 1e6, name }] : [];
   });
 }
 
