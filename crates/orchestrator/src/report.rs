@@ -13,6 +13,7 @@ use gauntlet_model::{
     id::RunId,
     interval::{BadHistogram, Interval},
     lifecycle::Window,
+    preflight,
     report::{Environment, Facts, Offered, ReasonCode, Reconciliation, Report, Tally},
     run::{Attempt, Run},
     session::AttemptRef,
@@ -106,10 +107,9 @@ pub(crate) async fn make(
         (Some(rate), Some(window)) => Some(Offered::of(rate, window, &controls)),
         _ => None,
     };
-    let hours = facts::under_load(run, &controls).as_secs_f64() / 3_600.0;
     let cost = match &inputs.before {
         Some(before) => before.cost,
-        None => inputs.price_per_hour * hours,
+        None => preflight::cost(inputs.price_per_hour, facts::under_load(run, &controls)),
     };
     let before = inputs.before.as_ref();
     let evidence = evidence(&services.stores, run.id).await?;
