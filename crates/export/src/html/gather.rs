@@ -233,12 +233,15 @@ pub(super) fn origin(run: &Run) -> Timestamp {
     run.state.load_started.unwrap_or(run.created)
 }
 
-/// The step that a search's report is of: its best, or its first if none passed.
+/// The step that a search's report is of: its best or, if none passed, the
+/// first in which anything succeeded.
 pub(super) fn reported_step(contents: &Contents) -> Option<&Step> {
     let findings = contents.report.as_ref()?.search.as_ref()?;
-    let steps = findings.steps.iter();
-    let mut best = steps.filter(|step| step.trial.step == findings.best_step);
-    best.next().or(findings.steps.first())
+    let steps = &findings.steps;
+    let best = steps
+        .iter()
+        .find(|step| step.trial.step == findings.best_step);
+    best.or_else(|| steps.iter().find(|step| step.figures.succeeded > 0))
 }
 
 /// How long the load lasted; zero when there was none.
