@@ -102,7 +102,7 @@ async fn a_page_has_no_more_points_than_its_charts_have_room_for() {
     assert!(header.content_type.starts_with("text/html"), "{header:?}");
     let text = String::from_utf8(bytes).unwrap();
     // 200 points of ten seconds, of which the table under the chart shows each seventh.
-    assert!(text.contains("1 of 7 points"), "{text}");
+    assert!(text.contains("one point of 7"), "{text}");
 }
 
 #[tokio::test]
