@@ -6,10 +6,18 @@ use gauntlet_model::{
     lifecycle::{Phase, Window},
     report::Report,
     run::{Attempt, ControlEvent, Run},
+    search::Step,
     time::Timestamp,
 };
 
-use crate::{Format, csv::Csv, hlog::Hlog, html::Html, json::Json, parquet::Parquet};
+use crate::{
+    Format,
+    csv::Csv,
+    hlog::Hlog,
+    html::{Html, gather},
+    json::Json,
+    parquet::Parquet,
+};
 
 /// What is exported beside the history.
 #[derive(Clone, Debug)]
@@ -26,6 +34,17 @@ pub struct Contents {
     pub phases: Vec<(Phase, Window)>,
     /// What only the page for people shows; the other formats need none.
     pub background: Background,
+}
+
+impl Contents {
+    /// The stretch of which the page for people needs the rollups by the second,
+    /// however long its buckets are; whole buckets of it, in place of those: the
+    /// window of the step that a search's percentile curve is of. A longer bucket
+    /// has the steps beside it, too.
+    #[must_use]
+    pub fn by_second(&self) -> Option<Window> {
+        gather::reported_step(self).map(Step::window)
+    }
 }
 
 /// See [`Contents::background`].

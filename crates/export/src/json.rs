@@ -3,6 +3,7 @@
 use gauntlet_model::{
     history::{Distribution, HistoryPoint, Stats},
     id::Name,
+    interval::Failures,
     run::Run,
     time::micros,
 };
@@ -74,6 +75,7 @@ impl Json {
         let fields = json!({
             "succeeded": stats.succeeded,
             "failed": stats.failed,
+            "failures": failures(stats.failures),
             "cut": stats.cut,
             "dropped": stats.dropped,
             "rows": stats.rows,
@@ -102,6 +104,14 @@ impl Json {
             .map(|(figure, value)| (format!("{figure}_us"), json!(value)))
             .collect()
     }
+}
+
+/// By class, those without any left out.
+fn failures(failures: Failures) -> Value {
+    let found = failures.found();
+    found
+        .map(|(class, count)| (class.as_str().to_owned(), json!(count)))
+        .collect()
 }
 
 fn run(run: &Run) -> Value {

@@ -3,6 +3,7 @@
 use gauntlet_model::{
     history::{Distribution, HistoryPoint, OperationStats, Stats},
     id::Name,
+    interval::ErrorClass,
     search::Step,
     time::{Timestamp, micros},
 };
@@ -77,6 +78,7 @@ impl Table {
         let Stats {
             succeeded,
             failed,
+            failures,
             cut,
             dropped,
             rows,
@@ -109,6 +111,7 @@ impl Table {
         for latency in [response, service, lag, failed_response] {
             row.extend(figures(latency).map(Value::Number));
         }
+        row.extend(failures.counts().map(integer));
         row
     }
 }
@@ -173,7 +176,12 @@ fn columns(percentiles: &[f64]) -> Vec<Column> {
             kind: Kind::Number,
         })
     });
-    fixed.into_iter().chain(latencies).collect()
+    // Those that came later stand last, so that the others keep their places.
+    let failures = ErrorClass::ALL.map(|class| Column {
+        name: format!("failed_{}", class.as_str().to_lowercase()),
+        kind: Kind::Integer,
+    });
+    fixed.into_iter().chain(latencies).chain(failures).collect()
 }
 
 /// How a percentile is named: `p99`, `p99_9`.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::{
     id::RunId,
-    interval::Latencies,
+    interval::{Failures, Latencies},
     lifecycle::{Phase, Window},
     run::PhaseTransition,
     time::{Timestamp, micros},
@@ -125,6 +125,8 @@ pub struct Rollup {
     pub succeeded: Latencies,
     /// Those that failed.
     pub failed: Latencies,
+    /// The same by class; nothing where they were measured before classes were kept.
+    pub failures: Failures,
     /// Those cut when the drain timeout ended.
     pub cut: u64,
     /// Those due and never sent.

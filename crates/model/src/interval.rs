@@ -6,7 +6,12 @@ use hdrhistogram::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{history::Counts, lifecycle::Phase, session::AttemptRef, time::Timestamp};
+use crate::{lifecycle::Phase, session::AttemptRef, time::Timestamp};
+
+pub(crate) mod encoding;
+mod failures;
+
+pub use failures::Failures;
 
 /// The largest latency that a histogram holds: one hour, in nanoseconds.
 pub const LARGEST_NS: u64 = 3_600_000_000_000;
@@ -50,11 +55,16 @@ impl Encoded {
         Self(bytes)
     }
 
-    /// Takes bytes from outside, if they are a histogram.
+    /// Takes bytes from outside, if they are a histogram that all can read, or
+    /// nothing. It is looked through, not built.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, BadHistogram> {
-        let encoded = Self(bytes);
-        encoded.decode()?;
-        Ok(encoded)
+        encoding::total(&bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// How many values were recorded, without building the histogram.
+    pub fn count(&self) -> Result<u64, BadHistogram> {
+        encoding::total(&self.0)
     }
 
     /// The encoded bytes.
@@ -205,12 +215,12 @@ pub struct Interval {
 impl Interval {
     /// How many operations ended, by success or by failure.
     pub fn ended(&self) -> Result<u64, BadHistogram> {
-        let mut ended = Counts::default();
+        let mut ended = 0_u64;
         for part in &self.operations {
-            ended.add(&part.succeeded.response)?;
-            ended.add(&part.failed.response)?;
+            ended = ended.saturating_add(part.succeeded.response.count()?);
+            ended = ended.saturating_add(part.failed.response.count()?);
         }
-        Ok(ended.len())
+        Ok(ended)
     }
 }
 

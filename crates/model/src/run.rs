@@ -186,7 +186,7 @@ impl Attempt {
 }
 
 /// Something that happened in a run; its sequence is given by the store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunEvent {
     /// Counts from 1 without gaps, per run; 0 before it is stored.
     pub sequence: i64,
@@ -201,15 +201,14 @@ pub struct RunEvent {
 }
 
 /// The kinds of run event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunEventKind {
     /// The status changed.
     Status,
     /// The phase changed.
     Phase,
-    /// A command was sent.
-    Control,
+    /// This command was sent.
+    Control(ControlEvent),
     /// Something about a worker.
     Worker,
     /// Something went wrong.
@@ -219,28 +218,37 @@ pub enum RunEventKind {
 impl RunEventKind {
     /// The stable word.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Status => "STATUS",
             Self::Phase => "PHASE",
-            Self::Control => "CONTROL",
+            Self::Control(_) => "CONTROL",
             Self::Worker => "WORKER",
             Self::Error => "ERROR",
         }
     }
 
-    /// The kind of a stable word.
+    /// The command that was sent; `None` for the other kinds.
     #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        [
-            Self::Status,
-            Self::Phase,
-            Self::Control,
-            Self::Worker,
-            Self::Error,
-        ]
-        .into_iter()
-        .find(|kind| kind.as_str() == word)
+    pub fn command(&self) -> Option<&ControlEvent> {
+        match self {
+            Self::Control(command) => Some(command),
+            Self::Status | Self::Phase | Self::Worker | Self::Error => None,
+        }
+    }
+
+    /// The kind of a stable word and of the command that is kept with it;
+    /// `None` when they do not belong together.
+    #[must_use]
+    pub fn parse(word: &str, command: Option<ControlEvent>) -> Option<Self> {
+        match (word, command) {
+            ("STATUS", None) => Some(Self::Status),
+            ("PHASE", None) => Some(Self::Phase),
+            ("CONTROL", Some(command)) => Some(Self::Control(command)),
+            ("WORKER", None) => Some(Self::Worker),
+            ("ERROR", None) => Some(Self::Error),
+            _ => None,
+        }
     }
 }
 

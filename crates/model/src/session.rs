@@ -71,7 +71,14 @@ pub enum WorkerEvent {
         at: Timestamp,
     },
     /// About one second of measurements.
-    Interval(Box<Interval>),
+    Interval {
+        /// What was measured.
+        interval: Box<Interval>,
+        /// When the attempt's first operation was due, by the worker's corrected
+        /// clock; `None` while there was none, or when the worker does not tell.
+        /// Not of the interval alone: each one tells it, so none must arrive.
+        first_operation: Option<Timestamp>,
+    },
     /// Operations of the attempt so far that were kept as examples. They take
     /// the place of those that were told before, of the same attempt,
     /// operation and kind; those of one operation come in one message, ordered

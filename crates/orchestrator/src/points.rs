@@ -39,30 +39,35 @@ fn point(
     operations: usize,
 ) -> Result<Point, BadHistogram> {
     let mut parts = vec![OperationPoint::default(); operations];
-    let (mut all, mut failed) = (empty_histogram(), 0);
+    let (mut all, mut total) = (empty_histogram(), OperationPoint::default());
+    let (mut in_flight, mut backlog) = (0, 0);
     for rollup in rollups {
         let response = rollup.succeeded.response.decode()?;
         let part = OperationPoint {
             succeeded: response.len(),
             failed: rollup.failed.response.decode()?.len(),
+            failures: rollup.failures,
             response: Summary::of(&response),
         };
-        failed += part.failed;
+        total.failed += part.failed;
+        total.failures.merge(part.failures);
+        in_flight = rollup.in_flight_max.max(in_flight);
+        backlog = rollup.backlog_max.max(backlog);
         all.add(&response)
             .map_err(|error| BadHistogram(error.to_string()))?;
         if let Some(place) = parts.get_mut(rollup.operation as usize) {
             *place = part;
         }
     }
+    total.succeeded = all.len();
+    total.response = Summary::of(&all);
     Ok(Point {
         time,
         phase,
         operations: parts,
-        total: OperationPoint {
-            succeeded: all.len(),
-            failed,
-            response: Summary::of(&all),
-        },
+        total,
+        in_flight,
+        backlog,
     })
 }
 

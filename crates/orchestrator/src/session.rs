@@ -70,7 +70,7 @@ impl Session {
                 return Ok(());
             }
             WorkerEvent::Logs { run, .. } => (*run, None),
-            WorkerEvent::Interval(interval) => {
+            WorkerEvent::Interval { interval, .. } => {
                 self.measured(interval);
                 (interval.attempt.run, Some(interval.attempt))
             }

@@ -25,6 +25,7 @@ use crate::{
 };
 
 mod ask;
+mod began;
 mod change;
 mod drive;
 mod effects;

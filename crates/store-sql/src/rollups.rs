@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use gauntlet_model::{
     history::{Resolution, Rollup},
     id::RunId,
+    interval::Failures,
     lifecycle::Phase,
 };
 use gauntlet_store::{PageQuery, Result, RollupKey, Rollups, TimeRange};
@@ -94,8 +95,16 @@ pub(crate) fn list(
     Statement::composed(text, values)
 }
 
-fn row(rollup: &Rollup) -> [Value; 18] {
+fn row(rollup: &Rollup) -> [Value; 24] {
     let (succeeded, failed) = (&rollup.succeeded, &rollup.failed);
+    let [
+        timeout,
+        connection,
+        constraint,
+        serialization,
+        statement,
+        other,
+    ] = rollup.failures.counts();
     [
         id(rollup.run),
         rollup.resolution.us().into(),
@@ -110,6 +119,12 @@ fn row(rollup: &Rollup) -> [Value; 18] {
         failed.service.as_bytes().into(),
         failed.lag.as_bytes().into(),
         failed.rows.into(),
+        timeout.into(),
+        connection.into(),
+        constraint.into(),
+        serialization.into(),
+        statement.into(),
+        other.into(),
         rollup.cut.into(),
         rollup.dropped.into(),
         rollup.intervals.into(),
@@ -128,10 +143,19 @@ fn read(row: Row) -> Result<Rollup> {
         phase: columns.word(Phase::parse)?,
         succeeded: read_latencies(&mut columns)?,
         failed: read_latencies(&mut columns)?,
+        failures: read_failures(&mut columns)?,
         cut: columns.count()?,
         dropped: columns.count()?,
         intervals: columns.count()?,
         in_flight_max: columns.count()?,
         backlog_max: columns.count()?,
     })
+}
+
+fn read_failures(columns: &mut Columns) -> Result<Failures> {
+    let mut counts = Failures::default().counts();
+    for count in &mut counts {
+        *count = columns.count()?;
+    }
+    Ok(Failures::from_counts(counts))
 }

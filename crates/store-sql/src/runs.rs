@@ -38,7 +38,7 @@ impl Runs for Sql {
     ) -> Result<Run> {
         let subject = format!("run {}/{}", run.project, run.name);
         let events = numbered(1, std::slice::from_ref(event));
-        let events = Statement::rows(query!("run_events/insert"), event_rows(run.id, &events));
+        let events = Statement::rows(query!("run_events/insert"), event_rows(run.id, &events)?);
         let labels = label_rows(run.id, &run.project, run.created, &run.labels);
         let labels = Statement::rows(query!("run_labels/insert"), labels);
         let script = Script::of(&subject, records::insert(&subject, run)?)
@@ -73,7 +73,7 @@ impl Runs for Sql {
         let (given, missing) = (events.to_vec(), Error::Missing(subject.clone()));
         let script = Script::of(&subject, count).then(move |counted| {
             let first = first_event(counted, given.len())?.ok_or_else(|| missing.clone())?;
-            let rows = event_rows(run, &numbered(first, &given));
+            let rows = event_rows(run, &numbered(first, &given))?;
             let insert = Statement::rows(query!("run_events/insert"), rows);
             Ok(vec![send(&format!("run {run}"), insert)])
         });

@@ -3,10 +3,13 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use gauntlet_model::{
+    history::{Resolution, Rollup},
     id::{Name, Project, RunId},
-    lifecycle::{Action, Phase, RunState, ShardStage, ShardState, Stage, Status},
+    interval::Failures,
+    lifecycle::{Action, Aim, Phase, RunState, ShardStage, ShardState, Stage, Status, StepPlan},
+    run::{ControlEvent, RunEvent},
     target::Address,
-    template::{Control, Level, Scope},
+    template::{Control, Level, Scope, Split},
     time::Timestamp,
     verdict::Verdict,
 };
@@ -17,72 +20,97 @@ use gauntlet_store_sql::{Applied, Location, apply_schema, open};
 use gauntlet_testkit::postgres::Cluster;
 use tempfile::TempDir;
 
+/// The version of this gauntlet.
+const NOW: i32 = 4;
+
 fn fixture(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     fs::read_to_string(path.join(name)).expect("the fixture is there")
 }
 
-#[tokio::test]
-async fn sqlite_from_version_1() {
+/// What was written on a database by each version before this one.
+fn written(dialect: &str, version: i32) -> Vec<String> {
+    let all = [
+        fixture(&format!("v1.{dialect}.sql")),
+        schema(dialect, "002_api"),
+        fixture("v2.sql"),
+        schema(dialect, "003_orchestration"),
+        fixture("v3.sql"),
+    ];
+    let count = 2 * version as usize - 1;
+    all.into_iter().take(count).collect()
+}
+
+/// What a version added to the one before.
+fn schema(dialect: &str, name: &str) -> String {
+    let path = format!("../../sql/schema/{dialect}/{name}.sql");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(path).expect("the schema is there")
+}
+
+/// A file of an earlier version.
+fn sqlite(version: i32) -> (TempDir, Location) {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("store.db");
     let connection = rusqlite::Connection::open(&path).expect("the file opens");
-    let filled = connection.execute_batch(&fixture("v1.sqlite.sql"));
-    filled.expect("the fixture is right");
-    drop(connection);
-    upgraded(&Location::Sqlite(path), 1).await;
+    for text in written("sqlite", version) {
+        let filled = connection.execute_batch(&text);
+        filled.expect("the fixture is right");
+    }
+    (folder, Location::Sqlite(path))
+}
+
+/// A database of an earlier version.
+fn postgres(version: i32) -> Location {
+    let cluster = Cluster::shared();
+    let name = format!("from_version_{version}");
+    let url = cluster.create_database(&name);
+    for text in written("postgres", version) {
+        let filled = cluster.psql_in(&name, &text);
+        filled.expect("the fixture is right");
+    }
+    Location::Postgres(url)
+}
+
+#[tokio::test]
+async fn sqlite_from_version_1() {
+    let (_folder, location) = sqlite(1);
+    upgraded(&location, 1).await;
 }
 
 #[tokio::test]
 async fn sqlite_from_version_2() {
-    let folder = TempDir::new().expect("a temporary folder");
-    let path = folder.path().join("store.db");
-    let connection = rusqlite::Connection::open(&path).expect("the file opens");
-    for text in [
-        fixture("v1.sqlite.sql"),
-        schema("sqlite"),
-        fixture("v2.sql"),
-    ] {
-        let filled = connection.execute_batch(&text);
-        filled.expect("the fixture is right");
-    }
-    drop(connection);
-    let location = Location::Sqlite(path);
+    let (_folder, location) = sqlite(2);
     upgraded(&location, 2).await;
     of_version_2(&location).await;
+}
+
+#[tokio::test]
+async fn sqlite_from_version_3() {
+    let (_folder, location) = sqlite(3);
+    upgraded(&location, 3).await;
+    of_version_2(&location).await;
+    of_version_3(&location).await;
 }
 
 #[tokio::test]
 async fn postgres_from_version_1() {
-    let cluster = Cluster::shared();
-    let url = cluster.create_database("from_version_1");
-    let filled = cluster.psql_in("from_version_1", &fixture("v1.postgres.sql"));
-    filled.expect("the fixture is right");
-    upgraded(&Location::Postgres(url), 1).await;
+    upgraded(&postgres(1), 1).await;
 }
 
 #[tokio::test]
 async fn postgres_from_version_2() {
-    let cluster = Cluster::shared();
-    let url = cluster.create_database("from_version_2");
-    for text in [
-        fixture("v1.postgres.sql"),
-        schema("postgres"),
-        fixture("v2.sql"),
-    ] {
-        let filled = cluster.psql_in("from_version_2", &text);
-        filled.expect("the fixture is right");
-    }
-    let location = Location::Postgres(url);
+    let location = postgres(2);
     upgraded(&location, 2).await;
     of_version_2(&location).await;
 }
 
-/// What version 2 added to version 1.
-fn schema(dialect: &str) -> String {
-    let path = format!("../../sql/schema/{dialect}/002_api.sql");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_to_string(path).expect("the schema is there")
+#[tokio::test]
+async fn postgres_from_version_3() {
+    let location = postgres(3);
+    upgraded(&location, 3).await;
+    of_version_2(&location).await;
+    of_version_3(&location).await;
 }
 
 /// What was written by version 2 means the same now.
@@ -146,11 +174,54 @@ async fn of_version_2(location: &Location) {
     assert_eq!(served, [vec![], vec![run]]);
 }
 
+/// What was written by version 3 means the same now.
+async fn of_version_3(location: &Location) {
+    let stores = open(location).await.expect("the store opens");
+    let id: RunId = "01a1f947-0000-7000-8000-000000000003"
+        .parse()
+        .expect("an id");
+    let events = stores.runs.events(id, all()).await.expect("events");
+    let step = StepPlan {
+        step: 1,
+        aim: Aim {
+            level: Level::Concurrency { connections: 8 },
+            split: Split::of(vec![3, 1]),
+        },
+        settle_us: 500_000,
+        window_us: 3_000_000,
+    };
+    let command = |sequence, at_us, action| ControlEvent {
+        sequence,
+        at: Timestamp(at_us),
+        action,
+    };
+    let expected = [
+        command(1, 1_795_183_530_524_879, Action::Start(Phase::Measurement)),
+        command(2, 1_795_183_531_524_879, Action::Step(step)),
+        command(12, 1_795_183_532_000_000, Action::Stop { drain_us: 0 }),
+    ];
+    assert_eq!((events.len(), commands(&events)), (4, expected.to_vec()));
+    let ever = TimeRange::default();
+    let rollups = &stores.rollups;
+    let second = Resolution::Second;
+    let list = rollups.list(id, second, ever, &[], all()).await;
+    let [rollup] = <[Rollup; 1]>::try_from(list.expect("rollups")).expect("one rollup");
+    assert_eq!((rollup.cut, rollup.dropped), (3, 4));
+    assert_eq!((rollup.in_flight_max, rollup.backlog_max), (6, 7));
+    assert_eq!(rollup.failures, Failures::default());
+}
+
+/// The commands that events tell of.
+fn commands(events: &[RunEvent]) -> Vec<ControlEvent> {
+    let told = events.iter().filter_map(|event| event.kind.command());
+    told.cloned().collect()
+}
+
 async fn upgraded(location: &Location, version: i32) {
-    for from in [version, 3] {
+    for from in [version, NOW] {
         let applied = apply_schema(location).await;
         let from = Some(from);
-        assert_eq!(applied, Ok(Applied { from, to: 3 }));
+        assert_eq!(applied, Ok(Applied { from, to: NOW }));
         let stores = open(location).await.expect("the store opens");
         catalog(&stores).await;
         lists(&stores).await;
@@ -246,10 +317,9 @@ async fn records(stores: &Stores) {
         assert_eq!(attempts.len(), 1);
         let events = stores.runs.events(id, all()).await.expect("events");
         assert!(events.len() > 5);
-        assert_eq!(
-            stores.runs.controls(id, 0).await.map(|all| all.len()),
-            Ok(2)
-        );
+        let controls = stores.runs.controls(id, 0).await.expect("commands");
+        assert_eq!(controls.len(), 2);
+        assert_eq!(commands(&events), controls);
         let phases = stores.runs.phases(id).await.expect("phases");
         assert_eq!(phases.first().map(|one| one.phase), Some(Phase::Preparing));
         let ever = TimeRange::default();

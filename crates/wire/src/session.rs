@@ -2,7 +2,6 @@
 //! both sides.
 
 mod down;
-mod histogram;
 mod logs;
 mod measured;
 mod pools;

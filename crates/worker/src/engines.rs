@@ -50,7 +50,7 @@ impl Engines {
         let waiting = engines.map(|(attempt, engine)| {
             Box::pin(async move {
                 let said = engine.shard.next().await;
-                if let Said::Measured(snapshot) = &said {
+                if let Said::Measured { snapshot, .. } = &said {
                     about(*attempt, || engine.commentary.measured(snapshot));
                 }
                 (*attempt, said)

@@ -247,6 +247,7 @@ impl Worker {
     }
 
     fn engine(&self, attempt: AttemptRef, said: Said) -> Event {
+        let known = |instant: Option<Instant>| instant.map(|at| self.clock.at(at));
         let heard = match said {
             Said::Prepared {
                 target_version,
@@ -264,13 +265,17 @@ impl Worker {
                 about(attempt, || warn!("the shard failed: {message}"));
                 Heard::Failed { message }
             }
-            Said::Measured(snapshot) => Heard::Measured {
+            Said::Measured {
+                snapshot,
+                first_operation,
+            } => Heard::Measured {
                 start: self.clock.at(snapshot.started),
                 end: self.clock.at(snapshot.ended),
                 snapshot,
+                first_operation: known(first_operation),
             },
             Said::Ended { first_operation } => Heard::Ended {
-                first_operation: first_operation.map(|instant| self.clock.at(instant)),
+                first_operation: known(first_operation),
             },
         };
         Event::Engine(attempt, heard)

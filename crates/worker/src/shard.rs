@@ -1,6 +1,10 @@
 //! The engine's side of a shard: opened, then steered and listened to.
 
-use std::{future::pending, pin::Pin, time::Duration};
+use std::{
+    future::pending,
+    pin::Pin,
+    time::{Duration, Instant},
+};
 
 use gauntlet_engine::{Handle, Replay, SetupError, Snapshot, Status};
 use gauntlet_targets::TargetError;
@@ -53,11 +57,12 @@ pub(crate) enum Said {
     /// They could not be opened, or the engine broke.
     Failed { message: String },
     /// What was measured.
-    Measured(Box<Snapshot>),
-    /// The load has ended and everything measured was handed out.
-    Ended {
-        first_operation: Option<std::time::Instant>,
+    Measured {
+        snapshot: Box<Snapshot>,
+        first_operation: Option<Instant>,
     },
+    /// The load has ended and everything measured was handed out.
+    Ended { first_operation: Option<Instant> },
 }
 
 impl Shard {
@@ -92,7 +97,10 @@ impl Shard {
             },
             Self::Open(handle) => {
                 if let Some(snapshot) = handle.next_snapshot().await {
-                    return Said::Measured(Box::new(snapshot));
+                    return Said::Measured {
+                        snapshot: Box::new(snapshot),
+                        first_operation: handle.first_operation_at(),
+                    };
                 }
                 let said = ended(handle);
                 *self = Self::Idle;

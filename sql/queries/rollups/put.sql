@@ -2,6 +2,8 @@ INSERT INTO rollups (
     run_id, resolution_us, start_us, operation, phase,
     succeeded_response, succeeded_service, succeeded_lag, succeeded_rows,
     failed_response, failed_service, failed_lag, failed_rows,
+    failed_timeout, failed_connection, failed_constraint,
+    failed_serialization, failed_statement, failed_other,
     cut, dropped, intervals, in_flight_max, backlog_max
 ) {rows}
 ON CONFLICT (run_id, resolution_us, start_us, operation, phase) DO UPDATE SET
@@ -13,6 +15,12 @@ ON CONFLICT (run_id, resolution_us, start_us, operation, phase) DO UPDATE SET
     failed_service = excluded.failed_service,
     failed_lag = excluded.failed_lag,
     failed_rows = excluded.failed_rows,
+    failed_timeout = excluded.failed_timeout,
+    failed_connection = excluded.failed_connection,
+    failed_constraint = excluded.failed_constraint,
+    failed_serialization = excluded.failed_serialization,
+    failed_statement = excluded.failed_statement,
+    failed_other = excluded.failed_other,
     cut = excluded.cut,
     dropped = excluded.dropped,
     intervals = excluded.intervals,

@@ -1,1 +1,1 @@
-INSERT INTO run_events (run_id, sequence, time_us, kind, message, shard) {rows}
+INSERT INTO run_events (run_id, sequence, time_us, kind, message, shard, command) {rows}

@@ -302,6 +302,7 @@ impl Worker {
                 errors: Vec::new(),
                 in_flight: 1,
                 backlog: 0,
+                first_operation_us: begun_us,
             }))
             .await?;
             let operations = PER_SECOND * OPERATIONS as u64;

@@ -48,7 +48,9 @@ pub fn open(orchestrator: Orchestrator, hello: Hello, travel: Travel, mut chance
         |event| {
             matches!(
                 event,
-                WorkerEvent::Interval(_) | WorkerEvent::Ack { .. } | WorkerEvent::Samples { .. }
+                WorkerEvent::Interval { .. }
+                    | WorkerEvent::Ack { .. }
+                    | WorkerEvent::Samples { .. }
             )
         },
     ));

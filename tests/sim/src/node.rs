@@ -296,6 +296,7 @@ impl Running {
                 snapshot: Box::new(self.snapshot(&second)),
                 start,
                 end,
+                first_operation,
             };
             if self.on(Event::Engine(attempt, measured)) {
                 return true;

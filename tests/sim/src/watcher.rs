@@ -173,6 +173,10 @@ impl Life {
                 let (was, is) = (before.stage, attempt.stage);
                 broken.push(format!("{text} was {was:?} and is {is:?}"));
             }
+            let (was, is) = (before.first_operation, attempt.first_operation);
+            if was.is_some() && was != is && attempt.stage != ShardStage::Finished {
+                broken.push(format!("{text} began at {was:?} and then at {is:?}"));
+            }
         } else if attempt.number > 1 && !self.attempts.contains_key(&(key.0, key.1 - 1)) {
             broken.push(format!("{text} has no attempt before it"));
         }

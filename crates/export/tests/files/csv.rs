@@ -13,7 +13,7 @@ fn it_has_a_row_for_each_second_and_operation() {
     assert!(text.ends_with("\r\n"));
     let lines: Vec<&str> = text.trim_end().split("\r\n").collect();
     let header: Vec<&str> = lines[0].split(',').collect();
-    assert_eq!(header.len(), 16 + 4 * 7);
+    assert_eq!(header.len(), 16 + 4 * 7 + 6);
     assert_eq!(
         header[..9],
         [
@@ -29,6 +29,17 @@ fn it_has_a_row_for_each_second_and_operation() {
         ]
     );
     assert_eq!(header[43], "failed_response_p99_9_us");
+    assert_eq!(
+        header[44..],
+        [
+            "failed_timeout",
+            "failed_connection",
+            "failed_constraint",
+            "failed_serialization",
+            "failed_statement",
+            "failed_other"
+        ]
+    );
     let begins: Vec<&str> = lines[1..]
         .iter()
         .map(|line| line.split(",0,2,").next().unwrap())
@@ -44,6 +55,12 @@ fn it_has_a_row_for_each_second_and_operation() {
             "nightly,2026-11-20T13:55:02.250000Z,1795182902250000,1000000,1000000,MEASUREMENT,scan,0,10,1",
         ]
     );
+    for (line, failures) in lines[1..]
+        .iter()
+        .zip(["0,0,0,0,0,0", "1,0,0,0,0,0"].iter().cycle())
+    {
+        assert!(line.ends_with(&format!(",{failures}")), "{line}");
+    }
     let fields = lines.iter().map(|line| line.split(',').count());
     assert!(fields.into_iter().all(|fields| fields == header.len()));
 }

@@ -55,11 +55,12 @@ fn a_point_has_all_figures() {
         (&total["failed"], &total["dropped"], &total["rows"]),
         (&json!(1), &json!(4), &json!(20))
     );
+    assert_eq!(total["failures"], json!({ "TIMEOUT": 1 }));
     assert_eq!(total["throughput_per_s"], 20.0);
     let read = &point["operations"][0];
     assert_eq!(
-        (&read["operation"], &read["succeeded"]),
-        (&json!("read"), &json!(10))
+        (&read["operation"], &read["succeeded"], &read["failures"]),
+        (&json!("read"), &json!(10), &json!({}))
     );
     // Reading a float may end at its neighbour: that is serde_json's choice.
     let mean = read["response"]["mean_us"].as_f64().unwrap();

@@ -28,8 +28,13 @@ fn its_rows_are_read_back() {
         .map(|column| column.name())
         .collect();
     assert_eq!(
-        (columns.len(), columns[6], columns[43]),
-        (44, "operation", "failed_response_p99_9_us")
+        (columns.len(), columns[6], columns[43], columns[44]),
+        (
+            50,
+            "operation",
+            "failed_response_p99_9_us",
+            "failed_timeout"
+        )
     );
     let (mut succeeded, mut failed) = (0, 0);
     for (place, row) in reader.get_row_iter(None).unwrap().enumerate() {
@@ -42,6 +47,7 @@ fn its_rows_are_read_back() {
         );
         succeeded += row.get_long(8).unwrap();
         failed += row.get_long(9).unwrap();
+        assert_eq!(row.get_long(44).unwrap(), row.get_long(9).unwrap());
         assert!(row.get_double(16).unwrap() > 199.0);
     }
     assert_eq!((succeeded, failed), (20 * seconds, seconds));

@@ -4,7 +4,9 @@ use gauntlet_export::{Background, Contents, Exporter, Format};
 use gauntlet_model::{
     history::{Percentiles, Resolution, Roller, Rollup},
     id::{Name, Project, RunId},
-    interval::{Encoded, Interval, Latencies, OperationInterval, empty_histogram},
+    interval::{
+        Encoded, ErrorClass, ErrorCount, Interval, Latencies, OperationInterval, empty_histogram,
+    },
     lifecycle::{Phase, RunState, Window},
     report::{Environment, OperationReport, Report},
     run::Run,
@@ -187,9 +189,25 @@ fn interval(second: i64, shard: u32, responses: &mut [Histogram<u64>; 2]) -> Int
         start: at(second),
         end: at(second + 1),
         operations: vec![operation(0), operation(1)],
-        errors: Vec::new(),
+        errors: if shard == 0 {
+            vec![late(phase)]
+        } else {
+            Vec::new()
+        },
         in_flight: 4,
         backlog: 0,
+    }
+}
+
+/// The one failure of `scan`.
+fn late(phase: Phase) -> ErrorCount {
+    ErrorCount {
+        operation: 1,
+        phase,
+        class: ErrorClass::Timeout,
+        code: String::new(),
+        message: "too long".to_owned(),
+        count: 1,
     }
 }
 

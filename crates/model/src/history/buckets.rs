@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Counts, Resolution, Rollup};
 use crate::{
     id::RunId,
-    interval::{BadHistogram, Interval, Latencies, OperationInterval},
+    interval::{BadHistogram, Failures, Interval, Latencies, OperationInterval},
     lifecycle::Phase,
     time::Timestamp,
 };
@@ -39,6 +39,7 @@ pub(super) struct Bucket {
 pub(super) struct Cell {
     pub(super) succeeded: Sums,
     pub(super) failed: Sums,
+    pub(super) failures: Failures,
     pub(super) cut: u64,
     pub(super) dropped: u64,
     pub(super) intervals: u64,
@@ -72,6 +73,10 @@ impl Buckets {
         let bucket = self.open.entry(start).or_default();
         for part in &interval.operations {
             bucket.cell(part.operation, part.phase).add(part)?;
+        }
+        for error in &interval.errors {
+            let cell = bucket.cell(error.operation, error.phase);
+            cell.failures.add(error.class, error.count);
         }
         bucket.gauge(interval, self.resolution);
         Ok(())
@@ -130,6 +135,7 @@ impl Buckets {
                 phase: *phase,
                 succeeded: cell.succeeded.encode(),
                 failed: cell.failed.encode(),
+                failures: cell.failures,
                 cut: cell.cut,
                 dropped: cell.dropped,
                 intervals: cell.intervals,
@@ -192,6 +198,7 @@ impl Cell {
     pub(super) fn merge_rollup(&mut self, rollup: &Rollup) -> Result<(), BadHistogram> {
         self.succeeded.add(&rollup.succeeded)?;
         self.failed.add(&rollup.failed)?;
+        self.failures.merge(rollup.failures);
         self.cut = self.cut.saturating_add(rollup.cut);
         self.dropped = self.dropped.saturating_add(rollup.dropped);
         self.intervals = self.intervals.saturating_add(rollup.intervals);
@@ -201,15 +208,22 @@ impl Cell {
     pub(super) fn merge(&mut self, other: &Self) {
         self.succeeded.merge(&other.succeeded);
         self.failed.merge(&other.failed);
+        self.failures.merge(other.failures);
         self.cut = self.cut.saturating_add(other.cut);
         self.dropped = self.dropped.saturating_add(other.dropped);
         self.intervals = self.intervals.saturating_add(other.intervals);
+    }
+
+    /// Whether nobody spoke of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.intervals == 0 && self.failures.is_empty()
     }
 
     /// Forgets everything but the memory.
     pub(super) fn clear(&mut self) {
         self.succeeded.clear();
         self.failed.clear();
+        self.failures = Failures::default();
         (self.cut, self.dropped, self.intervals) = (0, 0, 0);
     }
 }

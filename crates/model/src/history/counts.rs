@@ -5,21 +5,14 @@
 //! and the encoded counts are added without building a histogram first. So the
 //! work goes with what was recorded, not with the range that it spans.
 
-use crate::interval::{BadHistogram, Encoded, LARGEST_NS};
+use crate::interval::{
+    BadHistogram, Encoded,
+    encoding::{self, HALF_BITS},
+};
 
-/// 2^10 linear steps per power of two: three significant digits.
-const HALF_BITS: u32 = 10;
 const HALF: usize = 1 << HALF_BITS;
 /// A page's counts fill one 64-bit mask.
 const PAGE: usize = 64;
-/// What the encoding begins with: its name, the payload's length, an unused
-/// offset, the digits, the smallest and the largest value, an unused ratio.
-const HEADER: usize = 40;
-/// The encoding's name: `HdrHistogram` V2 with counts of varying length.
-const COOKIE: u32 = 0x1c84_9313;
-const DIGITS: u32 = 3;
-const SMALLEST: u64 = 1;
-
 /// Counts by bucket.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
@@ -68,11 +61,11 @@ impl Counts {
         if bytes.is_empty() {
             return Ok(());
         }
-        let mut payload = payload(bytes)?;
+        let (buckets, mut payload) = encoding::payload(bytes)?;
         let mut index = 0_usize;
         while !payload.is_empty() {
-            if index > index_of(LARGEST_NS * 2) {
-                return Err(bad("it counts values above an hour"));
+            if index >= buckets {
+                return Err(encoding::above());
             }
             let number = index / PAGE;
             index = self.page(number).fill(number, index, &mut payload)?;
@@ -150,29 +143,17 @@ impl Counts {
         let Some(last) = self.last() else {
             return Encoded::default();
         };
-        let mut bytes = Vec::with_capacity(HEADER + 2 * PAGE);
-        bytes.extend(COOKIE.to_be_bytes());
-        bytes.extend([0; 8]);
-        bytes.extend(DIGITS.to_be_bytes());
-        bytes.extend(SMALLEST.to_be_bytes());
-        bytes.extend(end_of_range(last).to_be_bytes());
-        bytes.extend(1.0_f64.to_be_bytes());
+        let mut bytes = encoding::begin(end_of_range(last), 2 * PAGE);
         let mut next = 0;
         for (number, page) in self.filled() {
             bytes.reserve(2 * PAGE);
             page.each(|slot, count| {
                 let index = number * PAGE + slot;
-                match index - next {
-                    0 => {}
-                    1 => bytes.push(0),
-                    zeros => write_varint(zigzag(-(zeros as i64)), &mut bytes),
-                }
-                write_varint(zigzag(i64::try_from(count).unwrap_or(i64::MAX)), &mut bytes);
+                encoding::push(index - next, count, &mut bytes);
                 next = index + 1;
             });
         }
-        let length = (bytes.len() - HEADER) as u32;
-        bytes[4..8].copy_from_slice(&length.to_be_bytes());
+        encoding::finish(&mut bytes);
         Encoded::from_trusted(bytes)
     }
 
@@ -220,17 +201,15 @@ impl Page {
     ) -> Result<usize, BadHistogram> {
         let first = number * PAGE;
         while index < first + PAGE {
-            let Some(value) = read_varint(payload)?.map(unzigzag) else {
+            let Some(entry) = encoding::next(payload)? else {
                 break;
             };
             // Without a branch on what is there: it cannot be foreseen.
-            let (slot, count) = (index - first, value.max(0).unsigned_abs());
+            let (slot, count) = (index - first, entry.count);
             self.occupied |= u64::from(count > 0) << slot;
             self.counts[slot] = self.counts[slot].saturating_add(count);
             self.total = self.total.saturating_add(count);
-            // A negative number is that many empty buckets.
-            let step = usize::try_from(value.min(0).unsigned_abs()).unwrap_or(usize::MAX);
-            index = index.saturating_add(step.max(1));
+            index = index.saturating_add(entry.buckets);
         }
         Ok(index)
     }
@@ -263,12 +242,6 @@ impl Page {
     }
 }
 
-/// The bucket of a value.
-fn index_of(value: u64) -> usize {
-    let shift = 64 - (value | (2 * HALF as u64 - 1)).leading_zeros() - HALF_BITS - 1;
-    shift as usize * HALF + (value >> shift) as usize
-}
-
 /// How far a bucket's values are shifted.
 fn shift_of(index: usize) -> usize {
     (index >> HALF_BITS).saturating_sub(1)
@@ -295,97 +268,13 @@ fn end_of_range(index: usize) -> u64 {
     ((2 * HALF as u64) << shift_of(index)) - 1
 }
 
-/// The encoded counts behind a header that fits our histograms.
-fn payload(bytes: &[u8]) -> Result<&[u8], BadHistogram> {
-    let header = bytes
-        .get(..HEADER)
-        .ok_or_else(|| bad("it ends within its header"))?;
-    let word = |at: usize| {
-        u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-    };
-    let long = |at: usize| (u64::from(word(at)) << 32) | u64::from(word(at + 4));
-    if word(0) != COOKIE || word(8) != 0 || long(32) != 1.0_f64.to_bits() {
-        return Err(bad("its header is another format's"));
-    }
-    if word(12) != DIGITS || long(16) != SMALLEST || long(24) > LARGEST_NS * 2 {
-        return Err(BadHistogram(format!(
-            "it reaches from {} to {} ns with {} digits; ours reach from {SMALLEST} to {LARGEST_NS} with {DIGITS}",
-            long(16),
-            long(24),
-            word(12)
-        )));
-    }
-    bytes
-        .get(HEADER..HEADER + word(4) as usize)
-        .ok_or_else(|| bad("it ends within its counts"))
-}
-
-fn bad(why: &str) -> BadHistogram {
-    BadHistogram(why.to_owned())
-}
-
-/// Takes a number of seven bits a byte, the lowest first, whose ninth byte has
-/// eight; `None` at the end.
-#[inline]
-fn read_varint(bytes: &mut &[u8]) -> Result<Option<u64>, BadHistogram> {
-    // Nearly all numbers have one or two bytes: which, is not branched on.
-    if let [first, second, ..] = **bytes {
-        let two = first >> 7;
-        if two & (second >> 7) == 0 {
-            let high = u64::from(second & 0x7f) * u64::from(two);
-            *bytes = &bytes[1 + usize::from(two)..];
-            return Ok(Some(u64::from(first & 0x7f) | (high << 7)));
-        }
-    }
-    read_long_varint(bytes)
-}
-
-fn read_long_varint(bytes: &mut &[u8]) -> Result<Option<u64>, BadHistogram> {
-    let Some((&first, mut rest)) = bytes.split_first() else {
-        return Ok(None);
-    };
-    let mut value = u64::from(first & 0x7f);
-    let (mut byte, mut shift) = (first, 7);
-    while byte & 0x80 != 0 && shift <= 56 {
-        let (&next, after) = rest
-            .split_first()
-            .ok_or_else(|| bad("it ends within a count"))?;
-        let bits = if shift == 56 { next } else { next & 0x7f };
-        value |= u64::from(bits) << shift;
-        (byte, rest, shift) = (next, after, shift + 7);
-    }
-    *bytes = rest;
-    Ok(Some(value))
-}
-
-/// The inverse of [`read_varint`].
-fn write_varint(mut value: u64, bytes: &mut Vec<u8>) {
-    for _ in 0..8 {
-        if value < 0x80 {
-            bytes.push(value as u8);
-            return;
-        }
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-}
-
-fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)) as u64
-}
-
-fn unzigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use hdrhistogram::Histogram;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::interval::empty_histogram;
+    use crate::interval::{LARGEST_NS, empty_histogram};
 
     fn histogram(values: &[u64]) -> Histogram<u64> {
         let mut histogram = empty_histogram();
@@ -446,21 +335,10 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = Counts::default().add(&Encoded::from_trusted(bytes.clone()));
-            let head = counts(&[&[5]]).encode();
-            bytes.splice(0..0, head.as_bytes()[..HEADER].iter().copied());
-            let length = (bytes.len() - HEADER) as u32;
-            bytes[4..8].copy_from_slice(&length.to_be_bytes());
-            let _ = Counts::default().add(&Encoded::from_trusted(bytes));
-        }
-
-        #[test]
-        fn numbers_survive_their_encoding(value in any::<i64>()) {
-            let mut bytes = Vec::new();
-            write_varint(zigzag(value), &mut bytes);
-            prop_assert!(bytes.len() <= 9);
-            let mut left = bytes.as_slice();
-            prop_assert_eq!(read_varint(&mut left).unwrap().map(unzigzag), Some(value));
-            prop_assert!(left.is_empty());
+            let mut whole = encoding::begin(LARGEST_NS, bytes.len());
+            whole.append(&mut bytes);
+            encoding::finish(&mut whole);
+            let _ = Counts::default().add(&Encoded::from_trusted(whole));
         }
     }
 

@@ -124,9 +124,8 @@ impl Roller {
     }
 
     /// Takes the rollups of all buckets that end by `until`: every live shard has
-    /// measured up to it. As workers end their seconds a little early, give the
-    /// second's end ([`crate::point::Points::covered_by`]). Finer resolutions
-    /// first, each oldest first.
+    /// measured up to it. As workers end their seconds a little early, give a
+    /// little more. Finer resolutions first, each oldest first.
     #[must_use]
     pub fn take_until(&mut self, until: Timestamp) -> Vec<Rollup> {
         let forced = self.levels[0].buckets.beyond(MOST_OPEN);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{Counts, Resolution, Rollup, buckets::Cell, overlap};
 use crate::{
-    interval::BadHistogram,
+    interval::{BadHistogram, Failures},
     lifecycle::{Phase, Window},
     time::Timestamp,
 };
@@ -114,6 +114,8 @@ pub struct Stats {
     pub succeeded: u64,
     /// How many failed, timeouts included.
     pub failed: u64,
+    /// The same by class; nothing where they were measured before classes were kept.
+    pub failures: Failures,
     /// How many were cut when the drain timeout ended.
     pub cut: u64,
     /// How many were due and never sent.
@@ -258,7 +260,7 @@ impl Series {
         let mut operations = Vec::new();
         self.total.clear();
         for ((_, operation), cell) in self.cells.range((phase, 0)..=(phase, u32::MAX)) {
-            if cell.intervals > 0 {
+            if !cell.is_empty() {
                 self.total.merge(cell);
                 let (operation, stats) = (*operation, cell.stats(covered, &self.percentiles));
                 operations.push(OperationStats { operation, stats });
@@ -300,6 +302,7 @@ impl Cell {
         Stats {
             succeeded,
             failed: self.failed.response.len(),
+            failures: self.failures,
             cut: self.cut,
             dropped: self.dropped,
             rows: self.succeeded.rows,

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    interval::{Encoded, Interval, OperationInterval, empty_histogram},
+    interval::{Encoded, ErrorClass, ErrorCount, Interval, OperationInterval, empty_histogram},
     session::AttemptRef,
 };
 
@@ -64,10 +64,34 @@ fn interval(part: &Part) -> Interval {
             cut: 1,
             dropped: 2,
         }],
-        errors: Vec::new(),
+        errors: errors(part),
         in_flight: part.shard + 1,
         backlog: 10,
     }
+}
+
+/// What a part's failures were: each of a class that follows from its latency.
+fn failures(part: &Part) -> Failures {
+    let mut failures = Failures::default();
+    for latency in &part.failed {
+        let class = *latency as usize % ErrorClass::ALL.len();
+        failures.add(ErrorClass::ALL[class], 1);
+    }
+    failures
+}
+
+/// The same as a worker counts them: a class may have several codes.
+fn errors(part: &Part) -> Vec<ErrorCount> {
+    let error = |class, code: &str, count| ErrorCount {
+        operation: part.operation,
+        phase: part.phase,
+        class,
+        code: code.to_owned(),
+        message: String::new(),
+        count,
+    };
+    let of_class = |(class, count)| [error(class, "a", count - 1), error(class, "b", 1)];
+    failures(part).found().flat_map(of_class).collect()
 }
 
 fn part(shard: u32, second: i64) -> Part {
@@ -97,8 +121,16 @@ fn parts(most: usize, seconds: i64) -> impl Strategy<Value = Vec<Part>> {
     prop::collection::vec(part, 1..most)
 }
 
-/// Start, operation, phase, succeeded, failed, intervals.
-type Row = (i64, u32, Phase, Histogram<u64>, Histogram<u64>, u64);
+/// Start, operation, phase, succeeded, failed, the same by class, intervals.
+type Row = (
+    i64,
+    u32,
+    Phase,
+    Histogram<u64>,
+    Histogram<u64>,
+    Failures,
+    u64,
+);
 
 /// The rollups as someone who recorded everything in one place would make them.
 fn expected(parts: &[Part], resolution: Resolution) -> Vec<Row> {
@@ -107,21 +139,23 @@ fn expected(parts: &[Part], resolution: Resolution) -> Vec<Row> {
         let start = part.second * SECOND_US / resolution.us() * resolution.us();
         let cell = cells
             .entry((start, part.operation, part.phase))
-            .or_insert_with(|| (Vec::new(), Vec::new(), 0));
+            .or_insert_with(|| (Vec::new(), Vec::new(), Failures::default(), 0));
         cell.0.extend(&part.succeeded);
         cell.1.extend(&part.failed);
-        cell.2 += 1;
+        cell.2.merge(failures(part));
+        cell.3 += 1;
     }
     cells
         .into_iter()
         .map(
-            |((start, operation, phase), (succeeded, failed, intervals))| {
+            |((start, operation, phase), (succeeded, failed, failures, intervals))| {
                 (
                     ORIGIN.0 + start,
                     operation,
                     phase,
                     histogram(&succeeded),
                     histogram(&failed),
+                    failures,
                     intervals,
                 )
             },
@@ -151,6 +185,7 @@ fn found(rollups: &[Rollup], resolution: Resolution) -> Vec<Row> {
                 rollup.phase,
                 succeeded,
                 failed,
+                rollup.failures,
                 rollup.intervals,
             )
         })
@@ -260,8 +295,9 @@ proptest! {
     }
 }
 
-/// Of each phase: how many succeeded, and their percentiles in microseconds.
-fn totals(store: &[Rollup], from: Resolution) -> Vec<(Phase, u64, Vec<f64>)> {
+/// Of each phase: how many succeeded, their percentiles in microseconds, and the
+/// failures.
+fn totals(store: &[Rollup], from: Resolution) -> Vec<(Phase, u64, Vec<f64>, Failures)> {
     let stretch = Window {
         from: at(0),
         to: at(4_000),
@@ -277,12 +313,13 @@ fn totals(store: &[Rollup], from: Resolution) -> Vec<(Phase, u64, Vec<f64>)> {
                 phase.phase,
                 phase.total.succeeded,
                 phase.total.response.percentiles_us,
+                phase.total.failures,
             )
         })
         .collect()
 }
 
-fn expected_totals(parts: &[Part]) -> Vec<(Phase, u64, Vec<f64>)> {
+fn expected_totals(parts: &[Part]) -> Vec<(Phase, u64, Vec<f64>, Failures)> {
     let mut expected = Vec::new();
     for phase in [Phase::Warmup, Phase::Measurement] {
         let of_phase: Vec<&Part> = parts.iter().filter(|part| part.phase == phase).collect();
@@ -292,8 +329,13 @@ fn expected_totals(parts: &[Part]) -> Vec<(Phase, u64, Vec<f64>)> {
             .collect();
         let all = histogram(&all);
         let at = |quantile| all.value_at_quantile(quantile) as f64 / 1e3;
+        let mut failed = Failures::default();
+        for part in &of_phase {
+            failed.merge(failures(part));
+        }
         if !of_phase.is_empty() {
-            expected.push((phase, all.len(), [0.5, 0.95, 0.99, 0.999].map(at).to_vec()));
+            let percentiles = [0.5, 0.95, 0.99, 0.999].map(at).to_vec();
+            expected.push((phase, all.len(), percentiles, failed));
         }
     }
     expected
@@ -344,6 +386,7 @@ fn a_point_says_what_was_measured() {
     }
     let mut odd = part(0, 3);
     (odd.operation, odd.failed) = (2, vec![5_000]);
+    let failed = failures(&odd);
     odd.succeeded = vec![4_000_000; 18];
     roller.add(&interval(&odd)).unwrap();
     let store = roller.finish();
@@ -378,6 +421,9 @@ fn a_point_says_what_was_measured() {
         .map(|entry| (entry.operation, entry.stats.succeeded, entry.stats.failed))
         .collect();
     assert_eq!(operations, [(0, 20, 0), (2, 18, 1)]);
+    let failures = first.operations.iter().map(|entry| entry.stats.failures);
+    let expected = [Failures::default(), failed];
+    assert_eq!(failures.collect::<Vec<_>>(), expected);
     let total = &first.total;
     assert_eq!(
         (
@@ -389,6 +435,7 @@ fn a_point_says_what_was_measured() {
         ),
         (38, 1, 21, 42, 114)
     );
+    assert_eq!(total.failures, failed);
     assert_eq!(total.response.percentiles_us, [1_000.447, 4_001.791]);
     assert_eq!(
         (total.response.min_us, total.response.max_us),

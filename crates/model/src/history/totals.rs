@@ -22,6 +22,17 @@ pub struct PhaseTotal {
     pub operations: Vec<OperationStats>,
     /// The operations above together.
     pub total: Stats,
+    /// As in [`super::HistoryPoint`]: the most in the buckets that the phase is in.
+    pub in_flight_max: u64,
+    /// As in [`super::HistoryPoint`]: the most in the buckets that the phase is in.
+    pub backlog_max: u64,
+}
+
+/// The most of each gauge.
+#[derive(Clone, Copy, Debug, Default)]
+struct Most {
+    in_flight: u64,
+    backlog: u64,
 }
 
 /// Adds rollups, in any order, into one point per phase: from the same
@@ -35,6 +46,7 @@ pub struct Totals {
     percentiles: Percentiles,
     phases: Vec<(Phase, Window)>,
     cells: BTreeMap<(Phase, u32), Cell>,
+    gauges: BTreeMap<Phase, Most>,
 }
 
 impl Totals {
@@ -46,11 +58,15 @@ impl Totals {
             percentiles,
             phases,
             cells: BTreeMap::new(),
+            gauges: BTreeMap::new(),
         }
     }
 
     /// Adds a rollup. An error leaves a part of it in: throw the totals away then.
     pub fn push(&mut self, rollup: &Rollup) -> Result<(), BadHistogram> {
+        let most = self.gauges.entry(rollup.phase).or_default();
+        most.in_flight = most.in_flight.max(rollup.in_flight_max);
+        most.backlog = most.backlog.max(rollup.backlog_max);
         let cell = self.cells.entry((rollup.phase, rollup.operation));
         cell.or_default().merge_rollup(rollup)
     }
@@ -74,12 +90,15 @@ impl Totals {
         if operations.is_empty() {
             return None;
         }
+        let most = self.gauges.get(&phase).copied().unwrap_or_default();
         Some(PhaseTotal {
             phase,
             start,
             covered,
             operations,
             total: all.stats(covered, &self.percentiles),
+            in_flight_max: most.in_flight,
+            backlog_max: most.backlog,
         })
     }
 
@@ -108,7 +127,7 @@ mod tests {
     use crate::{
         history::Resolution,
         id::RunId,
-        interval::{Encoded, Latencies, empty_histogram},
+        interval::{Encoded, Failures, Latencies, empty_histogram},
     };
 
     fn rollup(second: i64, operation: u32, phase: Phase, values_ns: &[u64]) -> Rollup {
@@ -127,11 +146,12 @@ mod tests {
                 ..Latencies::default()
             },
             failed: Latencies::default(),
+            failures: Failures::from_counts([0, 0, 0, 0, 1, 2]),
             cut: 1,
             dropped: 0,
             intervals: 1,
-            in_flight_max: 0,
-            backlog_max: 0,
+            in_flight_max: second.unsigned_abs(),
+            backlog_max: 9 - second.unsigned_abs(),
         }
     }
 
@@ -174,6 +194,10 @@ mod tests {
             (measured.total.cut, measured.total.throughput_per_s),
             (3, 2.4)
         );
+        let failures = Failures::from_counts([0, 0, 0, 0, 3, 6]);
+        assert_eq!(measured.total.failures, failures);
+        let gauges = found.iter().map(|one| (one.in_flight_max, one.backlog_max));
+        assert_eq!(gauges.collect::<Vec<_>>(), [(1, 8), (4, 7)]);
         // The median of all six, not one of the medians.
         let median = measured.total.response.percentiles_us[0];
         assert!((median - 5.0).abs() < 0.01, "{median}");

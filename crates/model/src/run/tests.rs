@@ -81,3 +81,26 @@ fn a_level_is_of_the_kind_of_the_load() {
     assert_eq!(run.takes(rate), Ok(()));
     assert_eq!(run.takes(connections), Err(WrongLevel::OpenLoop));
 }
+
+#[test]
+fn a_command_belongs_to_its_kind_of_event_and_to_no_other() {
+    let command = ControlEvent {
+        sequence: 1,
+        at: Timestamp(2),
+        action: Action::Pause,
+    };
+    let kinds = [
+        RunEventKind::Status,
+        RunEventKind::Phase,
+        RunEventKind::Control(command.clone()),
+        RunEventKind::Worker,
+        RunEventKind::Error,
+    ];
+    for kind in kinds {
+        let (word, own) = (kind.as_str(), kind.command().cloned());
+        let other = own.is_none().then(|| command.clone());
+        assert_eq!(RunEventKind::parse(word, other), None, "{word}");
+        assert_eq!(RunEventKind::parse(word, own), Some(kind));
+    }
+    assert_eq!(RunEventKind::parse("control", Some(command)), None);
+}

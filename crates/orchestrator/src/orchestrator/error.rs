@@ -13,7 +13,9 @@ pub enum ControlError {
     #[error("run {0} does not exist; \"gauntlet list\" shows those that do")]
     NoSuchRun(RunId),
     /// There is no such template.
-    #[error("template {0} does not exist in project {1}")]
+    #[error(
+        "template {0} does not exist in project {1}; \"gauntlet template list\" shows those that do"
+    )]
     NoSuchTemplate(String, Project),
     /// The run has no such shard, or the shard no such attempt.
     #[error("run {run} has no {what}")]

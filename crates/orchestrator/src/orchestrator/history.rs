@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use gauntlet_model::{
+    history::{Buckets, Resolution},
     id::RunId,
-    point::{Point, Points},
+    point::Point,
     run::Run,
 };
 use tokio::sync::broadcast;
@@ -12,7 +13,7 @@ use tokio::sync::broadcast;
 use super::{ControlError, Orchestrator};
 use crate::{
     hub::Channel,
-    points::stored_points,
+    points::{points, stored_points},
     report::{ReportError, each_interval},
 };
 
@@ -60,8 +61,8 @@ impl Orchestrator {
             return Ok(history);
         }
         // A run of a version that made no rollups.
-        let mut points = Points::new(origin, operations);
-        each_interval(stores, run.id, |interval| points.add(interval)).await?;
-        Ok(points.take_all())
+        let mut seconds = Buckets::new(run.id, origin, Resolution::Second);
+        each_interval(stores, run.id, |interval| seconds.add(interval)).await?;
+        Ok(points(&seconds.take_all(), operations)?)
     }
 }

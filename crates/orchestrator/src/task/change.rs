@@ -121,11 +121,10 @@ impl Task {
             .iter()
             .map(|attempt| self.attempt_event(attempt))
             .collect();
-        events.extend(
-            controls
-                .iter()
-                .map(|event| self.note(RunEventKind::Control, None, control_text(event))),
-        );
+        events.extend(controls.iter().map(|command| {
+            let kind = RunEventKind::Control(command.clone());
+            self.note(kind, None, control_text(command))
+        }));
         let mut phases = Vec::new();
         if let (Some(phase), Some(at)) = (run.state.phase(), run.state.phase_started())
             && before.state.phase() != Some(phase)

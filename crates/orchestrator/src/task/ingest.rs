@@ -13,6 +13,7 @@ use gauntlet_model::{
     run::{RunEvent, RunEventKind},
     sample::{OperationSample, SampleKind},
     session::{AttemptRef, ControlMessage, WorkerEvent},
+    time::Timestamp,
 };
 use gauntlet_store::Error;
 
@@ -35,6 +36,8 @@ pub(super) struct Batch {
     intervals: Vec<Interval>,
     /// Stored, not yet acknowledged.
     stored: BTreeSet<AttemptRef>,
+    /// When attempts began of which that was not known.
+    pub(super) began: BTreeMap<AttemptRef, Timestamp>,
     events: Vec<RunEvent>,
     /// The newest of each attempt and operation.
     samples: BTreeMap<(AttemptRef, u32), Vec<OperationSample>>,
@@ -46,6 +49,7 @@ impl Batch {
     pub(super) fn is_empty(&self) -> bool {
         self.intervals.is_empty()
             && self.stored.is_empty()
+            && self.began.is_empty()
             && self.events.is_empty()
             && self.samples.is_empty()
             && self.late.is_zero()
@@ -92,7 +96,15 @@ impl Task {
 
     fn take(&mut self, worker: WorkerId, event: WorkerEvent) {
         match event {
-            WorkerEvent::Interval(interval) => self.batch.intervals.push(*interval),
+            WorkerEvent::Interval {
+                interval,
+                first_operation,
+            } => {
+                if let Some(at) = first_operation {
+                    self.take_began(interval.attempt, at);
+                }
+                self.batch.intervals.push(*interval);
+            }
             WorkerEvent::Samples { attempt, samples } => self.take_samples(attempt, samples),
             WorkerEvent::Logs { lines, .. } => self.take_lines(worker, lines),
             WorkerEvent::Ack {
@@ -189,6 +201,7 @@ impl Task {
             self.warn("intervals not stored; tried again", error);
             return false;
         }
+        self.flush_began().await;
         let (id, stores) = (self.run.id, self.shared.services.stores.clone());
         if !self.batch.events.is_empty() {
             let stored = stores.runs.append_events(id, &self.batch.events).await;
@@ -341,7 +354,7 @@ fn is_told(news: &Upward) -> bool {
     matches!(
         news,
         Upward::Event {
-            event: WorkerEvent::Interval(_)
+            event: WorkerEvent::Interval { .. }
                 | WorkerEvent::Samples { .. }
                 | WorkerEvent::Logs { .. }
                 | WorkerEvent::Ack { .. }

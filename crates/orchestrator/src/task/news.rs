@@ -41,7 +41,7 @@ impl Task {
                 .await;
             }
             // What is only told is taken in batches, and the session keeps the rest.
-            WorkerEvent::Interval(_)
+            WorkerEvent::Interval { .. }
             | WorkerEvent::Samples { .. }
             | WorkerEvent::Logs { .. }
             | WorkerEvent::Ack { .. }
@@ -164,7 +164,8 @@ impl Task {
         let mut attempts = self.attempts.iter_mut();
         if let Some(entry) = attempts.find(|entry| (entry.shard, entry.number) == (shard, attempt))
         {
-            entry.first_operation = totals.first_operation;
+            // Who tells of none at the end cannot take back what was known.
+            entry.first_operation = totals.first_operation.or(entry.first_operation);
             entry.peak_cpu_permille = (totals.peak_cpu * 1e3) as u32;
         }
         self.rolling.forget_shard(shard);

@@ -7,7 +7,6 @@ use gauntlet_model::{
     interval::Interval,
     lifecycle::{Phase, Status},
     run::Run,
-    session::WorkerEvent,
     template::{Phases, Spec},
 };
 use gauntlet_store::{PageQuery, TimeRange};
@@ -17,7 +16,7 @@ use crate::{
     lenient, report,
     script::{FakeTarget, Plane, measuring, spec},
     sent, two,
-    worker::{Script, Worker, interval},
+    worker::{Script, Worker, interval, told},
 };
 
 /// What must be equal, in one order; how much was in flight is a gauge.
@@ -146,7 +145,7 @@ async fn what_comes_too_late_is_added() {
         let from = origin + Duration::from_secs(second);
         let stretch = (from, from + Duration::from_secs(1));
         let late = interval(a.attempt(), sequence, stretch, Phase::Warmup);
-        a.say(WorkerEvent::Interval(Box::new(late))).await;
+        a.say(told(late)).await;
     }
     tokio::time::sleep(Duration::from_secs(1)).await; // allow-sleep: time is paused
     check_so_far(&plane, &run).await;
@@ -172,7 +171,7 @@ async fn a_crash_between_an_interval_and_its_rollup_is_mended_at_the_end() {
     let from = run.state.load_started.unwrap() + Duration::from_secs(10);
     let stretch = (from, from + Duration::from_secs(1));
     let late = interval(a.attempt(), 1_000, stretch, Phase::Warmup);
-    a.say(WorkerEvent::Interval(Box::new(late))).await;
+    a.say(told(late)).await;
     tokio::time::sleep(Duration::from_millis(500)).await; // allow-sleep: time is paused
     let plane = plane.restarted().await;
     fault.set(None);
@@ -222,7 +221,7 @@ async fn rough(seed: u64) {
                 let from = origin + Duration::from_millis(chance.below(30_000));
                 let stretch = (from, from + Duration::from_millis(1 + chance.below(4_000)));
                 let late = interval(worker.attempt(), extra, stretch, Phase::Warmup);
-                worker.say(WorkerEvent::Interval(Box::new(late))).await;
+                worker.say(told(late)).await;
             }
             3 => {
                 let run = plane.get(id).await;

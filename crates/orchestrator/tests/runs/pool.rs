@@ -17,7 +17,7 @@ use gauntlet_model::{
 use tokio::{sync::mpsc, task::JoinHandle};
 use uuid::Uuid;
 
-use crate::script::Plane;
+use crate::{script::Plane, worker::told};
 
 mod shard;
 
@@ -186,7 +186,7 @@ impl Life {
         });
         if let Some((interval, totals)) = ended {
             self.memory.lock().unwrap().made.push(interval.clone());
-            self.say(WorkerEvent::Interval(Box::new(interval))).await;
+            self.say(told(interval)).await;
             self.say(WorkerEvent::ShardFinished(totals)).await;
         }
     }
@@ -208,7 +208,7 @@ impl Life {
             self.ready(attempt).await;
         }
         for interval in unacked {
-            self.say(WorkerEvent::Interval(Box::new(interval))).await;
+            self.say(told(interval)).await;
         }
         if let Some(totals) = totals {
             self.say(WorkerEvent::ShardFinished(totals)).await;
@@ -248,9 +248,9 @@ impl Life {
                 let attempt = interval.attempt;
                 let earlier = earlier.filter(|earlier| earlier.attempt == attempt);
                 if let Some(earlier) = earlier.filter(|_| self.pool.doubles) {
-                    self.say(WorkerEvent::Interval(Box::new(earlier))).await;
+                    self.say(told(earlier)).await;
                 }
-                self.say(WorkerEvent::Interval(Box::new(interval))).await;
+                self.say(told(interval)).await;
             }
             if let Some(totals) = totals {
                 self.say(WorkerEvent::ShardFinished(totals)).await;

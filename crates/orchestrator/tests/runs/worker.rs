@@ -30,6 +30,16 @@ pub struct Script {
     pub repeats: bool,
     /// Says WARMUP of what it measures before the measurement.
     pub warms_up: bool,
+    /// When it says when it began.
+    pub began: Began,
+}
+
+/// When a worker says when its first operation was due.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Began {
+    #[default]
+    WithEachInterval,
+    AtItsEnd,
 }
 
 /// What a scripted worker knows; outlives its sessions.
@@ -282,17 +292,26 @@ impl Life {
         } else {
             Phase::Measurement
         };
-        let event = interval(attempt, sequence, (start, end), phase);
-        self.say(WorkerEvent::Interval(Box::new(event))).await;
+        let started = self.memory.lock().unwrap().started();
+        let first_operation = started.filter(|_| self.script.began == Began::WithEachInterval);
+        let interval = interval(attempt, sequence, (start, end), phase);
+        self.say(WorkerEvent::Interval {
+            interval: Box::new(interval),
+            first_operation,
+        })
+        .await;
     }
 
     async fn finish(&mut self) {
-        let (attempt, sent) = (self.attempt(), self.memory.lock().unwrap().sent);
+        let (attempt, sent, started) = {
+            let memory = self.memory.lock().unwrap();
+            (memory.attempt(), memory.sent, memory.started())
+        };
         self.say(WorkerEvent::ShardFinished(ShardTotals {
             attempt,
             intervals: sent,
             operations: sent as u64 * PER_INTERVAL,
-            first_operation: Some(self.clock.now()),
+            first_operation: started,
             peak_cpu: 0.5,
         }))
         .await;
@@ -313,6 +332,11 @@ impl Memory {
         self.assigned.as_ref().expect("assigned before").attempt
     }
 
+    /// When it was told to begin.
+    fn started(&self) -> Option<Timestamp> {
+        self.commands.first().map(|command| command.at)
+    }
+
     fn phase_at(&self, at: Timestamp) -> Phase {
         let set = |command: &Command| match command.action {
             Action::Start(phase) | Action::SetPhase(phase) if command.at <= at => Some(phase),
@@ -320,6 +344,14 @@ impl Memory {
         };
         let mut newest = self.commands.iter().rev();
         newest.find_map(set).unwrap_or(Phase::Warmup)
+    }
+}
+
+/// An interval as of a worker that does not tell when it began.
+pub fn told(interval: Interval) -> WorkerEvent {
+    WorkerEvent::Interval {
+        interval: Box::new(interval),
+        first_operation: None,
     }
 }
 

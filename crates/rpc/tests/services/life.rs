@@ -91,7 +91,10 @@ async fn play(mut worker: Scripted) {
     assert_eq!(start.action, Action::Start(Phase::Measurement));
     worker.acknowledge(&start).await;
     worker
-        .say(WorkerEvent::Interval(Box::new(interval(attempt, start.at))))
+        .say(WorkerEvent::Interval {
+            interval: Box::new(interval(attempt, start.at)),
+            first_operation: Some(start.at),
+        })
         .await;
     let stored = worker.hear().await.unwrap().unwrap();
     let expected = ControlMessage::IntervalsAck {

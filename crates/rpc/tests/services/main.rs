@@ -19,6 +19,7 @@ mod pools;
 mod preflight;
 mod runs;
 mod search;
+mod seconds;
 mod server;
 mod steer;
 mod streams;

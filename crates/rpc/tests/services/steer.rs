@@ -6,7 +6,7 @@ use gauntlet_model::{
     session::{ControlMessage, WorkerEvent},
     template::Level,
 };
-use pb::{adjust_run_request::Adjustment, load_level};
+use pb::{adjust_run_request::Adjustment, load_level, watch_events_response::Update};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -95,6 +95,67 @@ async fn a_load_is_changed_paused_and_resumed() {
         assert_eq!(now.paused, paused);
         assert_eq!(now.level.unwrap().level, Some(connections(3)));
     }
+}
+
+#[tokio::test]
+async fn events_tell_the_commands() {
+    let (plane, mut worker, run) = under_load().await;
+    let watch = pb::WatchEventsRequest {
+        run_id: run.run_id.clone(),
+        options: None,
+    };
+    let watch = plane.runs().watch_events(watch).await;
+    let mut watch = watch.unwrap().into_inner();
+    let mut instants = Vec::new();
+    for adjustment in [level(connections(3)), Adjustment::Paused(true)] {
+        let adjusted = plane.runs().adjust_run(adjust(&run, adjustment)).await;
+        adjusted.unwrap();
+        let command = worker.commanded().await;
+        worker.acknowledge(&command).await;
+        instants.push(command.at.0);
+    }
+    // The first was sent before the watch began, the others after it.
+    let mut watched = Vec::new();
+    while watched.len() < 3 {
+        let message = tokio::time::timeout(PATIENCE, watch.message()).await;
+        if let Some(Update::Event(event)) = message.unwrap().unwrap().unwrap().update {
+            assert_eq!(
+                event.command.is_some(),
+                event.kind() == pb::RunEventKind::Control,
+                "{event:?}"
+            );
+            watched.extend(event.command);
+        }
+    }
+    let command = |sequence, action: pb::ControlAction| pb::ControlCommand {
+        sequence,
+        at_us: instants[sequence as usize - 2],
+        action: action.into(),
+        ..pb::ControlCommand::default()
+    };
+    let start = pb::ControlCommand {
+        sequence: 1,
+        at_us: watched[0].at_us,
+        action: pb::ControlAction::Start.into(),
+        phase: pb::RunPhase::Measurement.into(),
+        ..pb::ControlCommand::default()
+    };
+    let target = pb::ControlCommand {
+        level: Some(pb::LoadLevel {
+            level: Some(connections(3)),
+        }),
+        ..command(2, pb::ControlAction::SetTarget)
+    };
+    let expected = [start, target, command(3, pb::ControlAction::Pause)];
+    assert_eq!(watched, expected);
+
+    let list = pb::ListEventsRequest {
+        run_id: run.run_id.clone(),
+        page: None,
+    };
+    let listed = plane.runs().list_events(list).await.unwrap().into_inner();
+    let listed = listed.events.into_iter().filter_map(|event| event.command);
+    assert_eq!(listed.collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]

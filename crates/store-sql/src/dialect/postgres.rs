@@ -40,6 +40,10 @@ pub(crate) const WORDS: Words = Words {
             env!("CARGO_MANIFEST_DIR"),
             "/../../sql/schema/postgres/003_orchestration.sql"
         )),
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../sql/schema/postgres/004_history.sql"
+        )),
     ],
     schema_exists: query!("schema/exists_postgres"),
     schema_lock: Some(query!("schema/lock_postgres")),

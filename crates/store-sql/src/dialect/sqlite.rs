@@ -47,6 +47,10 @@ pub(crate) const WORDS: Words = Words {
             env!("CARGO_MANIFEST_DIR"),
             "/../../sql/schema/sqlite/003_orchestration.sql"
         )),
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../sql/schema/sqlite/004_history.sql"
+        )),
     ],
     schema_exists: query!("schema/exists_sqlite"),
     schema_lock: None,

@@ -33,7 +33,7 @@ pub(super) async fn advance(sql: &Sql, change: &RunChange) -> Result<Advanced> {
     let script = Script::of(&subject, update(&subject, change)?)
         .then(move |updated| {
             let updated = Updated::read(updated)?.ok_or_else(|| moved_on.clone())?;
-            Ok(parts.steps(&updated))
+            parts.steps(&updated)
         })
         .send(
             &controls,
@@ -129,7 +129,7 @@ impl Parts {
         }
     }
 
-    fn steps(&self, updated: &Updated) -> Vec<Step> {
+    fn steps(&self, updated: &Updated) -> Result<Vec<Step>> {
         let run = self.run;
         let subject = format!("run {run}");
         let mut steps = Vec::new();
@@ -165,7 +165,7 @@ impl Parts {
         let first = updated.events - self.events.len() as i64 + 1;
         insert(
             query!("run_events/insert"),
-            event_rows(run, &numbered(first, &self.events)),
+            event_rows(run, &numbered(first, &self.events))?,
         );
         if updated.labels_changed {
             let rows = label_rows(run, &updated.project, updated.created, &self.labels);
@@ -174,6 +174,6 @@ impl Parts {
             let insert = Statement::rows(query!("run_labels/insert"), rows);
             steps.push(send(&subject, insert));
         }
-        steps
+        Ok(steps)
     }
 }

@@ -238,26 +238,32 @@ pub(super) fn numbered(first: i64, events: &[RunEvent]) -> Vec<RunEvent> {
     (first..).zip(events).map(numbered).collect()
 }
 
-pub(super) fn event_rows(run: RunId, events: &[RunEvent]) -> Vec<Vec<Value>> {
+pub(super) fn event_rows(run: RunId, events: &[RunEvent]) -> Result<Vec<Vec<Value>>> {
     let row = |event: &RunEvent| {
-        vec![
+        let command = match event.kind.command() {
+            Some(command) => json("a command", command)?,
+            None => Value::Text(None),
+        };
+        Ok(vec![
             id(run),
             event.sequence.into(),
             event.time.into(),
             event.kind.as_str().into(),
             event.message.as_str().into(),
             event.shard.into(),
-        ]
+            command,
+        ])
     };
     events.iter().map(row).collect()
 }
 
 pub(super) fn read_event(row: Row) -> Result<RunEvent> {
     let mut columns = Columns::new("run_events", row);
+    let command: Option<ControlEvent> = columns.optional_json()?;
     Ok(RunEvent {
         sequence: columns.integer()?,
         time: columns.time()?,
-        kind: columns.word(RunEventKind::parse)?,
+        kind: columns.word(|word| RunEventKind::parse(word, command.clone()))?,
         message: columns.text()?,
         shard: columns.optional_number()?,
     })

@@ -3,6 +3,7 @@
 use gauntlet_model::{
     history::{Resolution, Rollup},
     id::RunId,
+    interval::Failures,
     lifecycle::Phase,
     time::Timestamp,
 };
@@ -30,6 +31,7 @@ fn rollup(run: RunId, start_us: i64, of: u32, phase: Phase) -> Rollup {
         phase,
         succeeded: part.succeeded,
         failed: part.failed,
+        failures: Failures::from_counts([1, u64::MAX, 3, 1 << 63, 0, 6]),
         cut: u64::MAX,
         dropped: 1 << 63,
         intervals: 60,

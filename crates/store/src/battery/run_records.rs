@@ -206,7 +206,7 @@ pub async fn newest_attempt_counts(stores: Stores) {
     assert_eq!(attempts, Ok(expected.concat()));
 }
 
-/// Every command comes back.
+/// Every command comes back, and so does the event that tells of it.
 pub async fn every_action(stores: Stores) {
     let one = stored(&stores, &run("acme", "nightly")).await;
     let mut actions: Vec<Action> = Phase::ALL.map(Action::Start).to_vec();
@@ -240,7 +240,13 @@ pub async fn every_action(stores: Stores) {
             action,
         })
         .collect();
+    let told = change.controls.iter().cloned().map(RunEventKind::Control);
+    change.events = told.map(|kind| RunEvent { kind, ..event("") }).collect();
     advanced_by(&stores, &change).await;
+    let events = stores.runs.events(one.id, after(1, 100)).await;
+    let kinds = |events: Vec<RunEvent>| events.into_iter().map(|event| event.kind).collect();
+    let stored: Vec<RunEventKind> = kinds(events.expect("events"));
+    assert_eq!(stored, kinds(change.events));
     assert_eq!(stores.runs.controls(one.id, 0).await, Ok(change.controls));
 }
 
@@ -373,7 +379,7 @@ pub async fn every_event_kind(stores: Stores) {
     let kinds = [
         RunEventKind::Status,
         RunEventKind::Phase,
-        RunEventKind::Control,
+        RunEventKind::Control(control(7)),
         RunEventKind::Worker,
         RunEventKind::Error,
     ];

@@ -1,6 +1,9 @@
 //! Runs side by side.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
 
 use gauntlet_api::v1 as pb;
 use gauntlet_model::{
@@ -88,7 +91,9 @@ fn configuration(difference: &Difference) -> pb::ConfigurationDifference {
 /// The runs' points side by side. Buckets are counted from the start of the
 /// load and places from the start of the measurement, so a run whose warmup is
 /// no whole number of buckets goes to the nearest places. Of two points of one
-/// run at one place, as where the phase changes, the one that covers more stays.
+/// run at one place, as where the phase changes, the one that covers more stays;
+/// where both cover as much, the one with more operations: the other has only
+/// those that were late for their phase.
 fn series(compared: &Comparison, runs: usize, resolution: Resolution) -> Vec<pb::AlignedPoint> {
     let mut places: BTreeMap<(i64, usize), &HistoryPoint> = BTreeMap::new();
     for (run, series) in compared.series.iter().enumerate() {
@@ -100,7 +105,7 @@ fn series(compared: &Comparison, runs: usize, resolution: Resolution) -> Vec<pb:
                 Entry::Vacant(free) => {
                     free.insert(&aligned.point);
                 }
-                Entry::Occupied(mut taken) if taken.get().covered < aligned.point.covered => {
+                Entry::Occupied(mut taken) if weight(taken.get()) < weight(&aligned.point) => {
                     taken.insert(&aligned.point);
                 }
                 Entry::Occupied(_) => {}
@@ -119,6 +124,11 @@ fn series(compared: &Comparison, runs: usize, resolution: Resolution) -> Vec<pb:
         }
     }
     points
+}
+
+fn weight(point: &HistoryPoint) -> (Duration, u64) {
+    let total = &point.total;
+    (point.covered, total.succeeded.saturating_add(total.failed))
 }
 
 fn place(aligned: &AlignedPoint, resolution: Resolution) -> i64 {

@@ -3,6 +3,7 @@
 use gauntlet_api::v1 as pb;
 use gauntlet_model::{
     history::{Distribution, HistoryPoint, OperationStats, PhaseTotal, Stats},
+    interval::Failures,
     template::Spec,
     time::micros,
 };
@@ -18,6 +19,8 @@ pub fn history_point(point: &HistoryPoint, spec: &Spec) -> pb::HistoryPoint {
         phase: super::phase(point.phase).into(),
         operations: operations(&point.operations, spec),
         total: Some(operation(String::new(), &point.total)),
+        in_flight_max: point.in_flight_max,
+        backlog_max: point.backlog_max,
     }
 }
 
@@ -30,6 +33,8 @@ pub fn phase_total(total: &PhaseTotal, spec: &Spec) -> pb::HistoryPoint {
         phase: super::phase(total.phase).into(),
         operations: operations(&total.operations, spec),
         total: Some(operation(String::new(), &total.total)),
+        in_flight_max: total.in_flight_max,
+        backlog_max: total.backlog_max,
     }
 }
 
@@ -53,7 +58,19 @@ fn operation(operation: String, stats: &Stats) -> pb::OperationHistory {
         service: Some(latency(&stats.service)),
         lag: Some(latency(&stats.lag)),
         failed_response: Some(latency(&stats.failed_response)),
+        failures: failures(stats.failures),
     }
+}
+
+/// By class, those without any left out.
+pub(super) fn failures(failures: Failures) -> Vec<pb::FailureCount> {
+    let found = failures.found();
+    found
+        .map(|(class, count)| pb::FailureCount {
+            class: class.as_str().to_owned(),
+            count,
+        })
+        .collect()
 }
 
 fn latency(distribution: &Distribution) -> pb::Latency {

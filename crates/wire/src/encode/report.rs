@@ -9,7 +9,7 @@ use gauntlet_model::{
     verdict::Verdict,
 };
 
-use super::{evidence, search, spec::scope};
+use super::{evidence, history::failures, search, spec::scope};
 
 /// One second of a run; `spec` names the operations.
 #[must_use]
@@ -24,6 +24,8 @@ pub fn metrics_point(point: &Point, spec: &Spec) -> pb::MetricsPoint {
             .map(|(measured, operation)| operation_point(measured, operation.name.as_str()))
             .collect(),
         total: Some(operation_point(&point.total, "")),
+        in_flight: point.in_flight,
+        backlog: point.backlog,
     }
 }
 
@@ -33,6 +35,7 @@ fn operation_point(point: &OperationPoint, name: &str) -> pb::OperationPoint {
         succeeded: point.succeeded,
         failed: point.failed,
         response: Some(summary(&point.response)),
+        failures: failures(point.failures),
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use gauntlet_api::v1 as pb;
 use gauntlet_model::{
     id::{Name, Project, RunId},
-    lifecycle::{Phase, ProcessingStatus, RunState, ShardStage, Status, StopReason},
-    run::{Attempt, Run, RunEvent, RunEventKind, etag},
+    lifecycle::{Action, Phase, ProcessingStatus, RunState, ShardStage, Status, StopReason},
+    run::{Attempt, ControlEvent, Run, RunEvent, RunEventKind, etag},
     session::KeyRange,
     template::Level,
     time::Timestamp,
@@ -171,10 +171,10 @@ pub fn attempt(attempt: &Attempt) -> pb::Attempt {
 /// Something that happened in a run.
 #[must_use]
 pub fn run_event(event: &RunEvent) -> pb::RunEvent {
-    let kind = match event.kind {
+    let kind = match &event.kind {
         RunEventKind::Status => pb::RunEventKind::Status,
         RunEventKind::Phase => pb::RunEventKind::Phase,
-        RunEventKind::Control => pb::RunEventKind::Control,
+        RunEventKind::Control(_) => pb::RunEventKind::Control,
         RunEventKind::Worker => pb::RunEventKind::Worker,
         RunEventKind::Error => pb::RunEventKind::Error,
     };
@@ -184,6 +184,41 @@ pub fn run_event(event: &RunEvent) -> pb::RunEvent {
         kind: kind.into(),
         message: event.message.clone(),
         shard: event.shard,
+        command: event.kind.command().map(command),
+    }
+}
+
+fn command(event: &ControlEvent) -> pb::ControlCommand {
+    let command = pb::ControlCommand {
+        sequence: event.sequence,
+        at_us: event.at.0,
+        ..pb::ControlCommand::default()
+    };
+    let doing = |action: pb::ControlAction| pb::ControlCommand {
+        action: action.into(),
+        ..command
+    };
+    match &event.action {
+        Action::Start(entered) => pb::ControlCommand {
+            phase: phase(*entered).into(),
+            ..doing(pb::ControlAction::Start)
+        },
+        Action::SetPhase(entered) => pb::ControlCommand {
+            phase: phase(*entered).into(),
+            ..doing(pb::ControlAction::SetPhase)
+        },
+        Action::SetTarget(aim) => pb::ControlCommand {
+            level: Some(level(aim.level)),
+            ..doing(pb::ControlAction::SetTarget)
+        },
+        Action::Step(plan) => pb::ControlCommand {
+            level: Some(level(plan.aim.level)),
+            step: plan.step,
+            ..doing(pb::ControlAction::Step)
+        },
+        Action::Pause => doing(pb::ControlAction::Pause),
+        Action::Resume => doing(pb::ControlAction::Resume),
+        Action::Stop { .. } => doing(pb::ControlAction::Stop),
     }
 }
 

@@ -1,9 +1,13 @@
 //! Intervals: about one second of measurements.
 
 use gauntlet_api::v1 as pb;
-use gauntlet_model::interval::{ErrorClass, ErrorCount, Interval, Latencies, OperationInterval};
+use gauntlet_model::{
+    interval::{Encoded, ErrorClass, ErrorCount, Interval, Latencies, OperationInterval},
+    session::WorkerEvent,
+    time::Timestamp,
+};
 
-use super::{attempt, encode_attempt, histogram, instant, sequence};
+use super::{attempt, encode_attempt, instant, sequence};
 use crate::{
     decode,
     encode::{self},
@@ -19,7 +23,7 @@ const MOST_OPERATIONS: u32 = 100;
 const MOST_STEPS: u32 = 200;
 const LONGEST_TEXT: usize = 4_096;
 
-pub(super) fn encode(interval: &Interval) -> pb::Interval {
+pub(super) fn encode(interval: &Interval, first_operation: Option<Timestamp>) -> pb::Interval {
     pb::Interval {
         attempt: Some(encode_attempt(interval.attempt)),
         sequence: interval.sequence,
@@ -29,6 +33,7 @@ pub(super) fn encode(interval: &Interval) -> pb::Interval {
         errors: interval.errors.iter().map(encode_error).collect(),
         in_flight: interval.in_flight,
         backlog: interval.backlog,
+        first_operation_us: encode::instant(first_operation),
     }
 }
 
@@ -64,7 +69,7 @@ fn encode_error(error: &ErrorCount) -> pb::IntervalErrors {
     }
 }
 
-pub(super) fn decode(fields: &mut Fields<'_>, interval: pb::Interval) -> Option<Interval> {
+pub(super) fn decode(fields: &mut Fields<'_>, interval: pb::Interval) -> Option<WorkerEvent> {
     let attempt = attempt(fields, interval.attempt);
     let sequence = sequence(fields, "sequence", interval.sequence, 1);
     let start = instant(fields, "start_us", interval.start_us);
@@ -92,7 +97,7 @@ pub(super) fn decode(fields: &mut Fields<'_>, interval: pb::Interval) -> Option<
         .enumerate()
         .map(|(index, given)| error(&mut fields.child(format!("errors[{index}]")), given))
         .collect();
-    Some(Interval {
+    let measured = Interval {
         attempt: attempt?,
         sequence: sequence?,
         start: start?,
@@ -101,7 +106,17 @@ pub(super) fn decode(fields: &mut Fields<'_>, interval: pb::Interval) -> Option<
         errors: errors.into_iter().collect::<Option<_>>()?,
         in_flight: interval.in_flight,
         backlog: interval.backlog,
+    };
+    Some(WorkerEvent::Interval {
+        interval: Box::new(measured),
+        first_operation: first_operation(interval.first_operation_us),
     })
+}
+
+/// When an attempt's first operation was due. What is before all time says
+/// nothing, as 0 does.
+pub(super) fn first_operation(us: i64) -> Option<Timestamp> {
+    (us > 0).then_some(Timestamp(us))
 }
 
 fn part(fields: &mut Fields<'_>, part: pb::OperationInterval) -> Option<OperationInterval> {
@@ -141,7 +156,7 @@ fn latencies(
 ) -> Option<Latencies> {
     let histograms = histograms.unwrap_or_default();
     let mut read = |field: &str, bytes: Vec<u8>| {
-        histogram::encoded(bytes)
+        Encoded::from_bytes(bytes)
             .map_err(|error| fields.add(field, error.to_string()))
             .ok()
     };

@@ -152,7 +152,14 @@ fn every_event_of_a_worker_survives() {
             phase: Phase::Cooldown,
             at: Timestamp(6),
         },
-        WorkerEvent::Interval(Box::new(an_interval())),
+        WorkerEvent::Interval {
+            interval: Box::new(an_interval()),
+            first_operation: None,
+        },
+        WorkerEvent::Interval {
+            interval: Box::new(an_interval()),
+            first_operation: Some(Timestamp(6)),
+        },
         WorkerEvent::Samples {
             attempt,
             samples: vec![
@@ -188,6 +195,26 @@ fn every_event_of_a_worker_survives() {
         },
     ] {
         assert_eq!(decode_worker(encode_worker(&event)), Ok(event));
+    }
+}
+
+#[test]
+fn an_interval_that_does_not_tell_when_the_load_began_is_let_in() {
+    for us in [0, -1, i64::MIN] {
+        let message = pb::Interval {
+            first_operation_us: us,
+            ..measured::encode(&an_interval(), Some(Timestamp(6)))
+        };
+        let message = pb::worker_message::Message::Interval(message);
+        assert_eq!(
+            decode_worker(pb::WorkerMessage {
+                message: Some(message)
+            }),
+            Ok(WorkerEvent::Interval {
+                interval: Box::new(an_interval()),
+                first_operation: None,
+            })
+        );
     }
 }
 
@@ -402,7 +429,7 @@ fn empty_control_messages_name_what_is_missing() {
 #[test]
 fn damaged_measurements_are_refused() {
     let damaged = |damage: fn(&mut pb::Interval), expected: &[&str]| {
-        let mut message = measured::encode(&an_interval());
+        let mut message = measured::encode(&an_interval(), None);
         damage(&mut message);
         refused_up(pb::worker_message::Message::Interval(message), expected);
     };

@@ -6,7 +6,7 @@ use gauntlet_api::v1 as pb;
 use gauntlet_model::{
     id::WorkerId,
     session::{Heartbeat, Hello, ResumePoint, ShardTotals, WorkerEvent},
-    time::{Timestamp, micros},
+    time::micros,
 };
 use pb::worker_message::Message as M;
 
@@ -50,7 +50,10 @@ pub fn encode_worker(event: &WorkerEvent) -> pb::WorkerMessage {
             phase: encode::phase(*phase).into(),
             at_us: at.0,
         }),
-        WorkerEvent::Interval(interval) => M::Interval(measured::encode(interval)),
+        WorkerEvent::Interval {
+            interval,
+            first_operation,
+        } => M::Interval(measured::encode(interval, *first_operation)),
         WorkerEvent::Samples { attempt, samples } => M::Samples(samples::encode(*attempt, samples)),
         WorkerEvent::Logs { run, lines } => M::Logs(logs::encode(*run, lines)),
         WorkerEvent::ShardFinished(totals) => M::ShardFinished(pb::ShardFinished {
@@ -117,8 +120,7 @@ pub fn decode_worker(message: pb::WorkerMessage) -> Result<WorkerEvent, Violatio
             M::Heartbeat(message) => heartbeat(&mut fields.child("heartbeat"), &message),
             M::Ack(message) => ack(&mut fields.child("ack"), message),
             M::PhaseEntered(message) => phase_entered(&mut fields.child("phase_entered"), message),
-            M::Interval(message) => measured::decode(&mut fields.child("interval"), message)
-                .map(|interval| WorkerEvent::Interval(Box::new(interval))),
+            M::Interval(message) => measured::decode(&mut fields.child("interval"), message),
             M::Samples(message) => samples::decode(&mut fields.child("samples"), message),
             M::Logs(message) => logs::decode(&mut fields.child("logs"), message),
             M::ShardFinished(message) => finished(&mut fields.child("shard_finished"), message),
@@ -241,12 +243,11 @@ fn finished(fields: &mut Fields<'_>, totals: pb::ShardFinished) -> Option<Worker
     let attempt = attempt(fields, totals.attempt);
     let intervals = sequence(fields, "intervals", totals.intervals, 0);
     let peak_cpu = share(fields, "peak_cpu", totals.peak_cpu);
-    let first = totals.first_operation_us;
     Some(WorkerEvent::ShardFinished(ShardTotals {
         attempt: attempt?,
         intervals: intervals?,
         operations: totals.operations,
-        first_operation: (first > 0).then_some(Timestamp(first)),
+        first_operation: measured::first_operation(totals.first_operation_us),
         peak_cpu: peak_cpu?,
     }))
 }

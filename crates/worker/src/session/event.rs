@@ -57,6 +57,8 @@ pub enum Heard {
         start: Timestamp,
         /// The interval's end, by the worker's clock.
         end: Timestamp,
+        /// When the first operation of all was sent, by the worker's clock.
+        first_operation: Option<Timestamp>,
     },
     /// The load has ended and everything measured was handed out.
     Ended {

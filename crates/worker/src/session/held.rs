@@ -41,6 +41,9 @@ pub(super) struct Held {
     outbox: Outbox,
     examples: Examples,
     operations: u64,
+    /// When the first one was sent, by the worker's clock as it was corrected
+    /// when this was heard of first: every interval tells the same.
+    first_operation: Option<Timestamp>,
     peak_cpu: f64,
     end_told: bool,
 }
@@ -87,6 +90,7 @@ impl Held {
             outbox: Outbox::new(attempt),
             examples: Examples::default(),
             operations: 0,
+            first_operation: None,
             peak_cpu: 0.0,
             end_told: false,
         }
@@ -158,7 +162,12 @@ impl Held {
                 snapshot,
                 start,
                 end,
-            } => self.measured(*snapshot, start, end, clock),
+                first_operation,
+            } => {
+                let first = first_operation.map(|at| clock.corrected(at));
+                self.first_operation = self.first_operation.or(first);
+                self.measured(*snapshot, start, end, clock);
+            }
             Heard::Ended { first_operation } => {
                 let first_operation = first_operation.map(|at| clock.corrected(at));
                 self.over(End::Finished { first_operation });
@@ -276,7 +285,10 @@ impl Held {
     ) -> Vec<WorkerEvent> {
         let mut events = Vec::new();
         while let Some(interval) = self.outbox.next(window) {
-            events.push(WorkerEvent::Interval(Box::new(interval.clone())));
+            events.push(WorkerEvent::Interval {
+                interval: Box::new(interval.clone()),
+                first_operation: self.first_operation,
+            });
         }
         let (stretches, last) = (self.course.stretches(), self.is_over());
         let examples = self

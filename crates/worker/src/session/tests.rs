@@ -254,7 +254,7 @@ fn a_new_stream_gets_only_what_was_not_acknowledged() {
     let resent: Vec<i64> = events[1..]
         .iter()
         .map(|event| match event {
-            WorkerEvent::Interval(interval) => interval.sequence,
+            WorkerEvent::Interval { interval, .. } => interval.sequence,
             other => panic!("only intervals follow: {other:?}"),
         })
         .collect();
@@ -271,6 +271,28 @@ fn a_shard_that_became_ready_without_a_stream_is_reported_to_the_next() {
     assert_eq!(todo, vec![]);
     script.generation += 1;
     assert_eq!(sent(script.attach()), vec![ready()]);
+}
+
+#[test]
+fn every_interval_tells_when_the_first_operation_was_sent() {
+    fn told(todo: Vec<Do>) -> Vec<Option<Timestamp>> {
+        let told = sent(todo).into_iter().map(|event| match event {
+            WorkerEvent::Interval {
+                first_operation, ..
+            } => Some(first_operation),
+            _ => None,
+        });
+        told.flatten().collect()
+    }
+
+    let mut script = Script::measuring();
+    let first = script.now;
+    assert_eq!(told(script.measure(0)), [None]);
+    script.first_operation = Some(first);
+    assert_eq!(told(script.measure(1)), [Some(server(first))]);
+    assert_eq!(told(script.measure(1)), [Some(server(first))]);
+    // Those that are sent again tell it, too.
+    assert_eq!(told(script.reattach()), [Some(server(first)); 3]);
 }
 
 #[test]
@@ -314,7 +336,7 @@ fn the_end_is_told_after_the_last_interval_and_again_until_released() {
         let sequences: Vec<i64> = events
             .iter()
             .filter_map(|event| match event {
-                WorkerEvent::Interval(interval) => Some(interval.sequence),
+                WorkerEvent::Interval { interval, .. } => Some(interval.sequence),
                 _ => None,
             })
             .collect();

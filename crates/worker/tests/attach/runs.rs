@@ -42,9 +42,15 @@ async fn nothing_is_lost_or_doubled_over_a_broken_stream() {
     command(&session, 1, begin, Action::Start(Phase::Measurement)).await;
     acked(&mut session, 1).await;
     // The first interval arrives and is not acknowledged: the stream breaks.
-    session
-        .wait_for(|event| matches!(event, WorkerEvent::Interval(_)).then_some(()))
+    let told = session
+        .wait_for(|event| match event {
+            WorkerEvent::Interval {
+                first_operation, ..
+            } => first_operation,
+            _ => None,
+        })
         .await;
+    assert!((begin..now()).contains(&told), "{told:?} after {begin:?}");
     drop(session);
 
     let (mut session, again) = control_plane.attached(2).await;
@@ -97,7 +103,7 @@ async fn a_worker_under_load_delivers_what_it_measured_before_it_leaves() {
     command(&session, 1, now(), Action::Start(Phase::Measurement)).await;
     let first = session
         .wait_for(|event| match event {
-            WorkerEvent::Interval(interval) => Some(*interval),
+            WorkerEvent::Interval { interval, .. } => Some(*interval),
             _ => None,
         })
         .await;
@@ -167,7 +173,7 @@ async fn two_runs_share_a_worker_and_end_apart() {
     let (mut intervals, mut ended) = ([Vec::new(), Vec::new()], Vec::new());
     while ended.len() < 2 {
         match session.next().await.expect("the stream goes on") {
-            WorkerEvent::Interval(interval) => {
+            WorkerEvent::Interval { interval, .. } => {
                 let run = usize::from(interval.attempt != assigns[0].attempt);
                 intervals[run].push(*interval);
             }

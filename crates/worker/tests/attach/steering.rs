@@ -145,7 +145,7 @@ async fn the_interval_of_a_step_ends_with_its_window() {
     });
     command(&session, 2, at, step).await;
     let reached = |event: &WorkerEvent| match event {
-        WorkerEvent::Interval(interval) => (interval.end >= to).then_some(()),
+        WorkerEvent::Interval { interval, .. } => (interval.end >= to).then_some(()),
         _ => None,
     };
     told.until(&mut session, reached).await;

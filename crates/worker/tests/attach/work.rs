@@ -166,7 +166,7 @@ pub async fn acked(session: &mut Session, expected: i64) {
 pub async fn deliver(session: &mut Session, stored: &mut BTreeMap<i64, Interval>) -> ShardTotals {
     loop {
         match session.next().await.expect("the stream goes on") {
-            WorkerEvent::Interval(interval) => {
+            WorkerEvent::Interval { interval, .. } => {
                 let sequence = interval.sequence;
                 let first = stored
                     .entry(sequence)
@@ -214,7 +214,7 @@ impl Told {
             let event = session.next().await.expect("the stream goes on");
             let found = wanted(&event);
             match event {
-                WorkerEvent::Interval(interval) => {
+                WorkerEvent::Interval { interval, .. } => {
                     self.stored.insert(interval.sequence, *interval);
                 }
                 WorkerEvent::Samples { samples, .. } => self.samples = samples,
@@ -240,14 +240,14 @@ impl Told {
 
 pub fn quiet(event: &WorkerEvent) -> Option<()> {
     match event {
-        WorkerEvent::Interval(interval) => interval.operations.is_empty().then_some(()),
+        WorkerEvent::Interval { interval, .. } => interval.operations.is_empty().then_some(()),
         _ => None,
     }
 }
 
 pub fn busy(event: &WorkerEvent) -> Option<()> {
     match event {
-        WorkerEvent::Interval(interval) => (!interval.operations.is_empty()).then_some(()),
+        WorkerEvent::Interval { interval, .. } => (!interval.operations.is_empty()).then_some(()),
         _ => None,
     }
 }

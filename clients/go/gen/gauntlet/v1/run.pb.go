@@ -666,6 +666,79 @@ func (AttemptStatus) EnumDescriptor() ([]byte, []int) {
 	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
+// What a command to the workers does.
+type ControlAction int32
+
+const (
+	// Not an action.
+	ControlAction_CONTROL_ACTION_UNSPECIFIED ControlAction = 0
+	// Begin the load.
+	ControlAction_CONTROL_ACTION_START ControlAction = 1
+	// Operations due from then on belong to another phase.
+	ControlAction_CONTROL_ACTION_SET_PHASE ControlAction = 2
+	// The load has another level.
+	ControlAction_CONTROL_ACTION_SET_TARGET ControlAction = 3
+	// The next level of a search begins.
+	ControlAction_CONTROL_ACTION_STEP ControlAction = 4
+	// Nothing is due any more.
+	ControlAction_CONTROL_ACTION_PAUSE ControlAction = 5
+	// The load goes on.
+	ControlAction_CONTROL_ACTION_RESUME ControlAction = 6
+	// End the load.
+	ControlAction_CONTROL_ACTION_STOP ControlAction = 7
+)
+
+// Enum value maps for ControlAction.
+var (
+	ControlAction_name = map[int32]string{
+		0: "CONTROL_ACTION_UNSPECIFIED",
+		1: "CONTROL_ACTION_START",
+		2: "CONTROL_ACTION_SET_PHASE",
+		3: "CONTROL_ACTION_SET_TARGET",
+		4: "CONTROL_ACTION_STEP",
+		5: "CONTROL_ACTION_PAUSE",
+		6: "CONTROL_ACTION_RESUME",
+		7: "CONTROL_ACTION_STOP",
+	}
+	ControlAction_value = map[string]int32{
+		"CONTROL_ACTION_UNSPECIFIED": 0,
+		"CONTROL_ACTION_START":       1,
+		"CONTROL_ACTION_SET_PHASE":   2,
+		"CONTROL_ACTION_SET_TARGET":  3,
+		"CONTROL_ACTION_STEP":        4,
+		"CONTROL_ACTION_PAUSE":       5,
+		"CONTROL_ACTION_RESUME":      6,
+		"CONTROL_ACTION_STOP":        7,
+	}
+)
+
+func (x ControlAction) Enum() *ControlAction {
+	p := new(ControlAction)
+	*p = x
+	return p
+}
+
+func (x ControlAction) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ControlAction) Descriptor() protoreflect.EnumDescriptor {
+	return file_gauntlet_v1_run_proto_enumTypes[9].Descriptor()
+}
+
+func (ControlAction) Type() protoreflect.EnumType {
+	return &file_gauntlet_v1_run_proto_enumTypes[9]
+}
+
+func (x ControlAction) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ControlAction.Descriptor instead.
+func (ControlAction) EnumDescriptor() ([]byte, []int) {
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{9}
+}
+
 // The kinds of run event.
 type RunEventKind int32
 
@@ -715,11 +788,11 @@ func (x RunEventKind) String() string {
 }
 
 func (RunEventKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_gauntlet_v1_run_proto_enumTypes[9].Descriptor()
+	return file_gauntlet_v1_run_proto_enumTypes[10].Descriptor()
 }
 
 func (RunEventKind) Type() protoreflect.EnumType {
-	return &file_gauntlet_v1_run_proto_enumTypes[9]
+	return &file_gauntlet_v1_run_proto_enumTypes[10]
 }
 
 func (x RunEventKind) Number() protoreflect.EnumNumber {
@@ -728,7 +801,7 @@ func (x RunEventKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RunEventKind.Descriptor instead.
 func (RunEventKind) EnumDescriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 // Why an operation was kept.
@@ -772,11 +845,11 @@ func (x OperationSampleKind) String() string {
 }
 
 func (OperationSampleKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_gauntlet_v1_run_proto_enumTypes[10].Descriptor()
+	return file_gauntlet_v1_run_proto_enumTypes[11].Descriptor()
 }
 
 func (OperationSampleKind) Type() protoreflect.EnumType {
-	return &file_gauntlet_v1_run_proto_enumTypes[10]
+	return &file_gauntlet_v1_run_proto_enumTypes[11]
 }
 
 func (x OperationSampleKind) Number() protoreflect.EnumNumber {
@@ -785,7 +858,7 @@ func (x OperationSampleKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OperationSampleKind.Descriptor instead.
 func (OperationSampleKind) EnumDescriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 // How much a line matters.
@@ -833,11 +906,11 @@ func (x LogLevel) String() string {
 }
 
 func (LogLevel) Descriptor() protoreflect.EnumDescriptor {
-	return file_gauntlet_v1_run_proto_enumTypes[11].Descriptor()
+	return file_gauntlet_v1_run_proto_enumTypes[12].Descriptor()
 }
 
 func (LogLevel) Type() protoreflect.EnumType {
-	return &file_gauntlet_v1_run_proto_enumTypes[11]
+	return &file_gauntlet_v1_run_proto_enumTypes[12]
 }
 
 func (x LogLevel) Number() protoreflect.EnumNumber {
@@ -846,7 +919,7 @@ func (x LogLevel) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LogLevel.Descriptor instead.
 func (LogLevel) EnumDescriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 // How bad a finding is.
@@ -894,11 +967,11 @@ func (x Severity) String() string {
 }
 
 func (Severity) Descriptor() protoreflect.EnumDescriptor {
-	return file_gauntlet_v1_run_proto_enumTypes[12].Descriptor()
+	return file_gauntlet_v1_run_proto_enumTypes[13].Descriptor()
 }
 
 func (Severity) Type() protoreflect.EnumType {
-	return &file_gauntlet_v1_run_proto_enumTypes[12]
+	return &file_gauntlet_v1_run_proto_enumTypes[13]
 }
 
 func (x Severity) Number() protoreflect.EnumNumber {
@@ -907,7 +980,7 @@ func (x Severity) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Severity.Descriptor instead.
 func (Severity) EnumDescriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 // Whether an objective was met.
@@ -951,11 +1024,11 @@ func (x Verdict) String() string {
 }
 
 func (Verdict) Descriptor() protoreflect.EnumDescriptor {
-	return file_gauntlet_v1_run_proto_enumTypes[13].Descriptor()
+	return file_gauntlet_v1_run_proto_enumTypes[14].Descriptor()
 }
 
 func (Verdict) Type() protoreflect.EnumType {
-	return &file_gauntlet_v1_run_proto_enumTypes[13]
+	return &file_gauntlet_v1_run_proto_enumTypes[14]
 }
 
 func (x Verdict) Number() protoreflect.EnumNumber {
@@ -964,7 +1037,7 @@ func (x Verdict) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Verdict.Descriptor instead.
 func (Verdict) EnumDescriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 // Whether a run's numbers can be trusted.
@@ -1004,11 +1077,11 @@ func (x Validity) String() string {
 }
 
 func (Validity) Descriptor() protoreflect.EnumDescriptor {
-	return file_gauntlet_v1_run_proto_enumTypes[14].Descriptor()
+	return file_gauntlet_v1_run_proto_enumTypes[15].Descriptor()
 }
 
 func (Validity) Type() protoreflect.EnumType {
-	return &file_gauntlet_v1_run_proto_enumTypes[14]
+	return &file_gauntlet_v1_run_proto_enumTypes[15]
 }
 
 func (x Validity) Number() protoreflect.EnumNumber {
@@ -1017,7 +1090,7 @@ func (x Validity) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Validity.Descriptor instead.
 func (Validity) EnumDescriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 // One execution of a template version.
@@ -2924,7 +2997,9 @@ type RunEvent struct {
 	// In words.
 	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
 	// The shard; absent when it concerns the whole run.
-	Shard         *uint32 `protobuf:"varint,5,opt,name=shard,proto3,oneof" json:"shard,omitempty"`
+	Shard *uint32 `protobuf:"varint,5,opt,name=shard,proto3,oneof" json:"shard,omitempty"`
+	// The command; present for CONTROL and for no other kind.
+	Command       *ControlCommand `protobuf:"bytes,6,opt,name=command,proto3" json:"command,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2994,6 +3069,105 @@ func (x *RunEvent) GetShard() uint32 {
 	return 0
 }
 
+func (x *RunEvent) GetCommand() *ControlCommand {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+// A command to the workers of a run.
+type ControlCommand struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Counts from 1, per run.
+	Sequence int64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// When it takes effect, by the server's clock, microseconds since the Unix
+	// epoch, UTC.
+	AtUs int64 `protobuf:"varint,2,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"`
+	// What it does.
+	Action ControlAction `protobuf:"varint,3,opt,name=action,proto3,enum=gauntlet.v1.ControlAction" json:"action,omitempty"`
+	// The phase that begins; of START and SET_PHASE.
+	Phase RunPhase `protobuf:"varint,4,opt,name=phase,proto3,enum=gauntlet.v1.RunPhase" json:"phase,omitempty"`
+	// The load from then on, over all workers; of SET_TARGET and STEP.
+	Level *LoadLevel `protobuf:"bytes,5,opt,name=level,proto3" json:"level,omitempty"`
+	// The step that begins, counted from 1; of STEP.
+	Step          uint32 `protobuf:"varint,6,opt,name=step,proto3" json:"step,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ControlCommand) Reset() {
+	*x = ControlCommand{}
+	mi := &file_gauntlet_v1_run_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ControlCommand) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ControlCommand) ProtoMessage() {}
+
+func (x *ControlCommand) ProtoReflect() protoreflect.Message {
+	mi := &file_gauntlet_v1_run_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ControlCommand.ProtoReflect.Descriptor instead.
+func (*ControlCommand) Descriptor() ([]byte, []int) {
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ControlCommand) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *ControlCommand) GetAtUs() int64 {
+	if x != nil {
+		return x.AtUs
+	}
+	return 0
+}
+
+func (x *ControlCommand) GetAction() ControlAction {
+	if x != nil {
+		return x.Action
+	}
+	return ControlAction_CONTROL_ACTION_UNSPECIFIED
+}
+
+func (x *ControlCommand) GetPhase() RunPhase {
+	if x != nil {
+		return x.Phase
+	}
+	return RunPhase_RUN_PHASE_UNSPECIFIED
+}
+
+func (x *ControlCommand) GetLevel() *LoadLevel {
+	if x != nil {
+		return x.Level
+	}
+	return nil
+}
+
+func (x *ControlCommand) GetStep() uint32 {
+	if x != nil {
+		return x.Step
+	}
+	return 0
+}
+
 // One second of a run, over all its workers.
 type MetricsPoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3004,14 +3178,20 @@ type MetricsPoint struct {
 	// Per operation, in the template's order.
 	Operations []*OperationPoint `protobuf:"bytes,3,rep,name=operations,proto3" json:"operations,omitempty"`
 	// All operations together.
-	Total         *OperationPoint `protobuf:"bytes,4,opt,name=total,proto3" json:"total,omitempty"`
+	Total *OperationPoint `protobuf:"bytes,4,opt,name=total,proto3" json:"total,omitempty"`
+	// Of the whole run, whatever the phase: operations in flight at the end of the
+	// second.
+	InFlight uint64 `protobuf:"varint,5,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
+	// Of the whole run, whatever the phase: operations due and not sent at the end
+	// of the second.
+	Backlog       uint64 `protobuf:"varint,6,opt,name=backlog,proto3" json:"backlog,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MetricsPoint) Reset() {
 	*x = MetricsPoint{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[19]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3023,7 +3203,7 @@ func (x *MetricsPoint) String() string {
 func (*MetricsPoint) ProtoMessage() {}
 
 func (x *MetricsPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[19]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3036,7 +3216,7 @@ func (x *MetricsPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricsPoint.ProtoReflect.Descriptor instead.
 func (*MetricsPoint) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MetricsPoint) GetTimeUs() int64 {
@@ -3067,6 +3247,20 @@ func (x *MetricsPoint) GetTotal() *OperationPoint {
 	return nil
 }
 
+func (x *MetricsPoint) GetInFlight() uint64 {
+	if x != nil {
+		return x.InFlight
+	}
+	return 0
+}
+
+func (x *MetricsPoint) GetBacklog() uint64 {
+	if x != nil {
+		return x.Backlog
+	}
+	return 0
+}
+
 // A stretch of a run, over all its workers: from one second to hours.
 type HistoryPoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3079,14 +3273,20 @@ type HistoryPoint struct {
 	// Per operation asked for, in the template's order.
 	Operations []*OperationHistory `protobuf:"bytes,4,rep,name=operations,proto3" json:"operations,omitempty"`
 	// The operations asked for together.
-	Total         *OperationHistory `protobuf:"bytes,5,opt,name=total,proto3" json:"total,omitempty"`
+	Total *OperationHistory `protobuf:"bytes,5,opt,name=total,proto3" json:"total,omitempty"`
+	// Of the whole run: operations in flight at the end of a second; the most in
+	// the stretch.
+	InFlightMax uint64 `protobuf:"varint,6,opt,name=in_flight_max,json=inFlightMax,proto3" json:"in_flight_max,omitempty"`
+	// Of the whole run: operations due and not sent at the end of a second; the
+	// most in the stretch.
+	BacklogMax    uint64 `protobuf:"varint,7,opt,name=backlog_max,json=backlogMax,proto3" json:"backlog_max,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HistoryPoint) Reset() {
 	*x = HistoryPoint{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[20]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3098,7 +3298,7 @@ func (x *HistoryPoint) String() string {
 func (*HistoryPoint) ProtoMessage() {}
 
 func (x *HistoryPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[20]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3111,7 +3311,7 @@ func (x *HistoryPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPoint.ProtoReflect.Descriptor instead.
 func (*HistoryPoint) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HistoryPoint) GetTimeUs() int64 {
@@ -3149,6 +3349,20 @@ func (x *HistoryPoint) GetTotal() *OperationHistory {
 	return nil
 }
 
+func (x *HistoryPoint) GetInFlightMax() uint64 {
+	if x != nil {
+		return x.InFlightMax
+	}
+	return 0
+}
+
+func (x *HistoryPoint) GetBacklogMax() uint64 {
+	if x != nil {
+		return x.BacklogMax
+	}
+	return 0
+}
+
 // One operation in one stretch of a run.
 type OperationHistory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3174,13 +3388,17 @@ type OperationHistory struct {
 	Lag *Latency `protobuf:"bytes,10,opt,name=lag,proto3" json:"lag,omitempty"`
 	// From due to end, of those that failed.
 	FailedResponse *Latency `protobuf:"bytes,11,opt,name=failed_response,json=failedResponse,proto3" json:"failed_response,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The failures by class, in the order in which FailureCount.class lists them;
+	// classes without any are left out. In stretches that were measured before
+	// classes were kept there are none at all.
+	Failures      []*FailureCount `protobuf:"bytes,12,rep,name=failures,proto3" json:"failures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OperationHistory) Reset() {
 	*x = OperationHistory{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[21]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3192,7 +3410,7 @@ func (x *OperationHistory) String() string {
 func (*OperationHistory) ProtoMessage() {}
 
 func (x *OperationHistory) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[21]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3205,7 +3423,7 @@ func (x *OperationHistory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationHistory.ProtoReflect.Descriptor instead.
 func (*OperationHistory) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *OperationHistory) GetOperation() string {
@@ -3285,6 +3503,68 @@ func (x *OperationHistory) GetFailedResponse() *Latency {
 	return nil
 }
 
+func (x *OperationHistory) GetFailures() []*FailureCount {
+	if x != nil {
+		return x.Failures
+	}
+	return nil
+}
+
+// Failures of one class.
+type FailureCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// TIMEOUT, CONNECTION, CONSTRAINT, SERIALIZATION, STATEMENT or OTHER.
+	Class string `protobuf:"bytes,1,opt,name=class,proto3" json:"class,omitempty"`
+	// How many.
+	Count         uint64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FailureCount) Reset() {
+	*x = FailureCount{}
+	mi := &file_gauntlet_v1_run_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FailureCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FailureCount) ProtoMessage() {}
+
+func (x *FailureCount) ProtoReflect() protoreflect.Message {
+	mi := &file_gauntlet_v1_run_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FailureCount.ProtoReflect.Descriptor instead.
+func (*FailureCount) Descriptor() ([]byte, []int) {
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *FailureCount) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *FailureCount) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // A latency distribution at the percentiles asked for, computed from one
 // histogram that holds every operation of the stretch; microseconds.
 type Latency struct {
@@ -3303,7 +3583,7 @@ type Latency struct {
 
 func (x *Latency) Reset() {
 	*x = Latency{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[22]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3315,7 +3595,7 @@ func (x *Latency) String() string {
 func (*Latency) ProtoMessage() {}
 
 func (x *Latency) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[22]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3328,7 +3608,7 @@ func (x *Latency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Latency.ProtoReflect.Descriptor instead.
 func (*Latency) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Latency) GetMinUs() float64 {
@@ -3369,14 +3649,16 @@ type OperationPoint struct {
 	// Operations that failed.
 	Failed uint64 `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
 	// Percentiles of the response time of those that succeeded, microseconds.
-	Response      *LatencySummary `protobuf:"bytes,4,opt,name=response,proto3" json:"response,omitempty"`
+	Response *LatencySummary `protobuf:"bytes,4,opt,name=response,proto3" json:"response,omitempty"`
+	// As in OperationHistory.
+	Failures      []*FailureCount `protobuf:"bytes,5,rep,name=failures,proto3" json:"failures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OperationPoint) Reset() {
 	*x = OperationPoint{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[23]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3388,7 +3670,7 @@ func (x *OperationPoint) String() string {
 func (*OperationPoint) ProtoMessage() {}
 
 func (x *OperationPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[23]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3401,7 +3683,7 @@ func (x *OperationPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationPoint.ProtoReflect.Descriptor instead.
 func (*OperationPoint) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *OperationPoint) GetOperation() string {
@@ -3432,6 +3714,13 @@ func (x *OperationPoint) GetResponse() *LatencySummary {
 	return nil
 }
 
+func (x *OperationPoint) GetFailures() []*FailureCount {
+	if x != nil {
+		return x.Failures
+	}
+	return nil
+}
+
 // Percentiles, each computed from merged histograms, never averaged; microseconds.
 type LatencySummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3455,7 +3744,7 @@ type LatencySummary struct {
 
 func (x *LatencySummary) Reset() {
 	*x = LatencySummary{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[24]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3467,7 +3756,7 @@ func (x *LatencySummary) String() string {
 func (*LatencySummary) ProtoMessage() {}
 
 func (x *LatencySummary) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[24]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3480,7 +3769,7 @@ func (x *LatencySummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LatencySummary.ProtoReflect.Descriptor instead.
 func (*LatencySummary) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LatencySummary) GetMinUs() float64 {
@@ -3587,7 +3876,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[25]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3599,7 +3888,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[25]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3612,7 +3901,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Report) GetRunId() string {
@@ -3789,7 +4078,7 @@ type ShardReport struct {
 
 func (x *ShardReport) Reset() {
 	*x = ShardReport{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[26]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3801,7 +4090,7 @@ func (x *ShardReport) String() string {
 func (*ShardReport) ProtoMessage() {}
 
 func (x *ShardReport) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[26]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3814,7 +4103,7 @@ func (x *ShardReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardReport.ProtoReflect.Descriptor instead.
 func (*ShardReport) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ShardReport) GetShard() uint32 {
@@ -3904,7 +4193,7 @@ type OperationReport struct {
 
 func (x *OperationReport) Reset() {
 	*x = OperationReport{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[27]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3916,7 +4205,7 @@ func (x *OperationReport) String() string {
 func (*OperationReport) ProtoMessage() {}
 
 func (x *OperationReport) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[27]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3929,7 +4218,7 @@ func (x *OperationReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationReport.ProtoReflect.Descriptor instead.
 func (*OperationReport) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *OperationReport) GetOperation() string {
@@ -4034,7 +4323,7 @@ type Reconciliation struct {
 
 func (x *Reconciliation) Reset() {
 	*x = Reconciliation{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[28]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4046,7 +4335,7 @@ func (x *Reconciliation) String() string {
 func (*Reconciliation) ProtoMessage() {}
 
 func (x *Reconciliation) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[28]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4059,7 +4348,7 @@ func (x *Reconciliation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reconciliation.ProtoReflect.Descriptor instead.
 func (*Reconciliation) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Reconciliation) GetTable() string {
@@ -4140,7 +4429,7 @@ type ErrorSummary struct {
 
 func (x *ErrorSummary) Reset() {
 	*x = ErrorSummary{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[29]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4152,7 +4441,7 @@ func (x *ErrorSummary) String() string {
 func (*ErrorSummary) ProtoMessage() {}
 
 func (x *ErrorSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[29]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4165,7 +4454,7 @@ func (x *ErrorSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorSummary.ProtoReflect.Descriptor instead.
 func (*ErrorSummary) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{29}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ErrorSummary) GetOperation() string {
@@ -4278,7 +4567,7 @@ type OperationSample struct {
 
 func (x *OperationSample) Reset() {
 	*x = OperationSample{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[30]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4290,7 +4579,7 @@ func (x *OperationSample) String() string {
 func (*OperationSample) ProtoMessage() {}
 
 func (x *OperationSample) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[30]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4303,7 +4592,7 @@ func (x *OperationSample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationSample.ProtoReflect.Descriptor instead.
 func (*OperationSample) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{30}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *OperationSample) GetOperation() string {
@@ -4432,7 +4721,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[31]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4444,7 +4733,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[31]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4457,7 +4746,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{31}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *LogLine) GetSequence() int64 {
@@ -4524,7 +4813,7 @@ type PreflightFinding struct {
 
 func (x *PreflightFinding) Reset() {
 	*x = PreflightFinding{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[32]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4536,7 +4825,7 @@ func (x *PreflightFinding) String() string {
 func (*PreflightFinding) ProtoMessage() {}
 
 func (x *PreflightFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[32]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4549,7 +4838,7 @@ func (x *PreflightFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreflightFinding.ProtoReflect.Descriptor instead.
 func (*PreflightFinding) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{32}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PreflightFinding) GetCode() string {
@@ -4615,7 +4904,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[33]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4627,7 +4916,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[33]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4640,7 +4929,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{33}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Comparison) GetRuns() []*Run {
@@ -4698,7 +4987,7 @@ type OperationComparison struct {
 
 func (x *OperationComparison) Reset() {
 	*x = OperationComparison{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[34]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4710,7 +4999,7 @@ func (x *OperationComparison) String() string {
 func (*OperationComparison) ProtoMessage() {}
 
 func (x *OperationComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[34]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4723,7 +5012,7 @@ func (x *OperationComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationComparison.ProtoReflect.Descriptor instead.
 func (*OperationComparison) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{34}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *OperationComparison) GetOperation() string {
@@ -4755,7 +5044,7 @@ type MetricComparison struct {
 
 func (x *MetricComparison) Reset() {
 	*x = MetricComparison{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[35]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4767,7 +5056,7 @@ func (x *MetricComparison) String() string {
 func (*MetricComparison) ProtoMessage() {}
 
 func (x *MetricComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[35]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4780,7 +5069,7 @@ func (x *MetricComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricComparison.ProtoReflect.Descriptor instead.
 func (*MetricComparison) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{35}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *MetricComparison) GetMetric() string {
@@ -4819,7 +5108,7 @@ type MetricValue struct {
 
 func (x *MetricValue) Reset() {
 	*x = MetricValue{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[36]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4831,7 +5120,7 @@ func (x *MetricValue) String() string {
 func (*MetricValue) ProtoMessage() {}
 
 func (x *MetricValue) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[36]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4844,7 +5133,7 @@ func (x *MetricValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricValue.ProtoReflect.Descriptor instead.
 func (*MetricValue) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{36}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MetricValue) GetValue() float64 {
@@ -4881,7 +5170,7 @@ type ConfigurationDifference struct {
 
 func (x *ConfigurationDifference) Reset() {
 	*x = ConfigurationDifference{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[37]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4893,7 +5182,7 @@ func (x *ConfigurationDifference) String() string {
 func (*ConfigurationDifference) ProtoMessage() {}
 
 func (x *ConfigurationDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[37]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4906,7 +5195,7 @@ func (x *ConfigurationDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationDifference.ProtoReflect.Descriptor instead.
 func (*ConfigurationDifference) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{37}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ConfigurationDifference) GetPath() string {
@@ -4937,7 +5226,7 @@ type AlignedPoint struct {
 
 func (x *AlignedPoint) Reset() {
 	*x = AlignedPoint{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[38]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4949,7 +5238,7 @@ func (x *AlignedPoint) String() string {
 func (*AlignedPoint) ProtoMessage() {}
 
 func (x *AlignedPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[38]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4962,7 +5251,7 @@ func (x *AlignedPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlignedPoint.ProtoReflect.Descriptor instead.
 func (*AlignedPoint) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{38}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *AlignedPoint) GetOffsetUs() int64 {
@@ -4998,7 +5287,7 @@ type AlignedValue struct {
 
 func (x *AlignedValue) Reset() {
 	*x = AlignedValue{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[39]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5010,7 +5299,7 @@ func (x *AlignedValue) String() string {
 func (*AlignedValue) ProtoMessage() {}
 
 func (x *AlignedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[39]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5023,7 +5312,7 @@ func (x *AlignedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlignedValue.ProtoReflect.Descriptor instead.
 func (*AlignedValue) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{39}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *AlignedValue) GetThroughputPerS() float64 {
@@ -5080,7 +5369,7 @@ type ErrorGroup struct {
 
 func (x *ErrorGroup) Reset() {
 	*x = ErrorGroup{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[40]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5092,7 +5381,7 @@ func (x *ErrorGroup) String() string {
 func (*ErrorGroup) ProtoMessage() {}
 
 func (x *ErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[40]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5105,7 +5394,7 @@ func (x *ErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorGroup.ProtoReflect.Descriptor instead.
 func (*ErrorGroup) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{40}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ErrorGroup) GetOperation() string {
@@ -5172,7 +5461,7 @@ type SloReport struct {
 
 func (x *SloReport) Reset() {
 	*x = SloReport{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[41]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5184,7 +5473,7 @@ func (x *SloReport) String() string {
 func (*SloReport) ProtoMessage() {}
 
 func (x *SloReport) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[41]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5197,7 +5486,7 @@ func (x *SloReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SloReport.ProtoReflect.Descriptor instead.
 func (*SloReport) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{41}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SloReport) GetName() string {
@@ -5283,7 +5572,7 @@ type ValidityReason struct {
 
 func (x *ValidityReason) Reset() {
 	*x = ValidityReason{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[42]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5295,7 +5584,7 @@ func (x *ValidityReason) String() string {
 func (*ValidityReason) ProtoMessage() {}
 
 func (x *ValidityReason) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[42]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5308,7 +5597,7 @@ func (x *ValidityReason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidityReason.ProtoReflect.Descriptor instead.
 func (*ValidityReason) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{42}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ValidityReason) GetCode() string {
@@ -5340,7 +5629,7 @@ type Environment struct {
 
 func (x *Environment) Reset() {
 	*x = Environment{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[43]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5352,7 +5641,7 @@ func (x *Environment) String() string {
 func (*Environment) ProtoMessage() {}
 
 func (x *Environment) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[43]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5365,7 +5654,7 @@ func (x *Environment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Environment.ProtoReflect.Descriptor instead.
 func (*Environment) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{43}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Environment) GetGauntletVersion() string {
@@ -5571,21 +5860,31 @@ const file_gauntlet_v1_run_proto_rawDesc = "" +
 	"\vassigned_us\x18\x06 \x01(\x03R\n" +
 	"assignedUs\x12\x19\n" +
 	"\bended_us\x18\a \x01(\x03R\aendedUs\x12,\n" +
-	"\x12first_operation_us\x18\b \x01(\x03R\x10firstOperationUs\"\xad\x01\n" +
+	"\x12first_operation_us\x18\b \x01(\x03R\x10firstOperationUs\"\xe4\x01\n" +
 	"\bRunEvent\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x17\n" +
 	"\atime_us\x18\x02 \x01(\x03R\x06timeUs\x12-\n" +
 	"\x04kind\x18\x03 \x01(\x0e2\x19.gauntlet.v1.RunEventKindR\x04kind\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\x19\n" +
-	"\x05shard\x18\x05 \x01(\rH\x00R\x05shard\x88\x01\x01B\b\n" +
-	"\x06_shard\"\xc4\x01\n" +
+	"\x05shard\x18\x05 \x01(\rH\x00R\x05shard\x88\x01\x01\x125\n" +
+	"\acommand\x18\x06 \x01(\v2\x1b.gauntlet.v1.ControlCommandR\acommandB\b\n" +
+	"\x06_shard\"\xe4\x01\n" +
+	"\x0eControlCommand\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x13\n" +
+	"\x05at_us\x18\x02 \x01(\x03R\x04atUs\x122\n" +
+	"\x06action\x18\x03 \x01(\x0e2\x1a.gauntlet.v1.ControlActionR\x06action\x12+\n" +
+	"\x05phase\x18\x04 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12,\n" +
+	"\x05level\x18\x05 \x01(\v2\x16.gauntlet.v1.LoadLevelR\x05level\x12\x12\n" +
+	"\x04step\x18\x06 \x01(\rR\x04step\"\xfb\x01\n" +
 	"\fMetricsPoint\x12\x17\n" +
 	"\atime_us\x18\x01 \x01(\x03R\x06timeUs\x12+\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12;\n" +
 	"\n" +
 	"operations\x18\x03 \x03(\v2\x1b.gauntlet.v1.OperationPointR\n" +
 	"operations\x121\n" +
-	"\x05total\x18\x04 \x01(\v2\x1b.gauntlet.v1.OperationPointR\x05total\"\xe5\x01\n" +
+	"\x05total\x18\x04 \x01(\v2\x1b.gauntlet.v1.OperationPointR\x05total\x12\x1b\n" +
+	"\tin_flight\x18\x05 \x01(\x04R\binFlight\x12\x18\n" +
+	"\abacklog\x18\x06 \x01(\x04R\abacklog\"\xaa\x02\n" +
 	"\fHistoryPoint\x12\x17\n" +
 	"\atime_us\x18\x01 \x01(\x03R\x06timeUs\x12\x1b\n" +
 	"\tlength_us\x18\x02 \x01(\x03R\blengthUs\x12+\n" +
@@ -5593,7 +5892,10 @@ const file_gauntlet_v1_run_proto_rawDesc = "" +
 	"\n" +
 	"operations\x18\x04 \x03(\v2\x1d.gauntlet.v1.OperationHistoryR\n" +
 	"operations\x123\n" +
-	"\x05total\x18\x05 \x01(\v2\x1d.gauntlet.v1.OperationHistoryR\x05total\"\x99\x03\n" +
+	"\x05total\x18\x05 \x01(\v2\x1d.gauntlet.v1.OperationHistoryR\x05total\x12\"\n" +
+	"\rin_flight_max\x18\x06 \x01(\x04R\vinFlightMax\x12\x1f\n" +
+	"\vbacklog_max\x18\a \x01(\x04R\n" +
+	"backlogMax\"\xd0\x03\n" +
 	"\x10OperationHistory\x12\x1c\n" +
 	"\toperation\x18\x01 \x01(\tR\toperation\x12\x1c\n" +
 	"\tsucceeded\x18\x02 \x01(\x04R\tsucceeded\x12\x16\n" +
@@ -5606,17 +5908,22 @@ const file_gauntlet_v1_run_proto_rawDesc = "" +
 	"\aservice\x18\t \x01(\v2\x14.gauntlet.v1.LatencyR\aservice\x12&\n" +
 	"\x03lag\x18\n" +
 	" \x01(\v2\x14.gauntlet.v1.LatencyR\x03lag\x12=\n" +
-	"\x0ffailed_response\x18\v \x01(\v2\x14.gauntlet.v1.LatencyR\x0efailedResponse\"w\n" +
+	"\x0ffailed_response\x18\v \x01(\v2\x14.gauntlet.v1.LatencyR\x0efailedResponse\x125\n" +
+	"\bfailures\x18\f \x03(\v2\x19.gauntlet.v1.FailureCountR\bfailures\":\n" +
+	"\fFailureCount\x12\x14\n" +
+	"\x05class\x18\x01 \x01(\tR\x05class\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"w\n" +
 	"\aLatency\x12\x15\n" +
 	"\x06min_us\x18\x01 \x01(\x01R\x05minUs\x12\x17\n" +
 	"\amean_us\x18\x02 \x01(\x01R\x06meanUs\x12\x15\n" +
 	"\x06max_us\x18\x03 \x01(\x01R\x05maxUs\x12%\n" +
-	"\x0epercentiles_us\x18\x04 \x03(\x01R\rpercentilesUs\"\x9d\x01\n" +
+	"\x0epercentiles_us\x18\x04 \x03(\x01R\rpercentilesUs\"\xd4\x01\n" +
 	"\x0eOperationPoint\x12\x1c\n" +
 	"\toperation\x18\x01 \x01(\tR\toperation\x12\x1c\n" +
 	"\tsucceeded\x18\x02 \x01(\x04R\tsucceeded\x12\x16\n" +
 	"\x06failed\x18\x03 \x01(\x04R\x06failed\x127\n" +
-	"\bresponse\x18\x04 \x01(\v2\x1b.gauntlet.v1.LatencySummaryR\bresponse\"\xb5\x01\n" +
+	"\bresponse\x18\x04 \x01(\v2\x1b.gauntlet.v1.LatencySummaryR\bresponse\x125\n" +
+	"\bfailures\x18\x05 \x03(\v2\x19.gauntlet.v1.FailureCountR\bfailures\"\xb5\x01\n" +
 	"\x0eLatencySummary\x12\x15\n" +
 	"\x06min_us\x18\x01 \x01(\x01R\x05minUs\x12\x17\n" +
 	"\amean_us\x18\x02 \x01(\x01R\x06meanUs\x12\x15\n" +
@@ -5883,7 +6190,16 @@ const file_gauntlet_v1_run_proto_rawDesc = "" +
 	"\x16ATTEMPT_STATUS_RUNNING\x10\x03\x12\x1b\n" +
 	"\x17ATTEMPT_STATUS_FINISHED\x10\x04\x12\x19\n" +
 	"\x15ATTEMPT_STATUS_FAILED\x10\x05\x12\x17\n" +
-	"\x13ATTEMPT_STATUS_LOST\x10\x06*\xb4\x01\n" +
+	"\x13ATTEMPT_STATUS_LOST\x10\x06*\xed\x01\n" +
+	"\rControlAction\x12\x1e\n" +
+	"\x1aCONTROL_ACTION_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14CONTROL_ACTION_START\x10\x01\x12\x1c\n" +
+	"\x18CONTROL_ACTION_SET_PHASE\x10\x02\x12\x1d\n" +
+	"\x19CONTROL_ACTION_SET_TARGET\x10\x03\x12\x17\n" +
+	"\x13CONTROL_ACTION_STEP\x10\x04\x12\x18\n" +
+	"\x14CONTROL_ACTION_PAUSE\x10\x05\x12\x19\n" +
+	"\x15CONTROL_ACTION_RESUME\x10\x06\x12\x17\n" +
+	"\x13CONTROL_ACTION_STOP\x10\a*\xb4\x01\n" +
 	"\fRunEventKind\x12\x1e\n" +
 	"\x1aRUN_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15RUN_EVENT_KIND_STATUS\x10\x01\x12\x18\n" +
@@ -5931,8 +6247,8 @@ func file_gauntlet_v1_run_proto_rawDescGZIP() []byte {
 	return file_gauntlet_v1_run_proto_rawDescData
 }
 
-var file_gauntlet_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 15)
-var file_gauntlet_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_gauntlet_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 16)
+var file_gauntlet_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_gauntlet_v1_run_proto_goTypes = []any{
 	(StepKind)(0),                   // 0: gauntlet.v1.StepKind
 	(StepOutcome)(0),                // 1: gauntlet.v1.StepOutcome
@@ -5943,149 +6259,158 @@ var file_gauntlet_v1_run_proto_goTypes = []any{
 	(StopReason)(0),                 // 6: gauntlet.v1.StopReason
 	(ProcessingStatus)(0),           // 7: gauntlet.v1.ProcessingStatus
 	(AttemptStatus)(0),              // 8: gauntlet.v1.AttemptStatus
-	(RunEventKind)(0),               // 9: gauntlet.v1.RunEventKind
-	(OperationSampleKind)(0),        // 10: gauntlet.v1.OperationSampleKind
-	(LogLevel)(0),                   // 11: gauntlet.v1.LogLevel
-	(Severity)(0),                   // 12: gauntlet.v1.Severity
-	(Verdict)(0),                    // 13: gauntlet.v1.Verdict
-	(Validity)(0),                   // 14: gauntlet.v1.Validity
-	(*Run)(nil),                     // 15: gauntlet.v1.Run
-	(*SearchProgress)(nil),          // 16: gauntlet.v1.SearchProgress
-	(*SearchTrial)(nil),             // 17: gauntlet.v1.SearchTrial
-	(*Step)(nil),                    // 18: gauntlet.v1.Step
-	(*SearchResult)(nil),            // 19: gauntlet.v1.SearchResult
-	(*ScalabilityFit)(nil),          // 20: gauntlet.v1.ScalabilityFit
-	(*Evidence)(nil),                // 21: gauntlet.v1.Evidence
-	(*EvidencePeriod)(nil),          // 22: gauntlet.v1.EvidencePeriod
-	(*EvidenceStatement)(nil),       // 23: gauntlet.v1.EvidenceStatement
-	(*EvidenceCounter)(nil),         // 24: gauntlet.v1.EvidenceCounter
-	(*EvidenceWait)(nil),            // 25: gauntlet.v1.EvidenceWait
-	(*EvidenceRelation)(nil),        // 26: gauntlet.v1.EvidenceRelation
-	(*EvidenceSetting)(nil),         // 27: gauntlet.v1.EvidenceSetting
-	(*TargetActivity)(nil),          // 28: gauntlet.v1.TargetActivity
-	(*TargetWait)(nil),              // 29: gauntlet.v1.TargetWait
-	(*LoadLevel)(nil),               // 30: gauntlet.v1.LoadLevel
-	(*Shard)(nil),                   // 31: gauntlet.v1.Shard
-	(*Attempt)(nil),                 // 32: gauntlet.v1.Attempt
-	(*RunEvent)(nil),                // 33: gauntlet.v1.RunEvent
-	(*MetricsPoint)(nil),            // 34: gauntlet.v1.MetricsPoint
-	(*HistoryPoint)(nil),            // 35: gauntlet.v1.HistoryPoint
-	(*OperationHistory)(nil),        // 36: gauntlet.v1.OperationHistory
-	(*Latency)(nil),                 // 37: gauntlet.v1.Latency
-	(*OperationPoint)(nil),          // 38: gauntlet.v1.OperationPoint
-	(*LatencySummary)(nil),          // 39: gauntlet.v1.LatencySummary
-	(*Report)(nil),                  // 40: gauntlet.v1.Report
-	(*ShardReport)(nil),             // 41: gauntlet.v1.ShardReport
-	(*OperationReport)(nil),         // 42: gauntlet.v1.OperationReport
-	(*Reconciliation)(nil),          // 43: gauntlet.v1.Reconciliation
-	(*ErrorSummary)(nil),            // 44: gauntlet.v1.ErrorSummary
-	(*OperationSample)(nil),         // 45: gauntlet.v1.OperationSample
-	(*LogLine)(nil),                 // 46: gauntlet.v1.LogLine
-	(*PreflightFinding)(nil),        // 47: gauntlet.v1.PreflightFinding
-	(*Comparison)(nil),              // 48: gauntlet.v1.Comparison
-	(*OperationComparison)(nil),     // 49: gauntlet.v1.OperationComparison
-	(*MetricComparison)(nil),        // 50: gauntlet.v1.MetricComparison
-	(*MetricValue)(nil),             // 51: gauntlet.v1.MetricValue
-	(*ConfigurationDifference)(nil), // 52: gauntlet.v1.ConfigurationDifference
-	(*AlignedPoint)(nil),            // 53: gauntlet.v1.AlignedPoint
-	(*AlignedValue)(nil),            // 54: gauntlet.v1.AlignedValue
-	(*ErrorGroup)(nil),              // 55: gauntlet.v1.ErrorGroup
-	(*SloReport)(nil),               // 56: gauntlet.v1.SloReport
-	(*ValidityReason)(nil),          // 57: gauntlet.v1.ValidityReason
-	(*Environment)(nil),             // 58: gauntlet.v1.Environment
-	nil,                             // 59: gauntlet.v1.Run.LabelsEntry
-	(*TemplateSpec)(nil),            // 60: gauntlet.v1.TemplateSpec
-	(*KeyRange)(nil),                // 61: gauntlet.v1.KeyRange
-	(StatementClass)(0),             // 62: gauntlet.v1.StatementClass
+	(ControlAction)(0),              // 9: gauntlet.v1.ControlAction
+	(RunEventKind)(0),               // 10: gauntlet.v1.RunEventKind
+	(OperationSampleKind)(0),        // 11: gauntlet.v1.OperationSampleKind
+	(LogLevel)(0),                   // 12: gauntlet.v1.LogLevel
+	(Severity)(0),                   // 13: gauntlet.v1.Severity
+	(Verdict)(0),                    // 14: gauntlet.v1.Verdict
+	(Validity)(0),                   // 15: gauntlet.v1.Validity
+	(*Run)(nil),                     // 16: gauntlet.v1.Run
+	(*SearchProgress)(nil),          // 17: gauntlet.v1.SearchProgress
+	(*SearchTrial)(nil),             // 18: gauntlet.v1.SearchTrial
+	(*Step)(nil),                    // 19: gauntlet.v1.Step
+	(*SearchResult)(nil),            // 20: gauntlet.v1.SearchResult
+	(*ScalabilityFit)(nil),          // 21: gauntlet.v1.ScalabilityFit
+	(*Evidence)(nil),                // 22: gauntlet.v1.Evidence
+	(*EvidencePeriod)(nil),          // 23: gauntlet.v1.EvidencePeriod
+	(*EvidenceStatement)(nil),       // 24: gauntlet.v1.EvidenceStatement
+	(*EvidenceCounter)(nil),         // 25: gauntlet.v1.EvidenceCounter
+	(*EvidenceWait)(nil),            // 26: gauntlet.v1.EvidenceWait
+	(*EvidenceRelation)(nil),        // 27: gauntlet.v1.EvidenceRelation
+	(*EvidenceSetting)(nil),         // 28: gauntlet.v1.EvidenceSetting
+	(*TargetActivity)(nil),          // 29: gauntlet.v1.TargetActivity
+	(*TargetWait)(nil),              // 30: gauntlet.v1.TargetWait
+	(*LoadLevel)(nil),               // 31: gauntlet.v1.LoadLevel
+	(*Shard)(nil),                   // 32: gauntlet.v1.Shard
+	(*Attempt)(nil),                 // 33: gauntlet.v1.Attempt
+	(*RunEvent)(nil),                // 34: gauntlet.v1.RunEvent
+	(*ControlCommand)(nil),          // 35: gauntlet.v1.ControlCommand
+	(*MetricsPoint)(nil),            // 36: gauntlet.v1.MetricsPoint
+	(*HistoryPoint)(nil),            // 37: gauntlet.v1.HistoryPoint
+	(*OperationHistory)(nil),        // 38: gauntlet.v1.OperationHistory
+	(*FailureCount)(nil),            // 39: gauntlet.v1.FailureCount
+	(*Latency)(nil),                 // 40: gauntlet.v1.Latency
+	(*OperationPoint)(nil),          // 41: gauntlet.v1.OperationPoint
+	(*LatencySummary)(nil),          // 42: gauntlet.v1.LatencySummary
+	(*Report)(nil),                  // 43: gauntlet.v1.Report
+	(*ShardReport)(nil),             // 44: gauntlet.v1.ShardReport
+	(*OperationReport)(nil),         // 45: gauntlet.v1.OperationReport
+	(*Reconciliation)(nil),          // 46: gauntlet.v1.Reconciliation
+	(*ErrorSummary)(nil),            // 47: gauntlet.v1.ErrorSummary
+	(*OperationSample)(nil),         // 48: gauntlet.v1.OperationSample
+	(*LogLine)(nil),                 // 49: gauntlet.v1.LogLine
+	(*PreflightFinding)(nil),        // 50: gauntlet.v1.PreflightFinding
+	(*Comparison)(nil),              // 51: gauntlet.v1.Comparison
+	(*OperationComparison)(nil),     // 52: gauntlet.v1.OperationComparison
+	(*MetricComparison)(nil),        // 53: gauntlet.v1.MetricComparison
+	(*MetricValue)(nil),             // 54: gauntlet.v1.MetricValue
+	(*ConfigurationDifference)(nil), // 55: gauntlet.v1.ConfigurationDifference
+	(*AlignedPoint)(nil),            // 56: gauntlet.v1.AlignedPoint
+	(*AlignedValue)(nil),            // 57: gauntlet.v1.AlignedValue
+	(*ErrorGroup)(nil),              // 58: gauntlet.v1.ErrorGroup
+	(*SloReport)(nil),               // 59: gauntlet.v1.SloReport
+	(*ValidityReason)(nil),          // 60: gauntlet.v1.ValidityReason
+	(*Environment)(nil),             // 61: gauntlet.v1.Environment
+	nil,                             // 62: gauntlet.v1.Run.LabelsEntry
+	(*TemplateSpec)(nil),            // 63: gauntlet.v1.TemplateSpec
+	(*KeyRange)(nil),                // 64: gauntlet.v1.KeyRange
+	(StatementClass)(0),             // 65: gauntlet.v1.StatementClass
 }
 var file_gauntlet_v1_run_proto_depIdxs = []int32{
-	60, // 0: gauntlet.v1.Run.spec:type_name -> gauntlet.v1.TemplateSpec
+	63, // 0: gauntlet.v1.Run.spec:type_name -> gauntlet.v1.TemplateSpec
 	4,  // 1: gauntlet.v1.Run.status:type_name -> gauntlet.v1.RunStatus
 	5,  // 2: gauntlet.v1.Run.phase:type_name -> gauntlet.v1.RunPhase
 	6,  // 3: gauntlet.v1.Run.stop_reason:type_name -> gauntlet.v1.StopReason
 	7,  // 4: gauntlet.v1.Run.processing:type_name -> gauntlet.v1.ProcessingStatus
-	59, // 5: gauntlet.v1.Run.labels:type_name -> gauntlet.v1.Run.LabelsEntry
-	30, // 6: gauntlet.v1.Run.level:type_name -> gauntlet.v1.LoadLevel
-	13, // 7: gauntlet.v1.Run.verdict:type_name -> gauntlet.v1.Verdict
-	14, // 8: gauntlet.v1.Run.validity:type_name -> gauntlet.v1.Validity
-	16, // 9: gauntlet.v1.Run.search:type_name -> gauntlet.v1.SearchProgress
-	17, // 10: gauntlet.v1.SearchProgress.current:type_name -> gauntlet.v1.SearchTrial
-	30, // 11: gauntlet.v1.SearchProgress.next:type_name -> gauntlet.v1.LoadLevel
-	30, // 12: gauntlet.v1.SearchProgress.best:type_name -> gauntlet.v1.LoadLevel
-	30, // 13: gauntlet.v1.SearchProgress.failed:type_name -> gauntlet.v1.LoadLevel
+	62, // 5: gauntlet.v1.Run.labels:type_name -> gauntlet.v1.Run.LabelsEntry
+	31, // 6: gauntlet.v1.Run.level:type_name -> gauntlet.v1.LoadLevel
+	14, // 7: gauntlet.v1.Run.verdict:type_name -> gauntlet.v1.Verdict
+	15, // 8: gauntlet.v1.Run.validity:type_name -> gauntlet.v1.Validity
+	17, // 9: gauntlet.v1.Run.search:type_name -> gauntlet.v1.SearchProgress
+	18, // 10: gauntlet.v1.SearchProgress.current:type_name -> gauntlet.v1.SearchTrial
+	31, // 11: gauntlet.v1.SearchProgress.next:type_name -> gauntlet.v1.LoadLevel
+	31, // 12: gauntlet.v1.SearchProgress.best:type_name -> gauntlet.v1.LoadLevel
+	31, // 13: gauntlet.v1.SearchProgress.failed:type_name -> gauntlet.v1.LoadLevel
 	2,  // 14: gauntlet.v1.SearchProgress.end:type_name -> gauntlet.v1.SearchEnd
 	0,  // 15: gauntlet.v1.SearchTrial.kind:type_name -> gauntlet.v1.StepKind
-	30, // 16: gauntlet.v1.SearchTrial.level:type_name -> gauntlet.v1.LoadLevel
+	31, // 16: gauntlet.v1.SearchTrial.level:type_name -> gauntlet.v1.LoadLevel
 	0,  // 17: gauntlet.v1.Step.kind:type_name -> gauntlet.v1.StepKind
-	30, // 18: gauntlet.v1.Step.level:type_name -> gauntlet.v1.LoadLevel
+	31, // 18: gauntlet.v1.Step.level:type_name -> gauntlet.v1.LoadLevel
 	1,  // 19: gauntlet.v1.Step.outcome:type_name -> gauntlet.v1.StepOutcome
-	39, // 20: gauntlet.v1.Step.response:type_name -> gauntlet.v1.LatencySummary
+	42, // 20: gauntlet.v1.Step.response:type_name -> gauntlet.v1.LatencySummary
 	2,  // 21: gauntlet.v1.SearchResult.end:type_name -> gauntlet.v1.SearchEnd
-	30, // 22: gauntlet.v1.SearchResult.best:type_name -> gauntlet.v1.LoadLevel
-	30, // 23: gauntlet.v1.SearchResult.failed:type_name -> gauntlet.v1.LoadLevel
-	18, // 24: gauntlet.v1.SearchResult.steps:type_name -> gauntlet.v1.Step
-	20, // 25: gauntlet.v1.SearchResult.fit:type_name -> gauntlet.v1.ScalabilityFit
-	30, // 26: gauntlet.v1.SearchResult.knee:type_name -> gauntlet.v1.LoadLevel
+	31, // 22: gauntlet.v1.SearchResult.best:type_name -> gauntlet.v1.LoadLevel
+	31, // 23: gauntlet.v1.SearchResult.failed:type_name -> gauntlet.v1.LoadLevel
+	19, // 24: gauntlet.v1.SearchResult.steps:type_name -> gauntlet.v1.Step
+	21, // 25: gauntlet.v1.SearchResult.fit:type_name -> gauntlet.v1.ScalabilityFit
+	31, // 26: gauntlet.v1.SearchResult.knee:type_name -> gauntlet.v1.LoadLevel
 	7,  // 27: gauntlet.v1.Evidence.status:type_name -> gauntlet.v1.ProcessingStatus
-	22, // 28: gauntlet.v1.Evidence.periods:type_name -> gauntlet.v1.EvidencePeriod
-	27, // 29: gauntlet.v1.Evidence.settings:type_name -> gauntlet.v1.EvidenceSetting
+	23, // 28: gauntlet.v1.Evidence.periods:type_name -> gauntlet.v1.EvidencePeriod
+	28, // 29: gauntlet.v1.Evidence.settings:type_name -> gauntlet.v1.EvidenceSetting
 	5,  // 30: gauntlet.v1.EvidencePeriod.phase:type_name -> gauntlet.v1.RunPhase
-	23, // 31: gauntlet.v1.EvidencePeriod.statements:type_name -> gauntlet.v1.EvidenceStatement
-	24, // 32: gauntlet.v1.EvidencePeriod.counters:type_name -> gauntlet.v1.EvidenceCounter
-	25, // 33: gauntlet.v1.EvidencePeriod.waits:type_name -> gauntlet.v1.EvidenceWait
-	26, // 34: gauntlet.v1.EvidencePeriod.relations:type_name -> gauntlet.v1.EvidenceRelation
-	29, // 35: gauntlet.v1.TargetActivity.waits:type_name -> gauntlet.v1.TargetWait
+	24, // 31: gauntlet.v1.EvidencePeriod.statements:type_name -> gauntlet.v1.EvidenceStatement
+	25, // 32: gauntlet.v1.EvidencePeriod.counters:type_name -> gauntlet.v1.EvidenceCounter
+	26, // 33: gauntlet.v1.EvidencePeriod.waits:type_name -> gauntlet.v1.EvidenceWait
+	27, // 34: gauntlet.v1.EvidencePeriod.relations:type_name -> gauntlet.v1.EvidenceRelation
+	30, // 35: gauntlet.v1.TargetActivity.waits:type_name -> gauntlet.v1.TargetWait
 	8,  // 36: gauntlet.v1.Shard.status:type_name -> gauntlet.v1.AttemptStatus
-	32, // 37: gauntlet.v1.Shard.attempts:type_name -> gauntlet.v1.Attempt
+	33, // 37: gauntlet.v1.Shard.attempts:type_name -> gauntlet.v1.Attempt
 	8,  // 38: gauntlet.v1.Attempt.status:type_name -> gauntlet.v1.AttemptStatus
-	61, // 39: gauntlet.v1.Attempt.keys:type_name -> gauntlet.v1.KeyRange
-	9,  // 40: gauntlet.v1.RunEvent.kind:type_name -> gauntlet.v1.RunEventKind
-	5,  // 41: gauntlet.v1.MetricsPoint.phase:type_name -> gauntlet.v1.RunPhase
-	38, // 42: gauntlet.v1.MetricsPoint.operations:type_name -> gauntlet.v1.OperationPoint
-	38, // 43: gauntlet.v1.MetricsPoint.total:type_name -> gauntlet.v1.OperationPoint
-	5,  // 44: gauntlet.v1.HistoryPoint.phase:type_name -> gauntlet.v1.RunPhase
-	36, // 45: gauntlet.v1.HistoryPoint.operations:type_name -> gauntlet.v1.OperationHistory
-	36, // 46: gauntlet.v1.HistoryPoint.total:type_name -> gauntlet.v1.OperationHistory
-	37, // 47: gauntlet.v1.OperationHistory.response:type_name -> gauntlet.v1.Latency
-	37, // 48: gauntlet.v1.OperationHistory.service:type_name -> gauntlet.v1.Latency
-	37, // 49: gauntlet.v1.OperationHistory.lag:type_name -> gauntlet.v1.Latency
-	37, // 50: gauntlet.v1.OperationHistory.failed_response:type_name -> gauntlet.v1.Latency
-	39, // 51: gauntlet.v1.OperationPoint.response:type_name -> gauntlet.v1.LatencySummary
-	42, // 52: gauntlet.v1.Report.operations:type_name -> gauntlet.v1.OperationReport
-	42, // 53: gauntlet.v1.Report.total:type_name -> gauntlet.v1.OperationReport
-	56, // 54: gauntlet.v1.Report.slos:type_name -> gauntlet.v1.SloReport
-	13, // 55: gauntlet.v1.Report.verdict:type_name -> gauntlet.v1.Verdict
-	14, // 56: gauntlet.v1.Report.validity:type_name -> gauntlet.v1.Validity
-	57, // 57: gauntlet.v1.Report.reasons:type_name -> gauntlet.v1.ValidityReason
-	43, // 58: gauntlet.v1.Report.reconciliations:type_name -> gauntlet.v1.Reconciliation
-	58, // 59: gauntlet.v1.Report.environment:type_name -> gauntlet.v1.Environment
-	55, // 60: gauntlet.v1.Report.errors:type_name -> gauntlet.v1.ErrorGroup
-	19, // 61: gauntlet.v1.Report.search:type_name -> gauntlet.v1.SearchResult
-	21, // 62: gauntlet.v1.Report.evidence:type_name -> gauntlet.v1.Evidence
-	41, // 63: gauntlet.v1.Report.shards:type_name -> gauntlet.v1.ShardReport
-	39, // 64: gauntlet.v1.OperationReport.response:type_name -> gauntlet.v1.LatencySummary
-	39, // 65: gauntlet.v1.OperationReport.service:type_name -> gauntlet.v1.LatencySummary
-	39, // 66: gauntlet.v1.OperationReport.lag:type_name -> gauntlet.v1.LatencySummary
-	39, // 67: gauntlet.v1.OperationReport.failed_response:type_name -> gauntlet.v1.LatencySummary
-	5,  // 68: gauntlet.v1.ErrorSummary.phase:type_name -> gauntlet.v1.RunPhase
-	10, // 69: gauntlet.v1.OperationSample.kind:type_name -> gauntlet.v1.OperationSampleKind
-	5,  // 70: gauntlet.v1.OperationSample.phase:type_name -> gauntlet.v1.RunPhase
-	11, // 71: gauntlet.v1.LogLine.level:type_name -> gauntlet.v1.LogLevel
-	12, // 72: gauntlet.v1.PreflightFinding.severity:type_name -> gauntlet.v1.Severity
-	15, // 73: gauntlet.v1.Comparison.runs:type_name -> gauntlet.v1.Run
-	49, // 74: gauntlet.v1.Comparison.operations:type_name -> gauntlet.v1.OperationComparison
-	52, // 75: gauntlet.v1.Comparison.differences:type_name -> gauntlet.v1.ConfigurationDifference
-	53, // 76: gauntlet.v1.Comparison.series:type_name -> gauntlet.v1.AlignedPoint
-	50, // 77: gauntlet.v1.OperationComparison.metrics:type_name -> gauntlet.v1.MetricComparison
-	51, // 78: gauntlet.v1.MetricComparison.values:type_name -> gauntlet.v1.MetricValue
-	54, // 79: gauntlet.v1.AlignedPoint.values:type_name -> gauntlet.v1.AlignedValue
-	13, // 80: gauntlet.v1.SloReport.verdict:type_name -> gauntlet.v1.Verdict
-	62, // 81: gauntlet.v1.SloReport.class:type_name -> gauntlet.v1.StatementClass
-	82, // [82:82] is the sub-list for method output_type
-	82, // [82:82] is the sub-list for method input_type
-	82, // [82:82] is the sub-list for extension type_name
-	82, // [82:82] is the sub-list for extension extendee
-	0,  // [0:82] is the sub-list for field type_name
+	64, // 39: gauntlet.v1.Attempt.keys:type_name -> gauntlet.v1.KeyRange
+	10, // 40: gauntlet.v1.RunEvent.kind:type_name -> gauntlet.v1.RunEventKind
+	35, // 41: gauntlet.v1.RunEvent.command:type_name -> gauntlet.v1.ControlCommand
+	9,  // 42: gauntlet.v1.ControlCommand.action:type_name -> gauntlet.v1.ControlAction
+	5,  // 43: gauntlet.v1.ControlCommand.phase:type_name -> gauntlet.v1.RunPhase
+	31, // 44: gauntlet.v1.ControlCommand.level:type_name -> gauntlet.v1.LoadLevel
+	5,  // 45: gauntlet.v1.MetricsPoint.phase:type_name -> gauntlet.v1.RunPhase
+	41, // 46: gauntlet.v1.MetricsPoint.operations:type_name -> gauntlet.v1.OperationPoint
+	41, // 47: gauntlet.v1.MetricsPoint.total:type_name -> gauntlet.v1.OperationPoint
+	5,  // 48: gauntlet.v1.HistoryPoint.phase:type_name -> gauntlet.v1.RunPhase
+	38, // 49: gauntlet.v1.HistoryPoint.operations:type_name -> gauntlet.v1.OperationHistory
+	38, // 50: gauntlet.v1.HistoryPoint.total:type_name -> gauntlet.v1.OperationHistory
+	40, // 51: gauntlet.v1.OperationHistory.response:type_name -> gauntlet.v1.Latency
+	40, // 52: gauntlet.v1.OperationHistory.service:type_name -> gauntlet.v1.Latency
+	40, // 53: gauntlet.v1.OperationHistory.lag:type_name -> gauntlet.v1.Latency
+	40, // 54: gauntlet.v1.OperationHistory.failed_response:type_name -> gauntlet.v1.Latency
+	39, // 55: gauntlet.v1.OperationHistory.failures:type_name -> gauntlet.v1.FailureCount
+	42, // 56: gauntlet.v1.OperationPoint.response:type_name -> gauntlet.v1.LatencySummary
+	39, // 57: gauntlet.v1.OperationPoint.failures:type_name -> gauntlet.v1.FailureCount
+	45, // 58: gauntlet.v1.Report.operations:type_name -> gauntlet.v1.OperationReport
+	45, // 59: gauntlet.v1.Report.total:type_name -> gauntlet.v1.OperationReport
+	59, // 60: gauntlet.v1.Report.slos:type_name -> gauntlet.v1.SloReport
+	14, // 61: gauntlet.v1.Report.verdict:type_name -> gauntlet.v1.Verdict
+	15, // 62: gauntlet.v1.Report.validity:type_name -> gauntlet.v1.Validity
+	60, // 63: gauntlet.v1.Report.reasons:type_name -> gauntlet.v1.ValidityReason
+	46, // 64: gauntlet.v1.Report.reconciliations:type_name -> gauntlet.v1.Reconciliation
+	61, // 65: gauntlet.v1.Report.environment:type_name -> gauntlet.v1.Environment
+	58, // 66: gauntlet.v1.Report.errors:type_name -> gauntlet.v1.ErrorGroup
+	20, // 67: gauntlet.v1.Report.search:type_name -> gauntlet.v1.SearchResult
+	22, // 68: gauntlet.v1.Report.evidence:type_name -> gauntlet.v1.Evidence
+	44, // 69: gauntlet.v1.Report.shards:type_name -> gauntlet.v1.ShardReport
+	42, // 70: gauntlet.v1.OperationReport.response:type_name -> gauntlet.v1.LatencySummary
+	42, // 71: gauntlet.v1.OperationReport.service:type_name -> gauntlet.v1.LatencySummary
+	42, // 72: gauntlet.v1.OperationReport.lag:type_name -> gauntlet.v1.LatencySummary
+	42, // 73: gauntlet.v1.OperationReport.failed_response:type_name -> gauntlet.v1.LatencySummary
+	5,  // 74: gauntlet.v1.ErrorSummary.phase:type_name -> gauntlet.v1.RunPhase
+	11, // 75: gauntlet.v1.OperationSample.kind:type_name -> gauntlet.v1.OperationSampleKind
+	5,  // 76: gauntlet.v1.OperationSample.phase:type_name -> gauntlet.v1.RunPhase
+	12, // 77: gauntlet.v1.LogLine.level:type_name -> gauntlet.v1.LogLevel
+	13, // 78: gauntlet.v1.PreflightFinding.severity:type_name -> gauntlet.v1.Severity
+	16, // 79: gauntlet.v1.Comparison.runs:type_name -> gauntlet.v1.Run
+	52, // 80: gauntlet.v1.Comparison.operations:type_name -> gauntlet.v1.OperationComparison
+	55, // 81: gauntlet.v1.Comparison.differences:type_name -> gauntlet.v1.ConfigurationDifference
+	56, // 82: gauntlet.v1.Comparison.series:type_name -> gauntlet.v1.AlignedPoint
+	53, // 83: gauntlet.v1.OperationComparison.metrics:type_name -> gauntlet.v1.MetricComparison
+	54, // 84: gauntlet.v1.MetricComparison.values:type_name -> gauntlet.v1.MetricValue
+	57, // 85: gauntlet.v1.AlignedPoint.values:type_name -> gauntlet.v1.AlignedValue
+	14, // 86: gauntlet.v1.SloReport.verdict:type_name -> gauntlet.v1.Verdict
+	65, // 87: gauntlet.v1.SloReport.class:type_name -> gauntlet.v1.StatementClass
+	88, // [88:88] is the sub-list for method output_type
+	88, // [88:88] is the sub-list for method input_type
+	88, // [88:88] is the sub-list for extension type_name
+	88, // [88:88] is the sub-list for extension extendee
+	0,  // [0:88] is the sub-list for field type_name
 }
 
 func init() { file_gauntlet_v1_run_proto_init() }
@@ -6103,16 +6428,16 @@ func file_gauntlet_v1_run_proto_init() {
 		(*LoadLevel_PerSecond)(nil),
 	}
 	file_gauntlet_v1_run_proto_msgTypes[18].OneofWrappers = []any{}
-	file_gauntlet_v1_run_proto_msgTypes[31].OneofWrappers = []any{}
-	file_gauntlet_v1_run_proto_msgTypes[36].OneofWrappers = []any{}
-	file_gauntlet_v1_run_proto_msgTypes[39].OneofWrappers = []any{}
+	file_gauntlet_v1_run_proto_msgTypes[33].OneofWrappers = []any{}
+	file_gauntlet_v1_run_proto_msgTypes[38].OneofWrappers = []any{}
+	file_gauntlet_v1_run_proto_msgTypes[41].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gauntlet_v1_run_proto_rawDesc), len(file_gauntlet_v1_run_proto_rawDesc)),
-			NumEnums:      15,
-			NumMessages:   45,
+			NumEnums:      16,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

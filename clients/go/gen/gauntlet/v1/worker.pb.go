@@ -1941,9 +1941,13 @@ type Interval struct {
 	// Operations in flight at the end.
 	InFlight uint32 `protobuf:"varint,7,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
 	// Operations due and not sent at the end.
-	Backlog       uint64 `protobuf:"varint,8,opt,name=backlog,proto3" json:"backlog,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Backlog uint64 `protobuf:"varint,8,opt,name=backlog,proto3" json:"backlog,omitempty"`
+	// When the attempt's first operation was due, by the worker's corrected clock,
+	// microseconds since the Unix epoch, UTC; 0 when there was none yet. It may be
+	// left out: ShardFinished has it too.
+	FirstOperationUs int64 `protobuf:"varint,9,opt,name=first_operation_us,json=firstOperationUs,proto3" json:"first_operation_us,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Interval) Reset() {
@@ -2028,6 +2032,13 @@ func (x *Interval) GetInFlight() uint32 {
 func (x *Interval) GetBacklog() uint64 {
 	if x != nil {
 		return x.Backlog
+	}
+	return 0
+}
+
+func (x *Interval) GetFirstOperationUs() int64 {
+	if x != nil {
+		return x.FirstOperationUs
 	}
 	return 0
 }
@@ -3148,7 +3159,7 @@ const file_gauntlet_v1_worker_proto_rawDesc = "" +
 	"\fPhaseEntered\x121\n" +
 	"\aattempt\x18\x01 \x01(\v2\x17.gauntlet.v1.AttemptRefR\aattempt\x12+\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12\x13\n" +
-	"\x05at_us\x18\x03 \x01(\x03R\x04atUs\"\xb7\x02\n" +
+	"\x05at_us\x18\x03 \x01(\x03R\x04atUs\"\xe5\x02\n" +
 	"\bInterval\x121\n" +
 	"\aattempt\x18\x01 \x01(\v2\x17.gauntlet.v1.AttemptRefR\aattempt\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x12\x19\n" +
@@ -3159,7 +3170,8 @@ const file_gauntlet_v1_worker_proto_rawDesc = "" +
 	"operations\x123\n" +
 	"\x06errors\x18\x06 \x03(\v2\x1b.gauntlet.v1.IntervalErrorsR\x06errors\x12\x1b\n" +
 	"\tin_flight\x18\a \x01(\rR\binFlight\x12\x18\n" +
-	"\abacklog\x18\b \x01(\x04R\abacklog\"\x94\x02\n" +
+	"\abacklog\x18\b \x01(\x04R\abacklog\x12,\n" +
+	"\x12first_operation_us\x18\t \x01(\x03R\x10firstOperationUs\"\x94\x02\n" +
 	"\x11OperationInterval\x12\x1c\n" +
 	"\toperation\x18\x01 \x01(\rR\toperation\x12+\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12<\n" +

@@ -99,6 +99,8 @@ mod tests {
             phase,
             operations: vec![],
             total,
+            in_flight: 0,
+            backlog: 0,
         }
     }
 

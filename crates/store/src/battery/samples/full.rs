@@ -3,7 +3,7 @@
 use gauntlet_model::{
     history::{Resolution, Rollup},
     id::RunId,
-    interval::Latencies,
+    interval::{Failures, Latencies},
     lifecycle::Phase,
     logs::{Level, LogLine},
     run::PhaseTransition,
@@ -51,6 +51,7 @@ async fn record(stores: &Stores, run: RunId) {
         phase: Phase::Warmup,
         succeeded: Latencies::default(),
         failed: Latencies::default(),
+        failures: Failures::default(),
         cut: 0,
         dropped: 0,
         intervals: 0,

@@ -5,8 +5,11 @@ use std::time::Duration;
 use gauntlet_model::{
     compare::{Compared, compare},
     history::{Distribution, HistoryPoint, OperationStats, PhaseTotal, Resolution, Stats},
-    lifecycle::{Phase, ProcessingStatus, Window},
-    template::Level,
+    interval::Failures,
+    lifecycle::{Action, Aim, Phase, ProcessingStatus, StepPlan, Window},
+    point::{OperationPoint, Point},
+    run::{ControlEvent, RunEvent, RunEventKind},
+    template::{Level, Split},
 };
 
 use super::*;
@@ -41,6 +44,7 @@ fn stats(succeeded: u64, median_us: f64) -> Stats {
     Stats {
         succeeded,
         failed: 1,
+        failures: Failures::from_counts([0, 0, 1, 0, 0, 0]),
         throughput_per_s: succeeded as f64,
         response: Distribution {
             percentiles_us: vec![median_us, 2.0 * median_us, 3.0 * median_us],
@@ -62,8 +66,8 @@ fn point(start_s: f64, phase: Phase, covered_s: f64, stats: Stats) -> HistoryPoi
         covered: Duration::from_secs_f64(covered_s),
         operations: vec![operation],
         total: stats,
-        in_flight_max: 0,
-        backlog_max: 0,
+        in_flight_max: 1,
+        backlog_max: 2,
     }
 }
 
@@ -73,7 +77,13 @@ fn a_point_names_its_operations() {
     let message = history_point(&point(3.0, Phase::Warmup, 1.0, stats(7, 5.0)), &spec);
     assert_eq!((message.time_us, message.length_us), (3_000_000, 1_000_000));
     assert_eq!(message.phase(), pb::RunPhase::Warmup);
+    assert_eq!((message.in_flight_max, message.backlog_max), (1, 2));
     assert_eq!(message.operations[0].operation, "read");
+    let failed = pb::FailureCount {
+        class: "CONSTRAINT".to_owned(),
+        count: 1,
+    };
+    assert_eq!(message.operations[0].failures, [failed]);
     let total = message.total.unwrap();
     assert_eq!((total.operation.as_str(), total.succeeded), ("", 7));
     assert_eq!(total.response.unwrap().percentiles_us, [5.0, 10.0, 15.0]);
@@ -84,9 +94,117 @@ fn a_point_names_its_operations() {
         covered: Duration::from_micros(17),
         operations: Vec::new(),
         total: stats(1, 1.0),
+        in_flight_max: 3,
+        backlog_max: 4,
     };
     let message = phase_total(&whole, &spec);
     assert_eq!((message.time_us, message.length_us), (5, 17));
+    assert_eq!((message.in_flight_max, message.backlog_max), (3, 4));
+}
+
+#[test]
+fn a_command_says_what_it_does_and_nothing_else() {
+    let aim = Aim {
+        level: Level::Rate { milli_per_s: 2_500 },
+        split: Split::of(vec![3, 1]),
+    };
+    let step = StepPlan {
+        step: 4,
+        aim: aim.clone(),
+        settle_us: 1,
+        window_us: 2,
+    };
+    let level = Some(pb::LoadLevel {
+        level: Some(pb::load_level::Level::PerSecond(2.5)),
+    });
+    let nothing = pb::ControlCommand {
+        sequence: 7,
+        at_us: -9,
+        ..pb::ControlCommand::default()
+    };
+    let doing = |action: pb::ControlAction| pb::ControlCommand {
+        action: action.into(),
+        ..nothing
+    };
+    let start = pb::ControlCommand {
+        phase: pb::RunPhase::Warmup.into(),
+        ..doing(pb::ControlAction::Start)
+    };
+    let set_phase = pb::ControlCommand {
+        phase: pb::RunPhase::Measurement.into(),
+        ..doing(pb::ControlAction::SetPhase)
+    };
+    let set_target = pb::ControlCommand {
+        level,
+        ..doing(pb::ControlAction::SetTarget)
+    };
+    let stepped = pb::ControlCommand {
+        level,
+        step: 4,
+        ..doing(pb::ControlAction::Step)
+    };
+    for (action, expected) in [
+        (Action::Start(Phase::Warmup), start),
+        (Action::SetPhase(Phase::Measurement), set_phase),
+        (Action::SetTarget(aim), set_target),
+        (Action::Step(step), stepped),
+        (Action::Pause, doing(pb::ControlAction::Pause)),
+        (Action::Resume, doing(pb::ControlAction::Resume)),
+        (Action::stop(Duration::ZERO), doing(pb::ControlAction::Stop)),
+    ] {
+        let command = ControlEvent {
+            sequence: 7,
+            at: Timestamp(-9),
+            action,
+        };
+        let message = run_event(&event(RunEventKind::Control(command)));
+        assert_eq!(message.kind(), pb::RunEventKind::Control);
+        assert_eq!(message.command, Some(expected));
+    }
+    for kind in [
+        RunEventKind::Status,
+        RunEventKind::Phase,
+        RunEventKind::Worker,
+        RunEventKind::Error,
+    ] {
+        assert_eq!(run_event(&event(kind)).command, None);
+    }
+}
+
+fn event(kind: RunEventKind) -> RunEvent {
+    RunEvent {
+        sequence: 3,
+        time: Timestamp(5),
+        kind,
+        message: "in words".to_owned(),
+        shard: None,
+    }
+}
+
+#[test]
+fn a_second_says_what_failed_and_what_waits() {
+    let failing = OperationPoint {
+        failed: 6,
+        failures: Failures::from_counts([1, 0, 0, 0, 0, 5]),
+        ..OperationPoint::default()
+    };
+    let second = Point {
+        time: Timestamp(1),
+        phase: Phase::Warmup,
+        operations: vec![failing.clone()],
+        total: failing,
+        in_flight: 7,
+        backlog: 8,
+    };
+    let message = metrics_point(&second, &a_simple_spec());
+    assert_eq!((message.in_flight, message.backlog), (7, 8));
+    let count = |class: &str, count| pb::FailureCount {
+        class: class.to_owned(),
+        count,
+    };
+    let expected = [count("TIMEOUT", 1), count("OTHER", 5)];
+    assert_eq!(message.operations[0].failures, expected);
+    assert_eq!(message.total.unwrap().failures, expected);
 }
 
 /// A run whose measurement began at an instant, with its points.
@@ -126,6 +244,8 @@ fn points_of_runs_stand_side_by_side() {
     // The second run warms up for 1.7 s: its buckets lie between those of the first.
     let first = vec![
         point(0.0, Warmup, 1.0, stats(10, 1.0)),
+        // One that was late for its phase is not what that second was like.
+        point(1.0, Warmup, 1.0, stats(1, 9.0)),
         point(1.0, Measurement, 1.0, stats(11, 1.0)),
         point(2.0, Measurement, 1.0, stats(12, 1.0)),
     ];

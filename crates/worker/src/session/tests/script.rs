@@ -29,6 +29,8 @@ pub struct Script {
     pub session: Session,
     pub now: Timestamp,
     pub generation: u64,
+    /// What the engine says of its first operation with each second.
+    pub first_operation: Option<Timestamp>,
 }
 
 impl Script {
@@ -43,6 +45,7 @@ impl Script {
             }),
             now: Timestamp(1_000_000_000),
             generation: GENERATION,
+            first_operation: None,
         }
     }
 
@@ -125,7 +128,15 @@ impl Script {
         let start = self.now;
         self.now = self.now + Duration::from_secs(1);
         let end = self.now;
-        self.on(measured(snapshot, start, end))
+        self.on(Event::Engine(
+            an_attempt(),
+            Heard::Measured {
+                snapshot: Box::new(snapshot),
+                start,
+                end,
+                first_operation: self.first_operation,
+            },
+        ))
     }
 
     pub fn acknowledge(&mut self, sequence: i64) -> Vec<Do> {
@@ -164,6 +175,7 @@ pub fn measured(snapshot: Snapshot, start: Timestamp, end: Timestamp) -> Event {
         snapshot: Box::new(snapshot),
         start,
         end,
+        first_operation: None,
     };
     Event::Engine(an_attempt(), heard)
 }
@@ -216,7 +228,7 @@ pub fn intervals(todo: Vec<Do>) -> Vec<Interval> {
     sent(todo)
         .into_iter()
         .filter_map(|event| match event {
-            WorkerEvent::Interval(interval) => Some(*interval),
+            WorkerEvent::Interval { interval, .. } => Some(*interval),
             _ => None,
         })
         .collect()

@@ -89,6 +89,7 @@ fn each_shard_has_commands_phases_and_intervals_of_its_own() {
             snapshot: Box::new(snapshot(vec![series(0, 0, Outcome::Ok, &[1_000])])),
             start: at,
             end: script.now,
+            first_operation: None,
         };
         let found = intervals(script.on(Event::Engine(attempt, heard)));
         assert_eq!((found[0].attempt, found[0].sequence), (attempt, 1));
@@ -144,6 +145,7 @@ fn a_new_stream_is_not_flooded_by_many_shards() {
                 snapshot: Box::new(snapshot(vec![])),
                 start: script.now,
                 end: script.now + Duration::from_secs(1),
+                first_operation: None,
             };
             script.on(Event::Engine(assign.attempt, heard));
         }

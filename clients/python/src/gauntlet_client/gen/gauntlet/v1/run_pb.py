@@ -1510,7 +1510,7 @@ class Attempt(Message[_AttemptFields]):
         ended_us: int
         first_operation_us: int
 
-_RunEventFields: TypeAlias = Literal["sequence", "time_us", "kind", "message", "shard"]
+_RunEventFields: TypeAlias = Literal["sequence", "time_us", "kind", "message", "shard", "command"]
 
 class RunEvent(Message[_RunEventFields]):
     """
@@ -1551,9 +1551,15 @@ class RunEvent(Message[_RunEventFields]):
             ```proto
             optional uint32 shard = 5;
             ```
+        command:
+            The command; present for CONTROL and for no other kind.
+
+            ```proto
+            optional gauntlet.v1.ControlCommand command = 6;
+            ```
     """
 
-    __slots__ = ("sequence", "time_us", "kind", "message", "shard")
+    __slots__ = ("sequence", "time_us", "kind", "message", "shard", "command")
 
     if TYPE_CHECKING:
 
@@ -1565,6 +1571,7 @@ class RunEvent(Message[_RunEventFields]):
             kind: RunEventKind | None = None,
             message: str = "",
             shard: int | None = None,
+            command: ControlCommand | None = None,
         ) -> None:
             pass
 
@@ -1573,8 +1580,82 @@ class RunEvent(Message[_RunEventFields]):
         kind: RunEventKind
         message: str
         shard: int
+        command: ControlCommand | None
 
-_MetricsPointFields: TypeAlias = Literal["time_us", "phase", "operations", "total"]
+_ControlCommandFields: TypeAlias = Literal["sequence", "at_us", "action", "phase", "level", "step"]
+
+class ControlCommand(Message[_ControlCommandFields]):
+    """
+    A command to the workers of a run.
+
+    ```proto
+    message gauntlet.v1.ControlCommand
+    ```
+
+    Attributes:
+        sequence:
+            Counts from 1, per run.
+
+            ```proto
+            int64 sequence = 1;
+            ```
+        at_us:
+            When it takes effect, by the server's clock, microseconds since the Unix
+            epoch, UTC.
+
+            ```proto
+            int64 at_us = 2;
+            ```
+        action:
+            What it does.
+
+            ```proto
+            gauntlet.v1.ControlAction action = 3;
+            ```
+        phase:
+            The phase that begins; of START and SET_PHASE.
+
+            ```proto
+            gauntlet.v1.RunPhase phase = 4;
+            ```
+        level:
+            The load from then on, over all workers; of SET_TARGET and STEP.
+
+            ```proto
+            optional gauntlet.v1.LoadLevel level = 5;
+            ```
+        step:
+            The step that begins, counted from 1; of STEP.
+
+            ```proto
+            uint32 step = 6;
+            ```
+    """
+
+    __slots__ = ("sequence", "at_us", "action", "phase", "level", "step")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            sequence: int = 0,
+            at_us: int = 0,
+            action: ControlAction | None = None,
+            phase: RunPhase | None = None,
+            level: LoadLevel | None = None,
+            step: int = 0,
+        ) -> None:
+            pass
+
+        sequence: int
+        at_us: int
+        action: ControlAction
+        phase: RunPhase
+        level: LoadLevel | None
+        step: int
+
+_MetricsPointFields: TypeAlias = Literal["time_us", "phase", "operations", "total", "in_flight", "backlog"]
 
 class MetricsPoint(Message[_MetricsPointFields]):
     """
@@ -1609,9 +1690,23 @@ class MetricsPoint(Message[_MetricsPointFields]):
             ```proto
             optional gauntlet.v1.OperationPoint total = 4;
             ```
+        in_flight:
+            Of the whole run, whatever the phase: operations in flight at the end of the
+            second.
+
+            ```proto
+            uint64 in_flight = 5;
+            ```
+        backlog:
+            Of the whole run, whatever the phase: operations due and not sent at the end
+            of the second.
+
+            ```proto
+            uint64 backlog = 6;
+            ```
     """
 
-    __slots__ = ("time_us", "phase", "operations", "total")
+    __slots__ = ("time_us", "phase", "operations", "total", "in_flight", "backlog")
 
     if TYPE_CHECKING:
 
@@ -1622,6 +1717,8 @@ class MetricsPoint(Message[_MetricsPointFields]):
             phase: RunPhase | None = None,
             operations: list[OperationPoint] | None = None,
             total: OperationPoint | None = None,
+            in_flight: int = 0,
+            backlog: int = 0,
         ) -> None:
             pass
 
@@ -1629,8 +1726,10 @@ class MetricsPoint(Message[_MetricsPointFields]):
         phase: RunPhase
         operations: list[OperationPoint]
         total: OperationPoint | None
+        in_flight: int
+        backlog: int
 
-_HistoryPointFields: TypeAlias = Literal["time_us", "length_us", "phase", "operations", "total"]
+_HistoryPointFields: TypeAlias = Literal["time_us", "length_us", "phase", "operations", "total", "in_flight_max", "backlog_max"]
 
 class HistoryPoint(Message[_HistoryPointFields]):
     """
@@ -1671,9 +1770,23 @@ class HistoryPoint(Message[_HistoryPointFields]):
             ```proto
             optional gauntlet.v1.OperationHistory total = 5;
             ```
+        in_flight_max:
+            Of the whole run: operations in flight at the end of a second; the most in
+            the stretch.
+
+            ```proto
+            uint64 in_flight_max = 6;
+            ```
+        backlog_max:
+            Of the whole run: operations due and not sent at the end of a second; the
+            most in the stretch.
+
+            ```proto
+            uint64 backlog_max = 7;
+            ```
     """
 
-    __slots__ = ("time_us", "length_us", "phase", "operations", "total")
+    __slots__ = ("time_us", "length_us", "phase", "operations", "total", "in_flight_max", "backlog_max")
 
     if TYPE_CHECKING:
 
@@ -1685,6 +1798,8 @@ class HistoryPoint(Message[_HistoryPointFields]):
             phase: RunPhase | None = None,
             operations: list[OperationHistory] | None = None,
             total: OperationHistory | None = None,
+            in_flight_max: int = 0,
+            backlog_max: int = 0,
         ) -> None:
             pass
 
@@ -1693,8 +1808,10 @@ class HistoryPoint(Message[_HistoryPointFields]):
         phase: RunPhase
         operations: list[OperationHistory]
         total: OperationHistory | None
+        in_flight_max: int
+        backlog_max: int
 
-_OperationHistoryFields: TypeAlias = Literal["operation", "succeeded", "failed", "cut", "dropped", "rows", "throughput_per_s", "response", "service", "lag", "failed_response"]
+_OperationHistoryFields: TypeAlias = Literal["operation", "succeeded", "failed", "cut", "dropped", "rows", "throughput_per_s", "response", "service", "lag", "failed_response", "failures"]
 
 class OperationHistory(Message[_OperationHistoryFields]):
     """
@@ -1771,9 +1888,17 @@ class OperationHistory(Message[_OperationHistoryFields]):
             ```proto
             optional gauntlet.v1.Latency failed_response = 11;
             ```
+        failures:
+            The failures by class, in the order in which FailureCount.class lists them;
+            classes without any are left out. In stretches that were measured before
+            classes were kept there are none at all.
+
+            ```proto
+            repeated gauntlet.v1.FailureCount failures = 12;
+            ```
     """
 
-    __slots__ = ("operation", "succeeded", "failed", "cut", "dropped", "rows", "throughput_per_s", "response", "service", "lag", "failed_response")
+    __slots__ = ("operation", "succeeded", "failed", "cut", "dropped", "rows", "throughput_per_s", "response", "service", "lag", "failed_response", "failures")
 
     if TYPE_CHECKING:
 
@@ -1791,6 +1916,7 @@ class OperationHistory(Message[_OperationHistoryFields]):
             service: Latency | None = None,
             lag: Latency | None = None,
             failed_response: Latency | None = None,
+            failures: list[FailureCount] | None = None,
         ) -> None:
             pass
 
@@ -1805,6 +1931,47 @@ class OperationHistory(Message[_OperationHistoryFields]):
         service: Latency | None
         lag: Latency | None
         failed_response: Latency | None
+        failures: list[FailureCount]
+
+_FailureCountFields: TypeAlias = Literal["class", "count"]
+
+class FailureCount(Message[_FailureCountFields]):
+    """
+    Failures of one class.
+
+    ```proto
+    message gauntlet.v1.FailureCount
+    ```
+
+    Attributes:
+        class_:
+            TIMEOUT, CONNECTION, CONSTRAINT, SERIALIZATION, STATEMENT or OTHER.
+
+            ```proto
+            string class = 1;
+            ```
+        count:
+            How many.
+
+            ```proto
+            uint64 count = 2;
+            ```
+    """
+
+    __slots__ = ("class_", "count")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            class_: str = "",
+            count: int = 0,
+        ) -> None:
+            pass
+
+        class_: str
+        count: int
 
 _LatencyFields: TypeAlias = Literal["min_us", "mean_us", "max_us", "percentiles_us"]
 
@@ -1863,7 +2030,7 @@ class Latency(Message[_LatencyFields]):
         max_us: float
         percentiles_us: list[float]
 
-_OperationPointFields: TypeAlias = Literal["operation", "succeeded", "failed", "response"]
+_OperationPointFields: TypeAlias = Literal["operation", "succeeded", "failed", "response", "failures"]
 
 class OperationPoint(Message[_OperationPointFields]):
     """
@@ -1898,9 +2065,15 @@ class OperationPoint(Message[_OperationPointFields]):
             ```proto
             optional gauntlet.v1.LatencySummary response = 4;
             ```
+        failures:
+            As in OperationHistory.
+
+            ```proto
+            repeated gauntlet.v1.FailureCount failures = 5;
+            ```
     """
 
-    __slots__ = ("operation", "succeeded", "failed", "response")
+    __slots__ = ("operation", "succeeded", "failed", "response", "failures")
 
     if TYPE_CHECKING:
 
@@ -1911,6 +2084,7 @@ class OperationPoint(Message[_OperationPointFields]):
             succeeded: int = 0,
             failed: int = 0,
             response: LatencySummary | None = None,
+            failures: list[FailureCount] | None = None,
         ) -> None:
             pass
 
@@ -1918,6 +2092,7 @@ class OperationPoint(Message[_OperationPointFields]):
         succeeded: int
         failed: int
         response: LatencySummary | None
+        failures: list[FailureCount]
 
 _LatencySummaryFields: TypeAlias = Literal["min_us", "mean_us", "p50_us", "p95_us", "p99_us", "p999_us", "max_us"]
 
@@ -4073,6 +4248,74 @@ class AttemptStatus(Enum):
     FAILED = 5
     LOST = 6
 
+class ControlAction(Enum):
+    """
+    What a command to the workers does.
+
+    ```proto
+    enum gauntlet.v1.ControlAction
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            Not an action.
+
+            ```proto
+            CONTROL_ACTION_UNSPECIFIED = 0
+            ```
+        START:
+            Begin the load.
+
+            ```proto
+            CONTROL_ACTION_START = 1
+            ```
+        SET_PHASE:
+            Operations due from then on belong to another phase.
+
+            ```proto
+            CONTROL_ACTION_SET_PHASE = 2
+            ```
+        SET_TARGET:
+            The load has another level.
+
+            ```proto
+            CONTROL_ACTION_SET_TARGET = 3
+            ```
+        STEP:
+            The next level of a search begins.
+
+            ```proto
+            CONTROL_ACTION_STEP = 4
+            ```
+        PAUSE:
+            Nothing is due any more.
+
+            ```proto
+            CONTROL_ACTION_PAUSE = 5
+            ```
+        RESUME:
+            The load goes on.
+
+            ```proto
+            CONTROL_ACTION_RESUME = 6
+            ```
+        STOP:
+            End the load.
+
+            ```proto
+            CONTROL_ACTION_STOP = 7
+            ```
+    """
+
+    UNSPECIFIED = 0
+    START = 1
+    SET_PHASE = 2
+    SET_TARGET = 3
+    STEP = 4
+    PAUSE = 5
+    RESUME = 6
+    STOP = 7
+
 class RunEventKind(Enum):
     """
     The kinds of run event.
@@ -4336,7 +4579,7 @@ class Validity(Enum):
 
 
 _DESC = file_desc(
-    b'\n\x15gauntlet/v1/run.proto\x12\x0bgauntlet.v1\x1a\x18gauntlet/v1/common.proto\x1a\x1agauntlet/v1/template.proto"\xdf\t\n\x03Run\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x1a\n\x08template\x18\x04 \x01(\tR\x08template\x12)\n\x10template_version\x18\x05 \x01(\x05R\x0ftemplateVersion\x12-\n\x04spec\x18\x06 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec\x12.\n\x06status\x18\x07 \x01(\x0e2\x16.gauntlet.v1.RunStatusR\x06status\x12+\n\x05phase\x18\x08 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12(\n\x10phase_started_us\x18\t \x01(\x03R\x0ephaseStartedUs\x12"\n\rphase_ends_us\x18\n \x01(\x03R\x0bphaseEndsUs\x128\n\x0bstop_reason\x18\x0b \x01(\x0e2\x17.gauntlet.v1.StopReasonR\nstopReason\x12!\n\x0cstop_message\x18\x0c \x01(\tR\x0bstopMessage\x12=\n\nprocessing\x18\r \x01(\x0e2\x1d.gauntlet.v1.ProcessingStatusR\nprocessing\x12\x1a\n\x08revision\x18\x0e \x01(\x03R\x08revision\x124\n\x06labels\x18\x0f \x03(\x0b2\x1c.gauntlet.v1.Run.LabelsEntryR\x06labels\x12\x1d\n\ncreated_us\x18\x10 \x01(\x03R\tcreatedUs\x12\x1d\n\nstarted_us\x18\x11 \x01(\x03R\tstartedUs\x12\x19\n\x08ended_us\x18\x12 \x01(\x03R\x07endedUs\x12$\n\x0eserver_time_us\x18\x13 \x01(\x03R\x0cserverTimeUs\x12!\n\x0cshards_ready\x18\x14 \x01(\rR\x0bshardsReady\x12!\n\x0cshards_total\x18\x15 \x01(\rR\x0bshardsTotal\x12\x14\n\x05notes\x18\x16 \x01(\tR\x05notes\x12\x12\n\x04etag\x18\x17 \x01(\tR\x04etag\x12\x19\n\x08rerun_of\x18\x18 \x01(\tR\x07rerunOf\x12\x16\n\x06paused\x18\x19 \x01(\x08R\x06paused\x12,\n\x05level\x18\x1a \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x05level\x12.\n\x07verdict\x18\x1b \x01(\x0e2\x14.gauntlet.v1.VerdictR\x07verdict\x121\n\x08validity\x18\x1c \x01(\x0e2\x15.gauntlet.v1.ValidityR\x08validity\x123\n\x06search\x18\x1d \x01(\x0b2\x1b.gauntlet.v1.SearchProgressR\x06search\x12%\n\x0equeue_position\x18\x1e \x01(\rR\rqueuePosition\x12(\n\rwarmup_steady\x18\x1f \x01(\x08H\x00R\x0cwarmupSteady\x88\x01\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x10\n\x0e_warmup_steady"\xe7\x02\n\x0eSearchProgress\x122\n\x07current\x18\x01 \x01(\x0b2\x18.gauntlet.v1.SearchTrialR\x07current\x12*\n\x04next\x18\x02 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x04next\x12*\n\x04best\x18\x03 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x04best\x121\n\x15best_throughput_per_s\x18\x04 \x01(\x01R\x12bestThroughputPerS\x12&\n\x0fbaseline_p95_us\x18\x05 \x01(\x01R\rbaselineP95Us\x12.\n\x06failed\x18\x06 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x06failed\x12\x14\n\x05steps\x18\x07 \x01(\rR\x05steps\x12(\n\x03end\x18\x08 \x01(\x0e2\x16.gauntlet.v1.SearchEndR\x03end"\xdf\x01\n\x0bSearchTrial\x12\x12\n\x04step\x18\x01 \x01(\rR\x04step\x12)\n\x04kind\x18\x02 \x01(\x0e2\x15.gauntlet.v1.StepKindR\x04kind\x12,\n\x05level\x18\x03 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x05level\x12\x1b\n\tbegins_us\x18\x04 \x01(\x03R\x08beginsUs\x12$\n\x0ewindow_from_us\x18\x05 \x01(\x03R\x0cwindowFromUs\x12 \n\x0cwindow_to_us\x18\x06 \x01(\x03R\nwindowToUs"\xe1\x04\n\x04Step\x12\x12\n\x04step\x18\x01 \x01(\rR\x04step\x12)\n\x04kind\x18\x02 \x01(\x0e2\x15.gauntlet.v1.StepKindR\x04kind\x12,\n\x05level\x18\x03 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x05level\x12$\n\x0ewindow_from_us\x18\x04 \x01(\x03R\x0cwindowFromUs\x12 \n\x0cwindow_to_us\x18\x05 \x01(\x03R\nwindowToUs\x122\n\x07outcome\x18\x06 \x01(\x0e2\x18.gauntlet.v1.StepOutcomeR\x07outcome\x12\x18\n\x07message\x18\x07 \x01(\tR\x07message\x12\x1c\n\tsucceeded\x18\x08 \x01(\x04R\tsucceeded\x12\x16\n\x06failed\x18\t \x01(\x04R\x06failed\x12(\n\x10throughput_per_s\x18\n \x01(\x01R\x0ethroughputPerS\x12/\n\x14throughput_low_per_s\x18\x0b \x01(\x01R\x11throughputLowPerS\x121\n\x15throughput_high_per_s\x18\x0c \x01(\x01R\x12throughputHighPerS\x127\n\x08response\x18\r \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x08response\x12$\n\x0bqueue_ratio\x18\x0e \x01(\x01H\x00R\nqueueRatio\x88\x01\x01\x12#\n\rtransition_us\x18\x0f \x01(\x03R\x0ctransitionUsB\x0e\n\x0c_queue_ratio"\x93\x03\n\x0cSearchResult\x12(\n\x03end\x18\x01 \x01(\x0e2\x16.gauntlet.v1.SearchEndR\x03end\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12*\n\x04best\x18\x03 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x04best\x12\x1b\n\tbest_step\x18\x04 \x01(\rR\x08bestStep\x12.\n\x06failed\x18\x05 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x06failed\x12\'\n\x05steps\x18\x06 \x03(\x0b2\x11.gauntlet.v1.StepR\x05steps\x12-\n\x03fit\x18\x07 \x01(\x0b2\x1b.gauntlet.v1.ScalabilityFitR\x03fit\x12\x1f\n\x0bfit_message\x18\x08 \x01(\tR\nfitMessage\x12*\n\x04knee\x18\t \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x04knee\x12!\n\x0cknee_message\x18\n \x01(\tR\x0bkneeMessage"\xff\x02\n\x0eScalabilityFit\x12\x16\n\x06lambda\x18\x01 \x01(\x01R\x06lambda\x12\x14\n\x05sigma\x18\x02 \x01(\x01R\x05sigma\x12\x1b\n\tsigma_low\x18\x03 \x01(\x01R\x08sigmaLow\x12\x1d\n\nsigma_high\x18\x04 \x01(\x01R\tsigmaHigh\x12\x14\n\x05kappa\x18\x05 \x01(\x01R\x05kappa\x12\x1b\n\tkappa_low\x18\x06 \x01(\x01R\x08kappaLow\x12\x1d\n\nkappa_high\x18\x07 \x01(\x01R\tkappaHigh\x12.\n\x10peak_connections\x18\x08 \x01(\x01H\x00R\x0fpeakConnections\x88\x01\x01\x121\n\x15peak_throughput_per_s\x18\t \x01(\x01R\x12peakThroughputPerS\x12\x1b\n\tr_squared\x18\n \x01(\x01R\x08rSquared\x12\x1c\n\tresiduals\x18\x0b \x03(\x01R\tresidualsB\x13\n\x11_peak_connections"\xe6\x01\n\x08Evidence\x125\n\x06status\x18\x01 \x01(\x0e2\x1d.gauntlet.v1.ProcessingStatusR\x06status\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x125\n\x07periods\x18\x03 \x03(\x0b2\x1b.gauntlet.v1.EvidencePeriodR\x07periods\x128\n\x08settings\x18\x04 \x03(\x0b2\x1c.gauntlet.v1.EvidenceSettingR\x08settings\x12\x18\n\x07skipped\x18\x05 \x03(\tR\x07skipped"\xd3\x02\n\x0eEvidencePeriod\x12+\n\x05phase\x18\x01 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12\x17\n\x07from_us\x18\x02 \x01(\x03R\x06fromUs\x12\x13\n\x05to_us\x18\x03 \x01(\x03R\x04toUs\x12>\n\nstatements\x18\x04 \x03(\x0b2\x1e.gauntlet.v1.EvidenceStatementR\nstatements\x128\n\x08counters\x18\x05 \x03(\x0b2\x1c.gauntlet.v1.EvidenceCounterR\x08counters\x12/\n\x05waits\x18\x06 \x03(\x0b2\x19.gauntlet.v1.EvidenceWaitR\x05waits\x12;\n\trelations\x18\x07 \x03(\x0b2\x1d.gauntlet.v1.EvidenceRelationR\trelations"\xcb\x01\n\x11EvidenceStatement\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12\x14\n\x05calls\x18\x02 \x01(\x04R\x05calls\x12\x19\n\x08total_us\x18\x03 \x01(\x01R\x07totalUs\x12\x17\n\x07mean_us\x18\x04 \x01(\x01R\x06meanUs\x12\x12\n\x04rows\x18\x05 \x01(\x04R\x04rows\x12\x1b\n\tpages_hit\x18\x06 \x01(\x04R\x08pagesHit\x12\x1d\n\npages_read\x18\x07 \x01(\x04R\tpagesRead";\n\x0fEvidenceCounter\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value"j\n\x0cEvidenceWait\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n\x05event\x18\x02 \x01(\tR\x05event\x12\x1a\n\x08sessions\x18\x03 \x01(\x01R\x08sessions\x12\x14\n\x05share\x18\x04 \x01(\x01R\x05share"q\n\x10EvidenceRelation\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x1f\n\x0bgrown_bytes\x18\x04 \x01(\x03R\ngrownBytes";\n\x0fEvidenceSetting\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value"\x8c\x01\n\x0eTargetActivity\x12\x17\n\x07time_us\x18\x01 \x01(\x03R\x06timeUs\x12\x1a\n\x08sessions\x18\x02 \x01(\x01R\x08sessions\x12-\n\x05waits\x18\x03 \x03(\x0b2\x17.gauntlet.v1.TargetWaitR\x05waits\x12\x16\n\x06queued\x18\x04 \x01(\x01R\x06queued"<\n\nTargetWait\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1a\n\x08sessions\x18\x02 \x01(\x01R\x08sessions"Y\n\tLoadLevel\x12"\n\x0bconnections\x18\x01 \x01(\rH\x00R\x0bconnections\x12\x1f\n\nper_second\x18\x02 \x01(\x01H\x00R\tperSecondB\x07\n\x05level"\x83\x01\n\x05Shard\x12\x14\n\x05index\x18\x01 \x01(\rR\x05index\x122\n\x06status\x18\x02 \x01(\x0e2\x1a.gauntlet.v1.AttemptStatusR\x06status\x120\n\x08attempts\x18\x03 \x03(\x0b2\x14.gauntlet.v1.AttemptR\x08attempts"\xa1\x02\n\x07Attempt\x12\x16\n\x06number\x18\x01 \x01(\rR\x06number\x12\x1b\n\tworker_id\x18\x02 \x01(\tR\x08workerId\x122\n\x06status\x18\x03 \x01(\x0e2\x1a.gauntlet.v1.AttemptStatusR\x06status\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12)\n\x04keys\x18\x05 \x01(\x0b2\x15.gauntlet.v1.KeyRangeR\x04keys\x12\x1f\n\x0bassigned_us\x18\x06 \x01(\x03R\nassignedUs\x12\x19\n\x08ended_us\x18\x07 \x01(\x03R\x07endedUs\x12,\n\x12first_operation_us\x18\x08 \x01(\x03R\x10firstOperationUs"\xad\x01\n\x08RunEvent\x12\x1a\n\x08sequence\x18\x01 \x01(\x03R\x08sequence\x12\x17\n\x07time_us\x18\x02 \x01(\x03R\x06timeUs\x12-\n\x04kind\x18\x03 \x01(\x0e2\x19.gauntlet.v1.RunEventKindR\x04kind\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12\x19\n\x05shard\x18\x05 \x01(\rH\x00R\x05shard\x88\x01\x01B\x08\n\x06_shard"\xc4\x01\n\x0cMetricsPoint\x12\x17\n\x07time_us\x18\x01 \x01(\x03R\x06timeUs\x12+\n\x05phase\x18\x02 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12;\n\noperations\x18\x03 \x03(\x0b2\x1b.gauntlet.v1.OperationPointR\noperations\x121\n\x05total\x18\x04 \x01(\x0b2\x1b.gauntlet.v1.OperationPointR\x05total"\xe5\x01\n\x0cHistoryPoint\x12\x17\n\x07time_us\x18\x01 \x01(\x03R\x06timeUs\x12\x1b\n\tlength_us\x18\x02 \x01(\x03R\x08lengthUs\x12+\n\x05phase\x18\x03 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12=\n\noperations\x18\x04 \x03(\x0b2\x1d.gauntlet.v1.OperationHistoryR\noperations\x123\n\x05total\x18\x05 \x01(\x0b2\x1d.gauntlet.v1.OperationHistoryR\x05total"\x99\x03\n\x10OperationHistory\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12\x1c\n\tsucceeded\x18\x02 \x01(\x04R\tsucceeded\x12\x16\n\x06failed\x18\x03 \x01(\x04R\x06failed\x12\x10\n\x03cut\x18\x04 \x01(\x04R\x03cut\x12\x18\n\x07dropped\x18\x05 \x01(\x04R\x07dropped\x12\x12\n\x04rows\x18\x06 \x01(\x04R\x04rows\x12(\n\x10throughput_per_s\x18\x07 \x01(\x01R\x0ethroughputPerS\x120\n\x08response\x18\x08 \x01(\x0b2\x14.gauntlet.v1.LatencyR\x08response\x12.\n\x07service\x18\t \x01(\x0b2\x14.gauntlet.v1.LatencyR\x07service\x12&\n\x03lag\x18\n \x01(\x0b2\x14.gauntlet.v1.LatencyR\x03lag\x12=\n\x0ffailed_response\x18\x0b \x01(\x0b2\x14.gauntlet.v1.LatencyR\x0efailedResponse"w\n\x07Latency\x12\x15\n\x06min_us\x18\x01 \x01(\x01R\x05minUs\x12\x17\n\x07mean_us\x18\x02 \x01(\x01R\x06meanUs\x12\x15\n\x06max_us\x18\x03 \x01(\x01R\x05maxUs\x12%\n\x0epercentiles_us\x18\x04 \x03(\x01R\rpercentilesUs"\x9d\x01\n\x0eOperationPoint\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12\x1c\n\tsucceeded\x18\x02 \x01(\x04R\tsucceeded\x12\x16\n\x06failed\x18\x03 \x01(\x04R\x06failed\x127\n\x08response\x18\x04 \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x08response"\xb5\x01\n\x0eLatencySummary\x12\x15\n\x06min_us\x18\x01 \x01(\x01R\x05minUs\x12\x17\n\x07mean_us\x18\x02 \x01(\x01R\x06meanUs\x12\x15\n\x06p50_us\x18\x03 \x01(\x01R\x05p50Us\x12\x15\n\x06p95_us\x18\x04 \x01(\x01R\x05p95Us\x12\x15\n\x06p99_us\x18\x05 \x01(\x01R\x05p99Us\x12\x17\n\x07p999_us\x18\x06 \x01(\x01R\x06p999Us\x12\x15\n\x06max_us\x18\x07 \x01(\x01R\x05maxUs"\xc2\x07\n\x06Report\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1f\n\x0bmeasured_us\x18\x02 \x01(\x03R\nmeasuredUs\x12<\n\noperations\x18\x03 \x03(\x0b2\x1c.gauntlet.v1.OperationReportR\noperations\x122\n\x05total\x18\x04 \x01(\x0b2\x1c.gauntlet.v1.OperationReportR\x05total\x12*\n\x04slos\x18\x05 \x03(\x0b2\x16.gauntlet.v1.SloReportR\x04slos\x12.\n\x07verdict\x18\x06 \x01(\x0e2\x14.gauntlet.v1.VerdictR\x07verdict\x121\n\x08validity\x18\x07 \x01(\x0e2\x15.gauntlet.v1.ValidityR\x08validity\x125\n\x07reasons\x18\x08 \x03(\x0b2\x1b.gauntlet.v1.ValidityReasonR\x07reasons\x12+\n\x11warmup_operations\x18\t \x01(\x04R\x10warmupOperations\x12E\n\x0freconciliations\x18\n \x03(\x0b2\x1b.gauntlet.v1.ReconciliationR\x0freconciliations\x12"\n\rstart_skew_us\x18\x0b \x01(\x03R\x0bstartSkewUs\x120\n\x14clock_uncertainty_us\x18\x0c \x01(\x03R\x12clockUncertaintyUs\x12"\n\roffered_per_s\x18\r \x01(\x01R\x0bofferedPerS\x12:\n\x0benvironment\x18\x0e \x01(\x0b2\x18.gauntlet.v1.EnvironmentR\x0benvironment\x12/\n\x06errors\x18\x0f \x03(\x0b2\x17.gauntlet.v1.ErrorGroupR\x06errors\x12\x1d\n\ncreated_us\x18\x10 \x01(\x03R\tcreatedUs\x121\n\x06search\x18\x11 \x01(\x0b2\x19.gauntlet.v1.SearchResultR\x06search\x121\n\x08evidence\x18\x12 \x01(\x0b2\x15.gauntlet.v1.EvidenceR\x08evidence\x12\x12\n\x04cost\x18\x13 \x01(\x01R\x04cost\x120\n\x06shards\x18\x14 \x03(\x0b2\x18.gauntlet.v1.ShardReportR\x06shards\x12"\n\rphase_skew_us\x18\x15 \x01(\x03R\x0bphaseSkewUs"\x93\x02\n\x0bShardReport\x12\x14\n\x05shard\x18\x01 \x01(\rR\x05shard\x12\x18\n\x07attempt\x18\x02 \x01(\rR\x07attempt\x12\x16\n\x06worker\x18\x03 \x01(\tR\x06worker\x12\x1c\n\tsucceeded\x18\x04 \x01(\x04R\tsucceeded\x12&\n\x0fresponse_p50_us\x18\x05 \x01(\x01R\rresponseP50Us\x12&\n\x0fresponse_p99_us\x18\x06 \x01(\x01R\rresponseP99Us\x12\x1c\n\tstraggler\x18\x07 \x01(\x08R\tstraggler\x120\n\x14clock_uncertainty_us\x18\x08 \x01(\x03R\x12clockUncertaintyUs"\xb4\x03\n\x0fOperationReport\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12\x1c\n\tsucceeded\x18\x02 \x01(\x04R\tsucceeded\x12\x16\n\x06failed\x18\x03 \x01(\x04R\x06failed\x12\x10\n\x03cut\x18\x04 \x01(\x04R\x03cut\x12\x18\n\x07dropped\x18\x05 \x01(\x04R\x07dropped\x12\x12\n\x04rows\x18\x06 \x01(\x04R\x04rows\x12(\n\x10throughput_per_s\x18\x07 \x01(\x01R\x0ethroughputPerS\x127\n\x08response\x18\x08 \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x08response\x125\n\x07service\x18\t \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x07service\x12-\n\x03lag\x18\n \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x03lag\x12D\n\x0ffailed_response\x18\x0b \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x0efailedResponse"\xc4\x01\n\x0eReconciliation\x12\x14\n\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n\x05shard\x18\x02 \x01(\rR\x05shard\x12\x18\n\x07attempt\x18\x03 \x01(\rR\x07attempt\x12\x18\n\x07counted\x18\x04 \x01(\x04R\x07counted\x12\x1c\n\tuncertain\x18\x05 \x01(\x04R\tuncertain\x12\x14\n\x05found\x18\x06 \x01(\x04R\x05found\x12\x1e\n\nunreported\x18\x07 \x01(\x04R\nunreported"\x97\x02\n\x0cErrorSummary\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12+\n\x05phase\x18\x02 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12\x14\n\x05class\x18\x03 \x01(\tR\x05class\x12\x12\n\x04code\x18\x04 \x01(\tR\x04code\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x18\n\x07example\x18\x06 \x01(\tR\x07example\x12\x14\n\x05count\x18\x07 \x01(\x04R\x05count\x12\x14\n\x05share\x18\x08 \x01(\x01R\x05share\x12\x19\n\x08first_us\x18\t \x01(\x03R\x07firstUs\x12\x17\n\x07last_us\x18\n \x01(\x03R\x06lastUs"\xdf\x03\n\x0fOperationSample\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x124\n\x04kind\x18\x02 \x01(\x0e2 .gauntlet.v1.OperationSampleKindR\x04kind\x12+\n\x05phase\x18\x03 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12\x14\n\x05shard\x18\x04 \x01(\rR\x05shard\x12\x18\n\x07attempt\x18\x05 \x01(\rR\x07attempt\x12\x14\n\x05index\x18\x06 \x01(\x04R\x05index\x12\x15\n\x06due_us\x18\x07 \x01(\x03R\x05dueUs\x12\x1f\n\x0bresponse_us\x18\x08 \x01(\x01R\nresponseUs\x12\x1d\n\nservice_us\x18\t \x01(\x01R\tserviceUs\x12\x15\n\x06lag_us\x18\n \x01(\x01R\x05lagUs\x12\x12\n\x04rows\x18\x0b \x01(\x04R\x04rows\x12\x1e\n\nparameters\x18\x0c \x01(\tR\nparameters\x12\x1f\n\x0berror_class\x18\r \x01(\tR\nerrorClass\x12\x1d\n\nerror_code\x18\x0e \x01(\tR\terrorCode\x12#\n\rerror_message\x18\x0f \x01(\tR\x0cerrorMessage"\xc7\x01\n\x07LogLine\x12\x1a\n\x08sequence\x18\x01 \x01(\x03R\x08sequence\x12\x17\n\x07time_us\x18\x02 \x01(\x03R\x06timeUs\x12\x1b\n\tworker_id\x18\x03 \x01(\tR\x08workerId\x12\x19\n\x05shard\x18\x04 \x01(\rH\x00R\x05shard\x88\x01\x01\x12+\n\x05level\x18\x05 \x01(\x0e2\x15.gauntlet.v1.LogLevelR\x05level\x12\x18\n\x07message\x18\x06 \x01(\tR\x07messageB\x08\n\x06_shard"\xc9\x01\n\x10PreflightFinding\x12\x12\n\x04code\x18\x01 \x01(\tR\x04code\x121\n\x08severity\x18\x02 \x01(\x0e2\x15.gauntlet.v1.SeverityR\x08severity\x12\x14\n\x05title\x18\x03 \x01(\tR\x05title\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12(\n\x0frecommendations\x18\x05 \x03(\tR\x0frecommendations\x12\x14\n\x05field\x18\x06 \x01(\tR\x05field"\xb0\x02\n\nComparison\x12$\n\x04runs\x18\x01 \x03(\x0b2\x10.gauntlet.v1.RunR\x04runs\x12@\n\noperations\x18\x02 \x03(\x0b2 .gauntlet.v1.OperationComparisonR\noperations\x12F\n\x0bdifferences\x18\x03 \x03(\x0b2$.gauntlet.v1.ConfigurationDifferenceR\x0bdifferences\x121\n\x06series\x18\x04 \x03(\x0b2\x19.gauntlet.v1.AlignedPointR\x06series\x12\x1a\n\x08warnings\x18\x05 \x03(\tR\x08warnings\x12#\n\rresolution_us\x18\x06 \x01(\x03R\x0cresolutionUs"l\n\x13OperationComparison\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x127\n\x07metrics\x18\x02 \x03(\x0b2\x1d.gauntlet.v1.MetricComparisonR\x07metrics"\x86\x01\n\x10MetricComparison\x12\x16\n\x06metric\x18\x01 \x01(\tR\x06metric\x12(\n\x10higher_is_better\x18\x02 \x01(\x08R\x0ehigherIsBetter\x120\n\x06values\x18\x03 \x03(\x0b2\x18.gauntlet.v1.MetricValueR\x06values"\x8b\x01\n\x0bMetricValue\x12\x19\n\x05value\x18\x01 \x01(\x01H\x00R\x05value\x88\x01\x01\x12#\n\ndifference\x18\x02 \x01(\x01H\x01R\ndifference\x88\x01\x01\x12\x19\n\x05ratio\x18\x03 \x01(\x01H\x02R\x05ratio\x88\x01\x01B\x08\n\x06_valueB\r\n\x0b_differenceB\x08\n\x06_ratio"E\n\x17ConfigurationDifference\x12\x12\n\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n\x06values\x18\x02 \x03(\tR\x06values"^\n\x0cAlignedPoint\x12\x1b\n\toffset_us\x18\x01 \x01(\x03R\x08offsetUs\x121\n\x06values\x18\x02 \x03(\x0b2\x19.gauntlet.v1.AlignedValueR\x06values"\xcb\x02\n\x0cAlignedValue\x12-\n\x10throughput_per_s\x18\x01 \x01(\x01H\x00R\x0ethroughputPerS\x88\x01\x01\x12+\n\x0fresponse_p50_us\x18\x02 \x01(\x01H\x01R\rresponseP50Us\x88\x01\x01\x12+\n\x0fresponse_p95_us\x18\x03 \x01(\x01H\x02R\rresponseP95Us\x88\x01\x01\x12+\n\x0fresponse_p99_us\x18\x04 \x01(\x01H\x03R\rresponseP99Us\x88\x01\x01\x12$\n\x0berror_ratio\x18\x05 \x01(\x01H\x04R\nerrorRatio\x88\x01\x01B\x13\n\x11_throughput_per_sB\x12\n\x10_response_p50_usB\x12\n\x10_response_p95_usB\x12\n\x10_response_p99_usB\x0e\n\x0c_error_ratio"\x84\x01\n\nErrorGroup\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12\x14\n\x05class\x18\x02 \x01(\tR\x05class\x12\x12\n\x04code\x18\x03 \x01(\tR\x04code\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12\x14\n\x05count\x18\x05 \x01(\x04R\x05count"\xc3\x02\n\tSloReport\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n\toperation\x18\x02 \x01(\tR\toperation\x12.\n\x07verdict\x18\x03 \x01(\x0e2\x14.gauntlet.v1.VerdictR\x07verdict\x12\x1a\n\x08measured\x18\x04 \x01(\x01R\x08measured\x12\x14\n\x05limit\x18\x05 \x01(\x01R\x05limit\x12\x18\n\x07samples\x18\x06 \x01(\x04R\x07samples\x12%\n\x0esamples_needed\x18\x07 \x01(\x04R\rsamplesNeeded\x12\x18\n\x07message\x18\x08 \x01(\tR\x07message\x121\n\x05class\x18\t \x01(\x0e2\x1b.gauntlet.v1.StatementClassR\x05class\x12\x14\n\x05label\x18\n \x01(\tR\x05label">\n\x0eValidityReason\x12\x12\n\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message"y\n\x0bEnvironment\x12)\n\x10gauntlet_version\x18\x01 \x01(\tR\x0fgauntletVersion\x12%\n\x0etarget_version\x18\x02 \x01(\tR\rtargetVersion\x12\x18\n\x07workers\x18\x03 \x03(\tR\x07workers*\xab\x01\n\x08StepKind\x12\x19\n\x15STEP_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTEP_KIND_GROW\x10\x01\x12\x14\n\x10STEP_KIND_BISECT\x10\x02\x12\x15\n\x11STEP_KIND_CONFIRM\x10\x03\x12\x16\n\x12STEP_KIND_BACK_OFF\x10\x04\x12\x15\n\x11STEP_KIND_DESCEND\x10\x05\x12\x14\n\x10STEP_KIND_REPEAT\x10\x06*\xab\x02\n\x0bStepOutcome\x12\x1c\n\x18STEP_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13STEP_OUTCOME_PASSED\x10\x01\x12\x19\n\x15STEP_OUTCOME_QUEUEING\x10\x02\x12\x17\n\x13STEP_OUTCOME_ERRORS\x10\x03\x12\x14\n\x10STEP_OUTCOME_SLO\x10\x04\x12\x18\n\x14STEP_OUTCOME_LATENCY\x10\x05\x12\x1b\n\x17STEP_OUTCOME_THROUGHPUT\x10\x06\x12\x15\n\x11STEP_OUTCOME_RATE\x10\x07\x12\x15\n\x11STEP_OUTCOME_GAIN\x10\x08\x12\x1a\n\x16STEP_OUTCOME_GENERATOR\x10\t\x12\x1a\n\x16STEP_OUTCOME_ABANDONED\x10\n*\xd8\x01\n\tSearchEnd\x12\x1a\n\x16SEARCH_END_UNSPECIFIED\x10\x00\x12\x14\n\x10SEARCH_END_FOUND\x10\x01\x12\x18\n\x14SEARCH_END_MAX_LEVEL\x10\x02\x12\x1a\n\x16SEARCH_END_NONE_PASSED\x10\x03\x12\x18\n\x14SEARCH_END_MAX_STEPS\x10\x04\x12\x17\n\x13SEARCH_END_MAX_TIME\x10\x05\x12\x18\n\x14SEARCH_END_GENERATOR\x10\x06\x12\x16\n\x12SEARCH_END_STOPPED\x10\x07*T\n\x08LoadMode\x12\x19\n\x15LOAD_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15LOAD_MODE_CONCURRENCY\x10\x01\x12\x12\n\x0eLOAD_MODE_RATE\x10\x02*\x88\x02\n\tRunStatus\x12\x1a\n\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_STATUS_PREPARED\x10\x01\x12\x17\n\x13RUN_STATUS_STARTING\x10\x02\x12\x16\n\x12RUN_STATUS_RUNNING\x10\x03\x12\x17\n\x13RUN_STATUS_STOPPING\x10\x04\x12\x19\n\x15RUN_STATUS_CANCELLING\x10\x05\x12\x18\n\x14RUN_STATUS_COMPLETED\x10\x06\x12\x16\n\x12RUN_STATUS_STOPPED\x10\x07\x12\x18\n\x14RUN_STATUS_CANCELLED\x10\x08\x12\x15\n\x11RUN_STATUS_FAILED\x10\t*\xb5\x01\n\x08RunPhase\x12\x19\n\x15RUN_PHASE_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_PHASE_PREPARING\x10\x01\x12\x14\n\x10RUN_PHASE_WARMUP\x10\x02\x12\x19\n\x15RUN_PHASE_MEASUREMENT\x10\x03\x12\x16\n\x12RUN_PHASE_COOLDOWN\x10\x04\x12\x18\n\x14RUN_PHASE_PROCESSING\x10\x05\x12\x12\n\x0eRUN_PHASE_DONE\x10\x06*\xb2\x02\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12 \n\x1cSTOP_REASON_DURATION_ELAPSED\x10\x01\x12\x1f\n\x1bSTOP_REASON_SEARCH_FINISHED\x10\x02\x12\x1d\n\x19STOP_REASON_BOUND_REACHED\x10\x03\x12\x19\n\x15STOP_REASON_SLO_ABORT\x10\x04\x12\x19\n\x15STOP_REASON_GUARDRAIL\x10\x05\x12\x19\n\x15STOP_REASON_USER_STOP\x10\x06\x12\x1b\n\x17STOP_REASON_WORKER_LOST\x10\x07\x12\x1b\n\x17STOP_REASON_SETUP_ERROR\x10\x08\x12\x1a\n\x16STOP_REASON_USER_ABORT\x10\t*\xd1\x01\n\x10ProcessingStatus\x12!\n\x1dPROCESSING_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19PROCESSING_STATUS_PENDING\x10\x01\x12\x1d\n\x19PROCESSING_STATUS_RUNNING\x10\x02\x12\x1f\n\x1bPROCESSING_STATUS_COMPLETED\x10\x03\x12\x1c\n\x18PROCESSING_STATUS_FAILED\x10\x04\x12\x1d\n\x19PROCESSING_STATUS_SKIPPED\x10\x05*\xd3\x01\n\rAttemptStatus\x12\x1e\n\x1aATTEMPT_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17ATTEMPT_STATUS_ASSIGNED\x10\x01\x12\x18\n\x14ATTEMPT_STATUS_READY\x10\x02\x12\x1a\n\x16ATTEMPT_STATUS_RUNNING\x10\x03\x12\x1b\n\x17ATTEMPT_STATUS_FINISHED\x10\x04\x12\x19\n\x15ATTEMPT_STATUS_FAILED\x10\x05\x12\x17\n\x13ATTEMPT_STATUS_LOST\x10\x06*\xb4\x01\n\x0cRunEventKind\x12\x1e\n\x1aRUN_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15RUN_EVENT_KIND_STATUS\x10\x01\x12\x18\n\x14RUN_EVENT_KIND_PHASE\x10\x02\x12\x1a\n\x16RUN_EVENT_KIND_CONTROL\x10\x03\x12\x19\n\x15RUN_EVENT_KIND_WORKER\x10\x04\x12\x18\n\x14RUN_EVENT_KIND_ERROR\x10\x05*\xab\x01\n\x13OperationSampleKind\x12%\n!OPERATION_SAMPLE_KIND_UNSPECIFIED\x10\x00\x12!\n\x1dOPERATION_SAMPLE_KIND_SLOWEST\x10\x01\x12%\n!OPERATION_SAMPLE_KIND_FIRST_ERROR\x10\x02\x12#\n\x1fOPERATION_SAMPLE_KIND_RESERVOIR\x10\x03*w\n\x08LogLevel\x12\x19\n\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n\x0eLOG_LEVEL_INFO\x10\x02\x12\x12\n\x0eLOG_LEVEL_WARN\x10\x03\x12\x13\n\x0fLOG_LEVEL_ERROR\x10\x04*y\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x13\n\x0fSEVERITY_SEVERE\x10\x03\x12\x15\n\x11SEVERITY_BLOCKING\x10\x04*`\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_PASS\x10\x01\x12\x10\n\x0cVERDICT_FAIL\x10\x02\x12\x18\n\x14VERDICT_INCONCLUSIVE\x10\x03*N\n\x08Validity\x12\x18\n\x14VALIDITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eVALIDITY_VALID\x10\x01\x12\x14\n\x10VALIDITY_INVALID\x10\x02B\x94\x01\n\x0fcom.gauntlet.v1B\x08RunProtoP\x01Z*gauntlet/client/gen/gauntlet/v1;gauntletv1\xa2\x02\x03GXX\xaa\x02\x0bGauntlet.V1\xca\x02\x0bGauntlet\\V1\xe2\x02\x17Gauntlet\\V1\\GPBMetadata\xea\x02\x0cGauntlet::V1b\x06proto3',
+    b'\n\x15gauntlet/v1/run.proto\x12\x0bgauntlet.v1\x1a\x18gauntlet/v1/common.proto\x1a\x1agauntlet/v1/template.proto"\xdf\t\n\x03Run\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x1a\n\x08template\x18\x04 \x01(\tR\x08template\x12)\n\x10template_version\x18\x05 \x01(\x05R\x0ftemplateVersion\x12-\n\x04spec\x18\x06 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec\x12.\n\x06status\x18\x07 \x01(\x0e2\x16.gauntlet.v1.RunStatusR\x06status\x12+\n\x05phase\x18\x08 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12(\n\x10phase_started_us\x18\t \x01(\x03R\x0ephaseStartedUs\x12"\n\rphase_ends_us\x18\n \x01(\x03R\x0bphaseEndsUs\x128\n\x0bstop_reason\x18\x0b \x01(\x0e2\x17.gauntlet.v1.StopReasonR\nstopReason\x12!\n\x0cstop_message\x18\x0c \x01(\tR\x0bstopMessage\x12=\n\nprocessing\x18\r \x01(\x0e2\x1d.gauntlet.v1.ProcessingStatusR\nprocessing\x12\x1a\n\x08revision\x18\x0e \x01(\x03R\x08revision\x124\n\x06labels\x18\x0f \x03(\x0b2\x1c.gauntlet.v1.Run.LabelsEntryR\x06labels\x12\x1d\n\ncreated_us\x18\x10 \x01(\x03R\tcreatedUs\x12\x1d\n\nstarted_us\x18\x11 \x01(\x03R\tstartedUs\x12\x19\n\x08ended_us\x18\x12 \x01(\x03R\x07endedUs\x12$\n\x0eserver_time_us\x18\x13 \x01(\x03R\x0cserverTimeUs\x12!\n\x0cshards_ready\x18\x14 \x01(\rR\x0bshardsReady\x12!\n\x0cshards_total\x18\x15 \x01(\rR\x0bshardsTotal\x12\x14\n\x05notes\x18\x16 \x01(\tR\x05notes\x12\x12\n\x04etag\x18\x17 \x01(\tR\x04etag\x12\x19\n\x08rerun_of\x18\x18 \x01(\tR\x07rerunOf\x12\x16\n\x06paused\x18\x19 \x01(\x08R\x06paused\x12,\n\x05level\x18\x1a \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x05level\x12.\n\x07verdict\x18\x1b \x01(\x0e2\x14.gauntlet.v1.VerdictR\x07verdict\x121\n\x08validity\x18\x1c \x01(\x0e2\x15.gauntlet.v1.ValidityR\x08validity\x123\n\x06search\x18\x1d \x01(\x0b2\x1b.gauntlet.v1.SearchProgressR\x06search\x12%\n\x0equeue_position\x18\x1e \x01(\rR\rqueuePosition\x12(\n\rwarmup_steady\x18\x1f \x01(\x08H\x00R\x0cwarmupSteady\x88\x01\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x10\n\x0e_warmup_steady"\xe7\x02\n\x0eSearchProgress\x122\n\x07current\x18\x01 \x01(\x0b2\x18.gauntlet.v1.SearchTrialR\x07current\x12*\n\x04next\x18\x02 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x04next\x12*\n\x04best\x18\x03 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x04best\x121\n\x15best_throughput_per_s\x18\x04 \x01(\x01R\x12bestThroughputPerS\x12&\n\x0fbaseline_p95_us\x18\x05 \x01(\x01R\rbaselineP95Us\x12.\n\x06failed\x18\x06 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x06failed\x12\x14\n\x05steps\x18\x07 \x01(\rR\x05steps\x12(\n\x03end\x18\x08 \x01(\x0e2\x16.gauntlet.v1.SearchEndR\x03end"\xdf\x01\n\x0bSearchTrial\x12\x12\n\x04step\x18\x01 \x01(\rR\x04step\x12)\n\x04kind\x18\x02 \x01(\x0e2\x15.gauntlet.v1.StepKindR\x04kind\x12,\n\x05level\x18\x03 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x05level\x12\x1b\n\tbegins_us\x18\x04 \x01(\x03R\x08beginsUs\x12$\n\x0ewindow_from_us\x18\x05 \x01(\x03R\x0cwindowFromUs\x12 \n\x0cwindow_to_us\x18\x06 \x01(\x03R\nwindowToUs"\xe1\x04\n\x04Step\x12\x12\n\x04step\x18\x01 \x01(\rR\x04step\x12)\n\x04kind\x18\x02 \x01(\x0e2\x15.gauntlet.v1.StepKindR\x04kind\x12,\n\x05level\x18\x03 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x05level\x12$\n\x0ewindow_from_us\x18\x04 \x01(\x03R\x0cwindowFromUs\x12 \n\x0cwindow_to_us\x18\x05 \x01(\x03R\nwindowToUs\x122\n\x07outcome\x18\x06 \x01(\x0e2\x18.gauntlet.v1.StepOutcomeR\x07outcome\x12\x18\n\x07message\x18\x07 \x01(\tR\x07message\x12\x1c\n\tsucceeded\x18\x08 \x01(\x04R\tsucceeded\x12\x16\n\x06failed\x18\t \x01(\x04R\x06failed\x12(\n\x10throughput_per_s\x18\n \x01(\x01R\x0ethroughputPerS\x12/\n\x14throughput_low_per_s\x18\x0b \x01(\x01R\x11throughputLowPerS\x121\n\x15throughput_high_per_s\x18\x0c \x01(\x01R\x12throughputHighPerS\x127\n\x08response\x18\r \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x08response\x12$\n\x0bqueue_ratio\x18\x0e \x01(\x01H\x00R\nqueueRatio\x88\x01\x01\x12#\n\rtransition_us\x18\x0f \x01(\x03R\x0ctransitionUsB\x0e\n\x0c_queue_ratio"\x93\x03\n\x0cSearchResult\x12(\n\x03end\x18\x01 \x01(\x0e2\x16.gauntlet.v1.SearchEndR\x03end\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12*\n\x04best\x18\x03 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x04best\x12\x1b\n\tbest_step\x18\x04 \x01(\rR\x08bestStep\x12.\n\x06failed\x18\x05 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x06failed\x12\'\n\x05steps\x18\x06 \x03(\x0b2\x11.gauntlet.v1.StepR\x05steps\x12-\n\x03fit\x18\x07 \x01(\x0b2\x1b.gauntlet.v1.ScalabilityFitR\x03fit\x12\x1f\n\x0bfit_message\x18\x08 \x01(\tR\nfitMessage\x12*\n\x04knee\x18\t \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x04knee\x12!\n\x0cknee_message\x18\n \x01(\tR\x0bkneeMessage"\xff\x02\n\x0eScalabilityFit\x12\x16\n\x06lambda\x18\x01 \x01(\x01R\x06lambda\x12\x14\n\x05sigma\x18\x02 \x01(\x01R\x05sigma\x12\x1b\n\tsigma_low\x18\x03 \x01(\x01R\x08sigmaLow\x12\x1d\n\nsigma_high\x18\x04 \x01(\x01R\tsigmaHigh\x12\x14\n\x05kappa\x18\x05 \x01(\x01R\x05kappa\x12\x1b\n\tkappa_low\x18\x06 \x01(\x01R\x08kappaLow\x12\x1d\n\nkappa_high\x18\x07 \x01(\x01R\tkappaHigh\x12.\n\x10peak_connections\x18\x08 \x01(\x01H\x00R\x0fpeakConnections\x88\x01\x01\x121\n\x15peak_throughput_per_s\x18\t \x01(\x01R\x12peakThroughputPerS\x12\x1b\n\tr_squared\x18\n \x01(\x01R\x08rSquared\x12\x1c\n\tresiduals\x18\x0b \x03(\x01R\tresidualsB\x13\n\x11_peak_connections"\xe6\x01\n\x08Evidence\x125\n\x06status\x18\x01 \x01(\x0e2\x1d.gauntlet.v1.ProcessingStatusR\x06status\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x125\n\x07periods\x18\x03 \x03(\x0b2\x1b.gauntlet.v1.EvidencePeriodR\x07periods\x128\n\x08settings\x18\x04 \x03(\x0b2\x1c.gauntlet.v1.EvidenceSettingR\x08settings\x12\x18\n\x07skipped\x18\x05 \x03(\tR\x07skipped"\xd3\x02\n\x0eEvidencePeriod\x12+\n\x05phase\x18\x01 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12\x17\n\x07from_us\x18\x02 \x01(\x03R\x06fromUs\x12\x13\n\x05to_us\x18\x03 \x01(\x03R\x04toUs\x12>\n\nstatements\x18\x04 \x03(\x0b2\x1e.gauntlet.v1.EvidenceStatementR\nstatements\x128\n\x08counters\x18\x05 \x03(\x0b2\x1c.gauntlet.v1.EvidenceCounterR\x08counters\x12/\n\x05waits\x18\x06 \x03(\x0b2\x19.gauntlet.v1.EvidenceWaitR\x05waits\x12;\n\trelations\x18\x07 \x03(\x0b2\x1d.gauntlet.v1.EvidenceRelationR\trelations"\xcb\x01\n\x11EvidenceStatement\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12\x14\n\x05calls\x18\x02 \x01(\x04R\x05calls\x12\x19\n\x08total_us\x18\x03 \x01(\x01R\x07totalUs\x12\x17\n\x07mean_us\x18\x04 \x01(\x01R\x06meanUs\x12\x12\n\x04rows\x18\x05 \x01(\x04R\x04rows\x12\x1b\n\tpages_hit\x18\x06 \x01(\x04R\x08pagesHit\x12\x1d\n\npages_read\x18\x07 \x01(\x04R\tpagesRead";\n\x0fEvidenceCounter\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value"j\n\x0cEvidenceWait\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n\x05event\x18\x02 \x01(\tR\x05event\x12\x1a\n\x08sessions\x18\x03 \x01(\x01R\x08sessions\x12\x14\n\x05share\x18\x04 \x01(\x01R\x05share"q\n\x10EvidenceRelation\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x14\n\x05bytes\x18\x03 \x01(\x04R\x05bytes\x12\x1f\n\x0bgrown_bytes\x18\x04 \x01(\x03R\ngrownBytes";\n\x0fEvidenceSetting\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value"\x8c\x01\n\x0eTargetActivity\x12\x17\n\x07time_us\x18\x01 \x01(\x03R\x06timeUs\x12\x1a\n\x08sessions\x18\x02 \x01(\x01R\x08sessions\x12-\n\x05waits\x18\x03 \x03(\x0b2\x17.gauntlet.v1.TargetWaitR\x05waits\x12\x16\n\x06queued\x18\x04 \x01(\x01R\x06queued"<\n\nTargetWait\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1a\n\x08sessions\x18\x02 \x01(\x01R\x08sessions"Y\n\tLoadLevel\x12"\n\x0bconnections\x18\x01 \x01(\rH\x00R\x0bconnections\x12\x1f\n\nper_second\x18\x02 \x01(\x01H\x00R\tperSecondB\x07\n\x05level"\x83\x01\n\x05Shard\x12\x14\n\x05index\x18\x01 \x01(\rR\x05index\x122\n\x06status\x18\x02 \x01(\x0e2\x1a.gauntlet.v1.AttemptStatusR\x06status\x120\n\x08attempts\x18\x03 \x03(\x0b2\x14.gauntlet.v1.AttemptR\x08attempts"\xa1\x02\n\x07Attempt\x12\x16\n\x06number\x18\x01 \x01(\rR\x06number\x12\x1b\n\tworker_id\x18\x02 \x01(\tR\x08workerId\x122\n\x06status\x18\x03 \x01(\x0e2\x1a.gauntlet.v1.AttemptStatusR\x06status\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12)\n\x04keys\x18\x05 \x01(\x0b2\x15.gauntlet.v1.KeyRangeR\x04keys\x12\x1f\n\x0bassigned_us\x18\x06 \x01(\x03R\nassignedUs\x12\x19\n\x08ended_us\x18\x07 \x01(\x03R\x07endedUs\x12,\n\x12first_operation_us\x18\x08 \x01(\x03R\x10firstOperationUs"\xe4\x01\n\x08RunEvent\x12\x1a\n\x08sequence\x18\x01 \x01(\x03R\x08sequence\x12\x17\n\x07time_us\x18\x02 \x01(\x03R\x06timeUs\x12-\n\x04kind\x18\x03 \x01(\x0e2\x19.gauntlet.v1.RunEventKindR\x04kind\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12\x19\n\x05shard\x18\x05 \x01(\rH\x00R\x05shard\x88\x01\x01\x125\n\x07command\x18\x06 \x01(\x0b2\x1b.gauntlet.v1.ControlCommandR\x07commandB\x08\n\x06_shard"\xe4\x01\n\x0eControlCommand\x12\x1a\n\x08sequence\x18\x01 \x01(\x03R\x08sequence\x12\x13\n\x05at_us\x18\x02 \x01(\x03R\x04atUs\x122\n\x06action\x18\x03 \x01(\x0e2\x1a.gauntlet.v1.ControlActionR\x06action\x12+\n\x05phase\x18\x04 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12,\n\x05level\x18\x05 \x01(\x0b2\x16.gauntlet.v1.LoadLevelR\x05level\x12\x12\n\x04step\x18\x06 \x01(\rR\x04step"\xfb\x01\n\x0cMetricsPoint\x12\x17\n\x07time_us\x18\x01 \x01(\x03R\x06timeUs\x12+\n\x05phase\x18\x02 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12;\n\noperations\x18\x03 \x03(\x0b2\x1b.gauntlet.v1.OperationPointR\noperations\x121\n\x05total\x18\x04 \x01(\x0b2\x1b.gauntlet.v1.OperationPointR\x05total\x12\x1b\n\tin_flight\x18\x05 \x01(\x04R\x08inFlight\x12\x18\n\x07backlog\x18\x06 \x01(\x04R\x07backlog"\xaa\x02\n\x0cHistoryPoint\x12\x17\n\x07time_us\x18\x01 \x01(\x03R\x06timeUs\x12\x1b\n\tlength_us\x18\x02 \x01(\x03R\x08lengthUs\x12+\n\x05phase\x18\x03 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12=\n\noperations\x18\x04 \x03(\x0b2\x1d.gauntlet.v1.OperationHistoryR\noperations\x123\n\x05total\x18\x05 \x01(\x0b2\x1d.gauntlet.v1.OperationHistoryR\x05total\x12"\n\rin_flight_max\x18\x06 \x01(\x04R\x0binFlightMax\x12\x1f\n\x0bbacklog_max\x18\x07 \x01(\x04R\nbacklogMax"\xd0\x03\n\x10OperationHistory\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12\x1c\n\tsucceeded\x18\x02 \x01(\x04R\tsucceeded\x12\x16\n\x06failed\x18\x03 \x01(\x04R\x06failed\x12\x10\n\x03cut\x18\x04 \x01(\x04R\x03cut\x12\x18\n\x07dropped\x18\x05 \x01(\x04R\x07dropped\x12\x12\n\x04rows\x18\x06 \x01(\x04R\x04rows\x12(\n\x10throughput_per_s\x18\x07 \x01(\x01R\x0ethroughputPerS\x120\n\x08response\x18\x08 \x01(\x0b2\x14.gauntlet.v1.LatencyR\x08response\x12.\n\x07service\x18\t \x01(\x0b2\x14.gauntlet.v1.LatencyR\x07service\x12&\n\x03lag\x18\n \x01(\x0b2\x14.gauntlet.v1.LatencyR\x03lag\x12=\n\x0ffailed_response\x18\x0b \x01(\x0b2\x14.gauntlet.v1.LatencyR\x0efailedResponse\x125\n\x08failures\x18\x0c \x03(\x0b2\x19.gauntlet.v1.FailureCountR\x08failures":\n\x0cFailureCount\x12\x14\n\x05class\x18\x01 \x01(\tR\x05class\x12\x14\n\x05count\x18\x02 \x01(\x04R\x05count"w\n\x07Latency\x12\x15\n\x06min_us\x18\x01 \x01(\x01R\x05minUs\x12\x17\n\x07mean_us\x18\x02 \x01(\x01R\x06meanUs\x12\x15\n\x06max_us\x18\x03 \x01(\x01R\x05maxUs\x12%\n\x0epercentiles_us\x18\x04 \x03(\x01R\rpercentilesUs"\xd4\x01\n\x0eOperationPoint\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12\x1c\n\tsucceeded\x18\x02 \x01(\x04R\tsucceeded\x12\x16\n\x06failed\x18\x03 \x01(\x04R\x06failed\x127\n\x08response\x18\x04 \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x08response\x125\n\x08failures\x18\x05 \x03(\x0b2\x19.gauntlet.v1.FailureCountR\x08failures"\xb5\x01\n\x0eLatencySummary\x12\x15\n\x06min_us\x18\x01 \x01(\x01R\x05minUs\x12\x17\n\x07mean_us\x18\x02 \x01(\x01R\x06meanUs\x12\x15\n\x06p50_us\x18\x03 \x01(\x01R\x05p50Us\x12\x15\n\x06p95_us\x18\x04 \x01(\x01R\x05p95Us\x12\x15\n\x06p99_us\x18\x05 \x01(\x01R\x05p99Us\x12\x17\n\x07p999_us\x18\x06 \x01(\x01R\x06p999Us\x12\x15\n\x06max_us\x18\x07 \x01(\x01R\x05maxUs"\xc2\x07\n\x06Report\x12\x15\n\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1f\n\x0bmeasured_us\x18\x02 \x01(\x03R\nmeasuredUs\x12<\n\noperations\x18\x03 \x03(\x0b2\x1c.gauntlet.v1.OperationReportR\noperations\x122\n\x05total\x18\x04 \x01(\x0b2\x1c.gauntlet.v1.OperationReportR\x05total\x12*\n\x04slos\x18\x05 \x03(\x0b2\x16.gauntlet.v1.SloReportR\x04slos\x12.\n\x07verdict\x18\x06 \x01(\x0e2\x14.gauntlet.v1.VerdictR\x07verdict\x121\n\x08validity\x18\x07 \x01(\x0e2\x15.gauntlet.v1.ValidityR\x08validity\x125\n\x07reasons\x18\x08 \x03(\x0b2\x1b.gauntlet.v1.ValidityReasonR\x07reasons\x12+\n\x11warmup_operations\x18\t \x01(\x04R\x10warmupOperations\x12E\n\x0freconciliations\x18\n \x03(\x0b2\x1b.gauntlet.v1.ReconciliationR\x0freconciliations\x12"\n\rstart_skew_us\x18\x0b \x01(\x03R\x0bstartSkewUs\x120\n\x14clock_uncertainty_us\x18\x0c \x01(\x03R\x12clockUncertaintyUs\x12"\n\roffered_per_s\x18\r \x01(\x01R\x0bofferedPerS\x12:\n\x0benvironment\x18\x0e \x01(\x0b2\x18.gauntlet.v1.EnvironmentR\x0benvironment\x12/\n\x06errors\x18\x0f \x03(\x0b2\x17.gauntlet.v1.ErrorGroupR\x06errors\x12\x1d\n\ncreated_us\x18\x10 \x01(\x03R\tcreatedUs\x121\n\x06search\x18\x11 \x01(\x0b2\x19.gauntlet.v1.SearchResultR\x06search\x121\n\x08evidence\x18\x12 \x01(\x0b2\x15.gauntlet.v1.EvidenceR\x08evidence\x12\x12\n\x04cost\x18\x13 \x01(\x01R\x04cost\x120\n\x06shards\x18\x14 \x03(\x0b2\x18.gauntlet.v1.ShardReportR\x06shards\x12"\n\rphase_skew_us\x18\x15 \x01(\x03R\x0bphaseSkewUs"\x93\x02\n\x0bShardReport\x12\x14\n\x05shard\x18\x01 \x01(\rR\x05shard\x12\x18\n\x07attempt\x18\x02 \x01(\rR\x07attempt\x12\x16\n\x06worker\x18\x03 \x01(\tR\x06worker\x12\x1c\n\tsucceeded\x18\x04 \x01(\x04R\tsucceeded\x12&\n\x0fresponse_p50_us\x18\x05 \x01(\x01R\rresponseP50Us\x12&\n\x0fresponse_p99_us\x18\x06 \x01(\x01R\rresponseP99Us\x12\x1c\n\tstraggler\x18\x07 \x01(\x08R\tstraggler\x120\n\x14clock_uncertainty_us\x18\x08 \x01(\x03R\x12clockUncertaintyUs"\xb4\x03\n\x0fOperationReport\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12\x1c\n\tsucceeded\x18\x02 \x01(\x04R\tsucceeded\x12\x16\n\x06failed\x18\x03 \x01(\x04R\x06failed\x12\x10\n\x03cut\x18\x04 \x01(\x04R\x03cut\x12\x18\n\x07dropped\x18\x05 \x01(\x04R\x07dropped\x12\x12\n\x04rows\x18\x06 \x01(\x04R\x04rows\x12(\n\x10throughput_per_s\x18\x07 \x01(\x01R\x0ethroughputPerS\x127\n\x08response\x18\x08 \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x08response\x125\n\x07service\x18\t \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x07service\x12-\n\x03lag\x18\n \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x03lag\x12D\n\x0ffailed_response\x18\x0b \x01(\x0b2\x1b.gauntlet.v1.LatencySummaryR\x0efailedResponse"\xc4\x01\n\x0eReconciliation\x12\x14\n\x05table\x18\x01 \x01(\tR\x05table\x12\x14\n\x05shard\x18\x02 \x01(\rR\x05shard\x12\x18\n\x07attempt\x18\x03 \x01(\rR\x07attempt\x12\x18\n\x07counted\x18\x04 \x01(\x04R\x07counted\x12\x1c\n\tuncertain\x18\x05 \x01(\x04R\tuncertain\x12\x14\n\x05found\x18\x06 \x01(\x04R\x05found\x12\x1e\n\nunreported\x18\x07 \x01(\x04R\nunreported"\x97\x02\n\x0cErrorSummary\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12+\n\x05phase\x18\x02 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12\x14\n\x05class\x18\x03 \x01(\tR\x05class\x12\x12\n\x04code\x18\x04 \x01(\tR\x04code\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12\x18\n\x07example\x18\x06 \x01(\tR\x07example\x12\x14\n\x05count\x18\x07 \x01(\x04R\x05count\x12\x14\n\x05share\x18\x08 \x01(\x01R\x05share\x12\x19\n\x08first_us\x18\t \x01(\x03R\x07firstUs\x12\x17\n\x07last_us\x18\n \x01(\x03R\x06lastUs"\xdf\x03\n\x0fOperationSample\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x124\n\x04kind\x18\x02 \x01(\x0e2 .gauntlet.v1.OperationSampleKindR\x04kind\x12+\n\x05phase\x18\x03 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12\x14\n\x05shard\x18\x04 \x01(\rR\x05shard\x12\x18\n\x07attempt\x18\x05 \x01(\rR\x07attempt\x12\x14\n\x05index\x18\x06 \x01(\x04R\x05index\x12\x15\n\x06due_us\x18\x07 \x01(\x03R\x05dueUs\x12\x1f\n\x0bresponse_us\x18\x08 \x01(\x01R\nresponseUs\x12\x1d\n\nservice_us\x18\t \x01(\x01R\tserviceUs\x12\x15\n\x06lag_us\x18\n \x01(\x01R\x05lagUs\x12\x12\n\x04rows\x18\x0b \x01(\x04R\x04rows\x12\x1e\n\nparameters\x18\x0c \x01(\tR\nparameters\x12\x1f\n\x0berror_class\x18\r \x01(\tR\nerrorClass\x12\x1d\n\nerror_code\x18\x0e \x01(\tR\terrorCode\x12#\n\rerror_message\x18\x0f \x01(\tR\x0cerrorMessage"\xc7\x01\n\x07LogLine\x12\x1a\n\x08sequence\x18\x01 \x01(\x03R\x08sequence\x12\x17\n\x07time_us\x18\x02 \x01(\x03R\x06timeUs\x12\x1b\n\tworker_id\x18\x03 \x01(\tR\x08workerId\x12\x19\n\x05shard\x18\x04 \x01(\rH\x00R\x05shard\x88\x01\x01\x12+\n\x05level\x18\x05 \x01(\x0e2\x15.gauntlet.v1.LogLevelR\x05level\x12\x18\n\x07message\x18\x06 \x01(\tR\x07messageB\x08\n\x06_shard"\xc9\x01\n\x10PreflightFinding\x12\x12\n\x04code\x18\x01 \x01(\tR\x04code\x121\n\x08severity\x18\x02 \x01(\x0e2\x15.gauntlet.v1.SeverityR\x08severity\x12\x14\n\x05title\x18\x03 \x01(\tR\x05title\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12(\n\x0frecommendations\x18\x05 \x03(\tR\x0frecommendations\x12\x14\n\x05field\x18\x06 \x01(\tR\x05field"\xb0\x02\n\nComparison\x12$\n\x04runs\x18\x01 \x03(\x0b2\x10.gauntlet.v1.RunR\x04runs\x12@\n\noperations\x18\x02 \x03(\x0b2 .gauntlet.v1.OperationComparisonR\noperations\x12F\n\x0bdifferences\x18\x03 \x03(\x0b2$.gauntlet.v1.ConfigurationDifferenceR\x0bdifferences\x121\n\x06series\x18\x04 \x03(\x0b2\x19.gauntlet.v1.AlignedPointR\x06series\x12\x1a\n\x08warnings\x18\x05 \x03(\tR\x08warnings\x12#\n\rresolution_us\x18\x06 \x01(\x03R\x0cresolutionUs"l\n\x13OperationComparison\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x127\n\x07metrics\x18\x02 \x03(\x0b2\x1d.gauntlet.v1.MetricComparisonR\x07metrics"\x86\x01\n\x10MetricComparison\x12\x16\n\x06metric\x18\x01 \x01(\tR\x06metric\x12(\n\x10higher_is_better\x18\x02 \x01(\x08R\x0ehigherIsBetter\x120\n\x06values\x18\x03 \x03(\x0b2\x18.gauntlet.v1.MetricValueR\x06values"\x8b\x01\n\x0bMetricValue\x12\x19\n\x05value\x18\x01 \x01(\x01H\x00R\x05value\x88\x01\x01\x12#\n\ndifference\x18\x02 \x01(\x01H\x01R\ndifference\x88\x01\x01\x12\x19\n\x05ratio\x18\x03 \x01(\x01H\x02R\x05ratio\x88\x01\x01B\x08\n\x06_valueB\r\n\x0b_differenceB\x08\n\x06_ratio"E\n\x17ConfigurationDifference\x12\x12\n\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n\x06values\x18\x02 \x03(\tR\x06values"^\n\x0cAlignedPoint\x12\x1b\n\toffset_us\x18\x01 \x01(\x03R\x08offsetUs\x121\n\x06values\x18\x02 \x03(\x0b2\x19.gauntlet.v1.AlignedValueR\x06values"\xcb\x02\n\x0cAlignedValue\x12-\n\x10throughput_per_s\x18\x01 \x01(\x01H\x00R\x0ethroughputPerS\x88\x01\x01\x12+\n\x0fresponse_p50_us\x18\x02 \x01(\x01H\x01R\rresponseP50Us\x88\x01\x01\x12+\n\x0fresponse_p95_us\x18\x03 \x01(\x01H\x02R\rresponseP95Us\x88\x01\x01\x12+\n\x0fresponse_p99_us\x18\x04 \x01(\x01H\x03R\rresponseP99Us\x88\x01\x01\x12$\n\x0berror_ratio\x18\x05 \x01(\x01H\x04R\nerrorRatio\x88\x01\x01B\x13\n\x11_throughput_per_sB\x12\n\x10_response_p50_usB\x12\n\x10_response_p95_usB\x12\n\x10_response_p99_usB\x0e\n\x0c_error_ratio"\x84\x01\n\nErrorGroup\x12\x1c\n\toperation\x18\x01 \x01(\tR\toperation\x12\x14\n\x05class\x18\x02 \x01(\tR\x05class\x12\x12\n\x04code\x18\x03 \x01(\tR\x04code\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message\x12\x14\n\x05count\x18\x05 \x01(\x04R\x05count"\xc3\x02\n\tSloReport\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n\toperation\x18\x02 \x01(\tR\toperation\x12.\n\x07verdict\x18\x03 \x01(\x0e2\x14.gauntlet.v1.VerdictR\x07verdict\x12\x1a\n\x08measured\x18\x04 \x01(\x01R\x08measured\x12\x14\n\x05limit\x18\x05 \x01(\x01R\x05limit\x12\x18\n\x07samples\x18\x06 \x01(\x04R\x07samples\x12%\n\x0esamples_needed\x18\x07 \x01(\x04R\rsamplesNeeded\x12\x18\n\x07message\x18\x08 \x01(\tR\x07message\x121\n\x05class\x18\t \x01(\x0e2\x1b.gauntlet.v1.StatementClassR\x05class\x12\x14\n\x05label\x18\n \x01(\tR\x05label">\n\x0eValidityReason\x12\x12\n\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message"y\n\x0bEnvironment\x12)\n\x10gauntlet_version\x18\x01 \x01(\tR\x0fgauntletVersion\x12%\n\x0etarget_version\x18\x02 \x01(\tR\rtargetVersion\x12\x18\n\x07workers\x18\x03 \x03(\tR\x07workers*\xab\x01\n\x08StepKind\x12\x19\n\x15STEP_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTEP_KIND_GROW\x10\x01\x12\x14\n\x10STEP_KIND_BISECT\x10\x02\x12\x15\n\x11STEP_KIND_CONFIRM\x10\x03\x12\x16\n\x12STEP_KIND_BACK_OFF\x10\x04\x12\x15\n\x11STEP_KIND_DESCEND\x10\x05\x12\x14\n\x10STEP_KIND_REPEAT\x10\x06*\xab\x02\n\x0bStepOutcome\x12\x1c\n\x18STEP_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13STEP_OUTCOME_PASSED\x10\x01\x12\x19\n\x15STEP_OUTCOME_QUEUEING\x10\x02\x12\x17\n\x13STEP_OUTCOME_ERRORS\x10\x03\x12\x14\n\x10STEP_OUTCOME_SLO\x10\x04\x12\x18\n\x14STEP_OUTCOME_LATENCY\x10\x05\x12\x1b\n\x17STEP_OUTCOME_THROUGHPUT\x10\x06\x12\x15\n\x11STEP_OUTCOME_RATE\x10\x07\x12\x15\n\x11STEP_OUTCOME_GAIN\x10\x08\x12\x1a\n\x16STEP_OUTCOME_GENERATOR\x10\t\x12\x1a\n\x16STEP_OUTCOME_ABANDONED\x10\n*\xd8\x01\n\tSearchEnd\x12\x1a\n\x16SEARCH_END_UNSPECIFIED\x10\x00\x12\x14\n\x10SEARCH_END_FOUND\x10\x01\x12\x18\n\x14SEARCH_END_MAX_LEVEL\x10\x02\x12\x1a\n\x16SEARCH_END_NONE_PASSED\x10\x03\x12\x18\n\x14SEARCH_END_MAX_STEPS\x10\x04\x12\x17\n\x13SEARCH_END_MAX_TIME\x10\x05\x12\x18\n\x14SEARCH_END_GENERATOR\x10\x06\x12\x16\n\x12SEARCH_END_STOPPED\x10\x07*T\n\x08LoadMode\x12\x19\n\x15LOAD_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15LOAD_MODE_CONCURRENCY\x10\x01\x12\x12\n\x0eLOAD_MODE_RATE\x10\x02*\x88\x02\n\tRunStatus\x12\x1a\n\x16RUN_STATUS_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_STATUS_PREPARED\x10\x01\x12\x17\n\x13RUN_STATUS_STARTING\x10\x02\x12\x16\n\x12RUN_STATUS_RUNNING\x10\x03\x12\x17\n\x13RUN_STATUS_STOPPING\x10\x04\x12\x19\n\x15RUN_STATUS_CANCELLING\x10\x05\x12\x18\n\x14RUN_STATUS_COMPLETED\x10\x06\x12\x16\n\x12RUN_STATUS_STOPPED\x10\x07\x12\x18\n\x14RUN_STATUS_CANCELLED\x10\x08\x12\x15\n\x11RUN_STATUS_FAILED\x10\t*\xb5\x01\n\x08RunPhase\x12\x19\n\x15RUN_PHASE_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_PHASE_PREPARING\x10\x01\x12\x14\n\x10RUN_PHASE_WARMUP\x10\x02\x12\x19\n\x15RUN_PHASE_MEASUREMENT\x10\x03\x12\x16\n\x12RUN_PHASE_COOLDOWN\x10\x04\x12\x18\n\x14RUN_PHASE_PROCESSING\x10\x05\x12\x12\n\x0eRUN_PHASE_DONE\x10\x06*\xb2\x02\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12 \n\x1cSTOP_REASON_DURATION_ELAPSED\x10\x01\x12\x1f\n\x1bSTOP_REASON_SEARCH_FINISHED\x10\x02\x12\x1d\n\x19STOP_REASON_BOUND_REACHED\x10\x03\x12\x19\n\x15STOP_REASON_SLO_ABORT\x10\x04\x12\x19\n\x15STOP_REASON_GUARDRAIL\x10\x05\x12\x19\n\x15STOP_REASON_USER_STOP\x10\x06\x12\x1b\n\x17STOP_REASON_WORKER_LOST\x10\x07\x12\x1b\n\x17STOP_REASON_SETUP_ERROR\x10\x08\x12\x1a\n\x16STOP_REASON_USER_ABORT\x10\t*\xd1\x01\n\x10ProcessingStatus\x12!\n\x1dPROCESSING_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19PROCESSING_STATUS_PENDING\x10\x01\x12\x1d\n\x19PROCESSING_STATUS_RUNNING\x10\x02\x12\x1f\n\x1bPROCESSING_STATUS_COMPLETED\x10\x03\x12\x1c\n\x18PROCESSING_STATUS_FAILED\x10\x04\x12\x1d\n\x19PROCESSING_STATUS_SKIPPED\x10\x05*\xd3\x01\n\rAttemptStatus\x12\x1e\n\x1aATTEMPT_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17ATTEMPT_STATUS_ASSIGNED\x10\x01\x12\x18\n\x14ATTEMPT_STATUS_READY\x10\x02\x12\x1a\n\x16ATTEMPT_STATUS_RUNNING\x10\x03\x12\x1b\n\x17ATTEMPT_STATUS_FINISHED\x10\x04\x12\x19\n\x15ATTEMPT_STATUS_FAILED\x10\x05\x12\x17\n\x13ATTEMPT_STATUS_LOST\x10\x06*\xed\x01\n\rControlAction\x12\x1e\n\x1aCONTROL_ACTION_UNSPECIFIED\x10\x00\x12\x18\n\x14CONTROL_ACTION_START\x10\x01\x12\x1c\n\x18CONTROL_ACTION_SET_PHASE\x10\x02\x12\x1d\n\x19CONTROL_ACTION_SET_TARGET\x10\x03\x12\x17\n\x13CONTROL_ACTION_STEP\x10\x04\x12\x18\n\x14CONTROL_ACTION_PAUSE\x10\x05\x12\x19\n\x15CONTROL_ACTION_RESUME\x10\x06\x12\x17\n\x13CONTROL_ACTION_STOP\x10\x07*\xb4\x01\n\x0cRunEventKind\x12\x1e\n\x1aRUN_EVENT_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15RUN_EVENT_KIND_STATUS\x10\x01\x12\x18\n\x14RUN_EVENT_KIND_PHASE\x10\x02\x12\x1a\n\x16RUN_EVENT_KIND_CONTROL\x10\x03\x12\x19\n\x15RUN_EVENT_KIND_WORKER\x10\x04\x12\x18\n\x14RUN_EVENT_KIND_ERROR\x10\x05*\xab\x01\n\x13OperationSampleKind\x12%\n!OPERATION_SAMPLE_KIND_UNSPECIFIED\x10\x00\x12!\n\x1dOPERATION_SAMPLE_KIND_SLOWEST\x10\x01\x12%\n!OPERATION_SAMPLE_KIND_FIRST_ERROR\x10\x02\x12#\n\x1fOPERATION_SAMPLE_KIND_RESERVOIR\x10\x03*w\n\x08LogLevel\x12\x19\n\x15LOG_LEVEL_UNSPECIFIED\x10\x00\x12\x13\n\x0fLOG_LEVEL_DEBUG\x10\x01\x12\x12\n\x0eLOG_LEVEL_INFO\x10\x02\x12\x12\n\x0eLOG_LEVEL_WARN\x10\x03\x12\x13\n\x0fLOG_LEVEL_ERROR\x10\x04*y\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_INFO\x10\x01\x12\x14\n\x10SEVERITY_WARNING\x10\x02\x12\x13\n\x0fSEVERITY_SEVERE\x10\x03\x12\x15\n\x11SEVERITY_BLOCKING\x10\x04*`\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_PASS\x10\x01\x12\x10\n\x0cVERDICT_FAIL\x10\x02\x12\x18\n\x14VERDICT_INCONCLUSIVE\x10\x03*N\n\x08Validity\x12\x18\n\x14VALIDITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eVALIDITY_VALID\x10\x01\x12\x14\n\x10VALIDITY_INVALID\x10\x02B\x94\x01\n\x0fcom.gauntlet.v1B\x08RunProtoP\x01Z*gauntlet/client/gen/gauntlet/v1;gauntletv1\xa2\x02\x03GXX\xaa\x02\x0bGauntlet.V1\xca\x02\x0bGauntlet\\V1\xe2\x02\x17Gauntlet\\V1\\GPBMetadata\xea\x02\x0cGauntlet::V1b\x06proto3',
     [
         common_pb.desc(),
         template_pb.desc(),
@@ -4361,9 +4604,11 @@ _DESC = file_desc(
         "Shard": Shard,
         "Attempt": Attempt,
         "RunEvent": RunEvent,
+        "ControlCommand": ControlCommand,
         "MetricsPoint": MetricsPoint,
         "HistoryPoint": HistoryPoint,
         "OperationHistory": OperationHistory,
+        "FailureCount": FailureCount,
         "Latency": Latency,
         "OperationPoint": OperationPoint,
         "LatencySummary": LatencySummary,
@@ -4395,6 +4640,7 @@ _DESC = file_desc(
         "StopReason": StopReason,
         "ProcessingStatus": ProcessingStatus,
         "AttemptStatus": AttemptStatus,
+        "ControlAction": ControlAction,
         "RunEventKind": RunEventKind,
         "OperationSampleKind": OperationSampleKind,
         "LogLevel": LogLevel,
