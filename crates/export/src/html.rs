@@ -15,7 +15,7 @@ use self::{
 use crate::{Contents, ExportError};
 
 mod chart;
-mod gather;
+pub(crate) mod gather;
 mod markup;
 mod scale;
 mod section;

@@ -44,17 +44,6 @@ pub struct WorkerGauges {
     pub memory_bytes: u64,
 }
 
-/// How a worker is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Within its limits, with its whole part.
-    Normal,
-    /// Beyond a limit, not yet for the patience.
-    Warning,
-    /// It got less load, or cannot get less.
-    Degraded,
-}
-
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -93,8 +82,6 @@ struct Crossing {
     seconds: u32,
     /// The same since it was last backed off.
     patience: u32,
-    /// Whether it ever was.
-    backed_off: bool,
     /// The limit and the figure.
     message: String,
 }
@@ -128,18 +115,6 @@ impl Watch {
         match self.limits.mode {
             GuardrailMode::Hard => self.hard(),
             GuardrailMode::Soft => self.soft(&live, split),
-        }
-    }
-
-    /// How a worker is.
-    #[must_use]
-    pub fn condition(&self, shard: u32) -> Condition {
-        match self.workers.get(&shard) {
-            Some(crossing) if crossing.backed_off || crossing.seconds >= self.patience() => {
-                Condition::Degraded
-            }
-            Some(crossing) if crossing.seconds > 0 => Condition::Warning,
-            _ => Condition::Normal,
         }
     }
 
@@ -239,7 +214,6 @@ impl Watch {
             };
             next = less;
             crossing.patience = 0;
-            crossing.backed_off = true;
             messages.push(format!(
                 "the worker of shard {shard} {}, for {patience} s: it gets a fifth less load, {:.1} % of the run's",
                 crossing.message,

@@ -392,3 +392,19 @@ pub struct Fit {
     /// Measured less fitted throughput, per second, one per step fitted.
     pub residuals: Vec<f64>,
 }
+
+impl Fit {
+    /// The throughput by the law, per second, at so many connections. Below one
+    /// connection it says nothing; there it is drawn from 0 on.
+    #[must_use]
+    pub fn throughput(&self, connections: f64) -> f64 {
+        let parameters = [self.lambda, self.sigma, self.kappa];
+        let throughput = fit::law(connections, parameters);
+        // The law's denominator may vanish, or be negative, below one.
+        if throughput.is_finite() {
+            throughput.max(0.0)
+        } else {
+            0.0
+        }
+    }
+}

@@ -190,7 +190,8 @@ impl Gathered {
         let Some(window) = self.window else {
             return true;
         };
-        // A step's window begins and ends with a second; longer buckets blur it.
+        // A step's window begins and ends with a second; longer buckets blur it,
+        // so these come by the second: see [`Contents::by_second`].
         let middle = rollup.start + rollup.resolution.length() / 2;
         rollup.resolution == Resolution::Second && (window.from..window.to).contains(&middle)
     }
@@ -235,7 +236,7 @@ pub(super) fn origin(run: &Run) -> Timestamp {
 
 /// The step that a search's report is of: its best or, if none passed, the
 /// first in which anything succeeded.
-pub(super) fn reported_step(contents: &Contents) -> Option<&Step> {
+pub(crate) fn reported_step(contents: &Contents) -> Option<&Step> {
     let findings = contents.report.as_ref()?.search.as_ref()?;
     let steps = &findings.steps;
     let best = steps

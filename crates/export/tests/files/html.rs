@@ -335,6 +335,31 @@ fn every_place_lies_in_its_chart() {
 }
 
 #[test]
+fn a_search_of_any_length_has_the_curve_of_its_step() {
+    let mut contents = searched();
+    assert_eq!(
+        contents.by_second().map(|window| (window.from, window.to)),
+        Some((at(5), at(7)))
+    );
+    let curve = |contents: &Contents, rollups: &[Rollup]| {
+        let page = page(contents, rollups);
+        check(&page, &["Percentile curve", "in step 2 of the search"]);
+        facts(&page, "path", "line s0 thick")
+    };
+    let fine = curve(&contents, &busy(20));
+    assert_eq!(fine.len(), 1);
+    // What a longer run has: the step's buckets by the second, the others not.
+    contents.resolution = Resolution::TenSeconds;
+    let mut rollups = busy(20);
+    let later = rollups.split_off(10 * 2);
+    rollups.extend(later.into_iter().take(2).map(|rollup| Rollup {
+        resolution: Resolution::TenSeconds,
+        ..rollup
+    }));
+    assert_eq!(curve(&contents, &rollups), fine);
+}
+
+#[test]
 fn its_size_goes_with_the_points_not_with_the_time() {
     let hour = Sample::of_seconds(3_600);
     let mut coarse = full();

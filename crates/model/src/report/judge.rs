@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{SloReport, outcomes::Outcomes};
 use crate::{
+    number,
     template::{Limit, Slo},
     verdict::{self, Verdict},
 };
@@ -64,9 +65,11 @@ fn latency(outcomes: &Outcomes, percentile: f64, max: Duration, confidence: f64)
         samples: due,
         samples_needed: verdict::samples_needed(allowed, confidence),
         message: format!(
-            "{violations} of {due} operations took longer than {} ms or had no result; {:.4} % may",
+            "{} of {} operations took longer than {} ms or had no result; at most {} may",
+            number::count(violations),
+            number::count(due),
             limit_us / 1e3,
-            allowed * 100.0
+            number::percent(allowed)
         ),
     }
 }
@@ -86,8 +89,10 @@ fn errors(outcomes: &Outcomes, allowed: f64, confidence: f64) -> Judgement {
         samples: due,
         samples_needed: verdict::samples_needed(allowed, confidence),
         message: format!(
-            "{without_result} of {due} operations had no result; {} % may",
-            allowed * 100.0
+            "{} of {} operations had no result; at most {} may",
+            number::count(without_result),
+            number::count(due),
+            number::percent(allowed)
         ),
     }
 }

@@ -37,16 +37,17 @@ impl Outcomes {
         }
     }
 
-    /// Adds a part of an interval whose response times are decoded already.
+    /// Adds a part of an interval of which the response times of those that
+    /// succeeded are decoded already.
     pub(super) fn add(
         &mut self,
         interval: &Interval,
         part: &OperationInterval,
         response: &Histogram<u64>,
-        failed: &Histogram<u64>,
     ) -> Result<(), BadHistogram> {
         let bad = |error: hdrhistogram::AdditionError| BadHistogram(error.to_string());
         self.response.add(response).map_err(bad)?;
+        let failed = part.failed.response.decode()?;
         self.failed.add(failed).map_err(bad)?;
         let service = part.succeeded.service.decode()?;
         self.service.add(service).map_err(bad)?;

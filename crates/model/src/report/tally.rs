@@ -2,12 +2,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use hdrhistogram::Histogram;
+
 use super::{
     ErrorGroup, Facts, OperationReport, Report, SloReport, judge, outcomes::Outcomes,
     shards::ShardTallies, validity,
 };
 use crate::{
-    interval::{BadHistogram, ErrorClass, ErrorCount, Interval, OperationInterval},
+    interval::{
+        BadHistogram, ErrorClass, ErrorCount, Interval, OperationInterval, empty_histogram,
+    },
     lifecycle::Phase,
     session::AttemptRef,
     template::{Slo, Spec},
@@ -80,23 +84,26 @@ impl Tally {
                 part.operation
             )));
         };
-        let succeeded = part.succeeded.response.decode()?;
+        let succeeded = match part.phase {
+            Phase::Measurement if self.step == 0 || part.step == self.step => {
+                let response = part.succeeded.response.decode()?;
+                outcomes.add(interval, part, &response)?;
+                self.shards.add(interval.attempt, &response)?;
+                response.len()
+            }
+            Phase::Warmup => {
+                let succeeded = part.succeeded.response.count()?;
+                self.warmup_operations += succeeded + part.failed.response.count()?;
+                succeeded
+            }
+            _ => part.succeeded.response.count()?,
+        };
         let inserted = self
             .inserted
             .entry((interval.attempt, part.operation))
             .or_default();
-        inserted.counted += succeeded.len();
+        inserted.counted += succeeded;
         inserted.uncertain += part.cut;
-        match part.phase {
-            Phase::Warmup => {
-                self.warmup_operations += succeeded.len() + part.failed.response.decode()?.len();
-            }
-            Phase::Measurement if self.step == 0 || part.step == self.step => {
-                outcomes.add(interval, part, &succeeded, &part.failed.response.decode()?)?;
-                self.shards.add(interval.attempt, &succeeded)?;
-            }
-            _ => {}
-        }
         Ok(())
     }
 
@@ -123,6 +130,18 @@ impl Tally {
             .get(&(attempt, operation))
             .copied()
             .unwrap_or_default()
+    }
+
+    /// The response times of all operations that succeeded, and how many failed.
+    pub(crate) fn counted(&self) -> (Histogram<u64>, u64) {
+        let (mut response, mut failed) = (empty_histogram(), 0);
+        for outcomes in &self.operations {
+            response
+                .add(&outcomes.response)
+                .expect("both grow as needed");
+            failed += outcomes.failed.len();
+        }
+        (response, failed)
     }
 
     /// The objectives of a template, in its order, held against what was

@@ -1,6 +1,6 @@
 //! The Universal Scalability Law, fitted to the steps of a search.
 
-use super::{Fit, Outcome, Step, StepKind, ledger::with_purpose, level::units, student};
+use super::{Fit, Step, ledger::with_throughput, student};
 use crate::template::Level;
 
 /// The fewest different levels: three parameters and one to judge them by.
@@ -25,23 +25,18 @@ pub(super) struct Point {
 type Parameters = [f64; 3];
 type Matrix = [[f64; 3]; 3];
 
-/// The law fitted to the steps of a closed loop, or why it cannot be. Steps that
-/// the generator limited, that were broken off, in which operations failed, or
-/// that were on the way down do not count.
+/// The law fitted to the steps of a closed loop, or why it cannot be.
 pub(super) fn fit(steps: &[Step]) -> Result<Fit, String> {
-    let mut points = Vec::new();
-    for (purpose, step) in with_purpose(steps) {
-        let Level::Concurrency { .. } = step.trial.level else {
-            return Err("the law is about connections, and an open loop has a rate".to_owned());
-        };
-        let counts = step.outcome.is_decisive() && step.outcome != Outcome::Errors;
-        if counts && purpose != StepKind::Descend && step.figures.throughput_per_s > 0.0 {
-            points.push(Point {
-                n: units(step.trial.level) as f64,
-                x: step.figures.throughput_per_s,
-            });
-        }
+    let rate = |step: &Step| matches!(step.trial.level, Level::Rate { .. });
+    if steps.iter().any(rate) {
+        return Err("the law is about connections, and an open loop has a rate".to_owned());
     }
+    let points: Vec<Point> = with_throughput(steps)
+        .map(|step| Point {
+            n: step.trial.level.value(),
+            x: step.figures.throughput_per_s,
+        })
+        .collect();
     of_points(&points)
 }
 
@@ -95,7 +90,7 @@ pub(super) fn of_points(points: &[Point]) -> Result<Fit, String> {
 }
 
 /// X(N).
-fn law(n: f64, [lambda, sigma, kappa]: Parameters) -> f64 {
+pub(super) fn law(n: f64, [lambda, sigma, kappa]: Parameters) -> f64 {
     lambda * n / (1.0 + sigma * (n - 1.0) + kappa * n * (n - 1.0))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Figures, Measured, Outcome, Progress, Step, StepKind, Trial,
     ledger::with_purpose,
-    level::{figure, percent, units, value, words},
+    level::{figure, percent, units, words},
 };
 use crate::template::{Level, StopSignals};
 
@@ -142,7 +142,7 @@ impl Judged<'_> {
         let Level::Rate { .. } = self.trial.level else {
             return None;
         };
-        let asked = value(self.trial.level);
+        let asked = self.trial.level.value();
         let with_failed = self.ended() as f64 / self.figures.succeeded.max(1) as f64;
         let achieved = self.figures.throughput_per_s * with_failed;
         let least = asked * (1.0 - self.stop.max_rate_shortfall);
@@ -177,9 +177,9 @@ impl Judged<'_> {
             return None;
         };
         let first = self.first()?;
-        let ideal = first.figures.throughput_per_s / value(first.trial.level);
+        let ideal = first.figures.throughput_per_s / first.trial.level.value();
         let before = self.reference(u64::from(connections).checked_sub(1)?)?;
-        let added = f64::from(connections) - value(before.trial.level);
+        let added = f64::from(connections) - before.trial.level.value();
         let gained = self.figures.throughput_per_s - before.figures.throughput_per_s;
         let half = |figures: &Figures| figures.high_per_s - figures.throughput_per_s;
         let noise = half(self.figures).hypot(half(&before.figures));
@@ -188,7 +188,7 @@ impl Judged<'_> {
             format!(
                 "{added} more connections than {} brought {} per second, {} of the ideal gain; \
                  {} are asked for",
-                value(before.trial.level),
+                before.trial.level.value(),
                 figure(gained),
                 percent(share(gained)),
                 percent(least)

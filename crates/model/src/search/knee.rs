@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Outcome, Step, StepKind,
-    ledger::with_purpose,
-    level::{figure, percent, units, value, words},
+    Step,
+    ledger::with_throughput,
+    level::{figure, percent, units, words},
 };
 use crate::template::Level;
 
@@ -40,7 +40,7 @@ pub(super) fn knee(steps: &[Step]) -> (Option<Level>, String) {
     }
     let (low, high) = (points[0], points[points.len() - 1]);
     let greatest = points.iter().map(|it| it.throughput).fold(0.0, f64::max);
-    let width = value(high.level) - value(low.level);
+    let width = high.level.value() - low.level.value();
     let height = greatest - low.throughput;
     if height <= 0.0 {
         let message = "no level brought more throughput than the first".to_owned();
@@ -48,7 +48,7 @@ pub(super) fn knee(steps: &[Step]) -> (Option<Level>, String) {
     }
     let rise = |point: &Point| {
         (point.throughput - low.throughput) / height
-            - (value(point.level) - value(low.level)) / width
+            - (point.level.value() - low.level.value()) / width
     };
     let Some(knee) = points.iter().max_by(|a, b| rise(a).total_cmp(&rise(b))) else {
         return (None, String::new());
@@ -90,14 +90,9 @@ pub(super) fn knee(steps: &[Step]) -> (Option<Level>, String) {
 /// The levels in ascending order.
 fn points(steps: &[Step]) -> Vec<Point> {
     let mut levels: BTreeMap<u64, Vec<&Step>> = BTreeMap::new();
-    for (purpose, step) in with_purpose(steps) {
-        let counts = step.outcome.is_decisive() && step.outcome != Outcome::Errors;
-        if counts && purpose != StepKind::Descend && step.figures.throughput_per_s > 0.0 {
-            levels
-                .entry(units(step.trial.level))
-                .or_default()
-                .push(step);
-        }
+    for step in with_throughput(steps) {
+        let level = levels.entry(units(step.trial.level));
+        level.or_default().push(step);
     }
     let mean = |steps: &[&Step], of: fn(&Step) -> f64| {
         steps.iter().map(|step| of(step)).sum::<f64>() / steps.len() as f64

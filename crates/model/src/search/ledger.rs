@@ -141,6 +141,17 @@ pub(super) fn with_purpose(steps: &[Step]) -> impl Iterator<Item = (StepKind, &S
     })
 }
 
+/// The steps whose throughput says what their level brings. Those that the
+/// generator limited, that were broken off, in which operations failed, or that
+/// were on the way down do not count.
+pub(super) fn with_throughput(steps: &[Step]) -> impl Iterator<Item = &Step> {
+    let counts = |purpose: StepKind, step: &Step| {
+        let outcome = step.outcome.is_decisive() && step.outcome != Outcome::Errors;
+        outcome && purpose != StepKind::Descend && step.figures.throughput_per_s > 0.0
+    };
+    with_purpose(steps).filter_map(move |(purpose, step)| counts(purpose, step).then_some(step))
+}
+
 /// What the last step was for.
 pub(super) fn purpose_of_last(steps: &[Step]) -> StepKind {
     with_purpose(steps)

@@ -31,14 +31,6 @@ pub(super) fn to_units(like: Level, value: f64) -> u64 {
     (units.round() as u64).max(1)
 }
 
-/// Connections, or operations per second.
-pub(super) fn value(level: Level) -> f64 {
-    match level {
-        Level::Concurrency { connections } => f64::from(connections),
-        Level::Rate { milli_per_s } => milli_per_s as f64 / 1e3,
-    }
-}
-
 /// The level in words.
 pub(super) fn words(level: Level) -> String {
     match level {

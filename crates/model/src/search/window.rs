@@ -2,11 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use hdrhistogram::Histogram;
-
 use super::{Figures, Measured, student};
 use crate::{
-    interval::{BadHistogram, Interval, empty_histogram},
+    interval::{BadHistogram, Interval},
     lifecycle::Window,
     report::{Summary, Tally},
     session::AttemptRef,
@@ -28,11 +26,8 @@ const MOST_BATCHES: usize = 20;
 /// only for the throughput.
 #[derive(Clone, Debug)]
 pub struct WindowTally {
-    step: u32,
     window: Window,
     tally: Tally,
-    response: Histogram<u64>,
-    failed: u64,
     /// Operations that succeeded, by the part of the window in which they ended;
     /// each part is about a second.
     ended: Vec<f64>,
@@ -52,11 +47,8 @@ impl WindowTally {
     pub fn new(operations: usize, step: u32, window: Window) -> Self {
         let seconds = window.length().as_secs_f64().round().max(1.0) as usize;
         Self {
-            step,
             window,
             tally: Tally::of_step(operations, step),
-            response: empty_histogram(),
-            failed: 0,
             ended: vec![0.0; seconds],
             attempts: BTreeMap::new(),
         }
@@ -66,14 +58,7 @@ impl WindowTally {
     pub fn add(&mut self, interval: &Interval) -> Result<(), BadHistogram> {
         let mut succeeded = 0;
         for part in &interval.operations {
-            let response = part.succeeded.response.decode()?;
-            succeeded += response.len();
-            if part.step == self.step {
-                self.failed += part.failed.response.decode()?.len();
-                self.response
-                    .add(&response)
-                    .map_err(|error| BadHistogram(error.to_string()))?;
-            }
+            succeeded += part.succeeded.response.count()?;
         }
         self.tally.add(interval)?;
         self.spread(interval, succeeded);
@@ -144,13 +129,14 @@ impl WindowTally {
         let ended: f64 = self.ended.iter().sum();
         let throughput = if length > 0.0 { ended / length } else { 0.0 };
         let half = self.half_width(ended, length);
+        let (response, failed) = self.tally.counted();
         Figures {
-            succeeded: self.response.len(),
-            failed: self.failed,
+            succeeded: response.len(),
+            failed,
             throughput_per_s: throughput,
             low_per_s: (throughput - half).max(0.0),
             high_per_s: throughput + half,
-            response: Summary::of(&self.response),
+            response: Summary::of(&response),
             queue_ratio,
         }
     }

@@ -30,6 +30,15 @@ impl Level {
             Self::Rate { .. } => self,
         }
     }
+
+    /// Connections, or operations per second.
+    #[must_use]
+    pub fn value(self) -> f64 {
+        match self {
+            Self::Concurrency { connections } => f64::from(connections),
+            Self::Rate { milli_per_s } => milli_per_s as f64 / 1e3,
+        }
+    }
 }
 
 /// How a level is split over the shards: the weight of each. Without weights

@@ -1,9 +1,12 @@
 //! A run's measurements as a file, made as its reader takes it.
 
+use std::collections::VecDeque;
+
 use gauntlet_api::v1::{self as pb, export_run_response::Part};
 use gauntlet_export::{Background, Contents, ExportError, Exporter, Format, MOST_PAGE_POINTS};
 use gauntlet_model::{
     history::{Percentiles, Resolution, Rollup},
+    lifecycle::Window,
     run::Run,
     time::Timestamp,
 };
@@ -16,7 +19,7 @@ use super::{history::Stretch, rollups::RollupReader};
 use crate::{
     Backend, judged,
     pull::{self, Down, Pull, stopping},
-    status,
+    status, template_files,
 };
 
 /// The most bytes of one message.
@@ -49,8 +52,8 @@ pub(super) async fn export_run(
 /// what the format itself must hold.
 struct File {
     header: Option<pb::ExportHeader>,
-    /// `None` when the run sent no load.
-    reader: Option<RollupReader>,
+    /// One after the other; none when the run sent no load.
+    readers: VecDeque<RollupReader>,
     rollups: std::vec::IntoIter<Rollup>,
     /// `None` once the file is complete.
     exporter: Option<Exporter>,
@@ -78,9 +81,6 @@ impl File {
         if let Some(stretch) = &mut stretch {
             resolve(stretch, format, request.resolution);
         }
-        let reader = stretch
-            .as_ref()
-            .map(|stretch| stretch.reader(stores, Vec::new()));
         let contents = Contents {
             run,
             report,
@@ -88,16 +88,22 @@ impl File {
                 .as_ref()
                 .map_or(request.resolution, |stretch| stretch.resolution),
             percentiles: Percentiles::default(),
-            phases: stretch.map_or_else(Vec::new, |stretch| stretch.phases),
+            phases: stretch
+                .as_ref()
+                .map_or_else(Vec::new, |stretch| stretch.phases.clone()),
             background,
         };
+        let fine = contents.by_second().filter(|_| format == Format::Html);
+        let readers = stretch.map_or_else(VecDeque::new, |mut stretch| {
+            readers(stores, &mut stretch, fine)
+        });
         let (exporter, ready) = Exporter::begin(format, &contents)?;
         Ok(Self {
             header: Some(pb::ExportHeader {
                 filename,
                 content_type: format.media_type().to_owned(),
             }),
-            reader,
+            readers,
             rollups: Vec::new().into_iter(),
             exporter: Some(exporter),
             ready,
@@ -113,7 +119,7 @@ impl File {
             };
             if let Some(rollup) = self.rollups.next() {
                 self.ready.append(&mut exporter.push(&rollup)?);
-            } else if let Some(page) = next_page(&mut self.reader).await? {
+            } else if let Some(page) = next_page(&mut self.readers).await? {
                 self.rollups = page.into_iter();
             } else if let Some(exporter) = self.exporter.take() {
                 self.ready.append(&mut exporter.finish()?);
@@ -147,21 +153,56 @@ async fn background(stores: &Stores, run: &Run, now: Timestamp) -> Result<Backgr
     })
 }
 
-/// The template as its author could have written it.
+/// The template as its author would write it.
 fn template(run: &Run) -> String {
     let project = run.project.as_str();
-    gauntlet_template_file::write(
+    template_files::text(
         run.template.as_str(),
         Some(project),
         &encode::spec(&run.spec),
     )
 }
 
-async fn next_page(reader: &mut Option<RollupReader>) -> Result<Option<Vec<Rollup>>, StoreError> {
-    match reader {
-        Some(reader) => reader.next().await,
-        None => Ok(None),
+/// Reads the stretch, and in it the buckets that hold a part of `fine` by the second.
+fn readers(stores: &Stores, stretch: &mut Stretch, fine: Option<Window>) -> VecDeque<RollupReader> {
+    let (whole, resolution) = (stretch.window, stretch.resolution);
+    let within = fine.map(|fine| Window {
+        from: fine.from.clamp(whole.from, whole.to),
+        to: fine.to.clamp(whole.from, whole.to),
+    });
+    let within = within.filter(|within| within.from < within.to);
+    let parts = match within {
+        Some(within) => {
+            stretch.window = within;
+            stretch.set(resolution);
+            let Window { from, to } = stretch.window;
+            vec![
+                (resolution, whole.from, from),
+                (Resolution::Second, from, to),
+                (resolution, to, whole.to),
+            ]
+        }
+        None => vec![(resolution, whole.from, whole.to)],
+    };
+    let parts = parts.into_iter().filter(|(_, from, to)| from < to);
+    parts
+        .map(|(resolution, from, to)| {
+            (stretch.resolution, stretch.window) = (resolution, Window { from, to });
+            stretch.reader(stores, Vec::new())
+        })
+        .collect()
+}
+
+async fn next_page(
+    readers: &mut VecDeque<RollupReader>,
+) -> Result<Option<Vec<Rollup>>, StoreError> {
+    while let Some(reader) = readers.front_mut() {
+        if let Some(page) = reader.next().await? {
+            return Ok(Some(page));
+        }
+        readers.pop_front();
     }
+    Ok(None)
 }
 
 impl Pull for File {

@@ -1,7 +1,14 @@
 //! A run's measurements as files.
 
 use gauntlet_api::v1::{self as pb, export_run_response::Part};
-use gauntlet_model::{id::RunId, lifecycle::StopReason, time::Timestamp};
+use gauntlet_model::{
+    id::RunId,
+    interval::{ErrorClass, ErrorCount},
+    lifecycle::{Phase, StopReason},
+    search::{Figures, Findings, Outcome, SearchEnd, Step, StepKind, Trial},
+    template::Level,
+    time::Timestamp,
+};
 use tonic::Code;
 use uuid::Uuid;
 
@@ -60,6 +67,32 @@ async fn a_csv_has_a_row_for_every_second_and_operation() {
 }
 
 #[tokio::test]
+async fn a_csv_says_what_kind_of_failures_there_were() {
+    let plane = Plane::ready().await;
+    create_mixed(&plane).await;
+    let run = create_named(&plane, "mixed", "failing").await;
+    ended(&plane, run, StopReason::DurationElapsed, 1).await;
+    let mut second = interval(run, 0, 0, &[(0, &[1_000]), (1, &[9_000])]);
+    second.errors = vec![ErrorCount {
+        operation: 1,
+        phase: Phase::Measurement,
+        class: ErrorClass::Serialization,
+        code: "40001".to_owned(),
+        message: "try again".to_owned(),
+        count: 7,
+    }];
+    measure(&plane, run, &[second], Timestamp(i64::MAX)).await;
+    let (_, bytes) = export(&plane, request(run, pb::ExportFormat::Csv)).await;
+    let text = String::from_utf8(bytes).unwrap();
+    let mut rows = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = rows.next().unwrap();
+    let mut columns = header.iter();
+    let place = columns.position(|name| *name == "failed_serialization");
+    let cells: Vec<&str> = rows.map(|row| row[place.unwrap()]).collect();
+    assert_eq!(cells, ["0", "7"], "{text}");
+}
+
+#[tokio::test]
 async fn the_resolution_is_the_one_asked_for() {
     let (plane, run) = measured(25).await;
     let request = pb::ExportRunRequest {
@@ -102,6 +135,47 @@ async fn a_page_has_no_more_points_than_its_charts_have_room_for() {
     assert!(header.content_type.starts_with("text/html"), "{header:?}");
     let text = String::from_utf8(bytes).unwrap();
     // 200 points of ten seconds, of which the table under the chart shows each seventh.
+    assert!(text.contains("one point of 7"), "{text}");
+}
+
+#[tokio::test]
+async fn a_page_of_a_long_search_has_the_curve_of_its_step() {
+    let (plane, run) = measured(2_000).await;
+    let reports = &plane.backend.stores.reports;
+    let mut report = reports.get(run).await.unwrap().unwrap();
+    let level = Level::Concurrency { connections: 8 };
+    let step = Step {
+        trial: Trial {
+            step: 1,
+            kind: StepKind::Grow,
+            level,
+        },
+        from: second(1_005),
+        to: second(1_035),
+        outcome: Outcome::Passed,
+        message: "no stop signal".to_owned(),
+        figures: Figures::default(),
+        transition_us: 0,
+    };
+    report.search = Some(Findings {
+        end: SearchEnd::MaxTime,
+        message: "the time is over".to_owned(),
+        best: Some(level),
+        best_step: 1,
+        failed: None,
+        steps: vec![step],
+        fit: Err("one level".to_owned()),
+        knee: None,
+        knee_message: "one level".to_owned(),
+    });
+    reports.put(&report).await.unwrap();
+    let (_, bytes) = export(&plane, request(run, pb::ExportFormat::Html)).await;
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(
+        text.contains("response time in step 1 of the search"),
+        "{text}"
+    );
+    // The other charts are as coarse as ever.
     assert!(text.contains("one point of 7"), "{text}");
 }
 

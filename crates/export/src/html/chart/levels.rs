@@ -17,7 +17,7 @@ pub(in crate::html) fn scalability(page: &mut Markup, findings: &Findings) {
     let Some(highest) = findings
         .steps
         .iter()
-        .map(|step| units(step.trial.level))
+        .map(|step| step.trial.level.value())
         .reduce(f64::max)
     else {
         return;
@@ -89,18 +89,10 @@ fn description(findings: &Findings) -> String {
     }
 }
 
-/// Connections, or operations per second.
-fn units(level: Level) -> f64 {
-    match level {
-        Level::Concurrency { connections } => f64::from(connections),
-        Level::Rate { milli_per_s } => milli_per_s as f64 / 1e3,
-    }
-}
-
 fn law(fit: &Fit, across: Scale, up: Scale) -> Line {
     let place = |index: u32| {
         let n = across.largest() * f64::from(index) / f64::from(PLACES);
-        (across.at(n), up.at(throughput(fit, n)))
+        (across.at(n), up.at(fit.throughput(n)))
     };
     Line {
         style: "s5",
@@ -109,19 +101,10 @@ fn law(fit: &Fit, across: Scale, up: Scale) -> Line {
     }
 }
 
-/// The law at `n` connections: see [`Fit`].
-fn throughput(fit: &Fit, n: f64) -> f64 {
-    let slowed = 1.0 + fit.sigma * (n - 1.0) + fit.kappa * n * (n - 1.0);
-    if slowed <= 0.0 {
-        return 0.0;
-    }
-    fit.lambda * n / slowed
-}
-
 fn mark(page: &mut Markup, step: &Step, across: Scale, up: Scale) {
     let figures = &step.figures;
     let (x, y) = (
-        across.at(units(step.trial.level)),
+        across.at(step.trial.level.value()),
         up.at(figures.throughput_per_s),
     );
     let title = format!(
@@ -168,7 +151,7 @@ fn mark(page: &mut Markup, step: &Step, across: Scale, up: Scale) {
 
 fn best_mark(page: &mut Markup, frame: Frame, step: &Step, across: Scale, up: Scale) {
     let (x, y) = (
-        across.at(units(step.trial.level)),
+        across.at(step.trial.level.value()),
         up.at(step.figures.throughput_per_s),
     );
     let (left, right) = (px(x), px(y));
@@ -197,26 +180,4 @@ fn best_mark(page: &mut Markup, frame: Frame, step: &Step, across: Scale, up: Sc
     let (bottom, _) = UP;
     let below = if y + 34.0 < bottom { 28.0 } else { -20.0 };
     label(page, class, x + beside, y + below, &text);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_law_is_the_formula() {
-        let fit = Fit {
-            lambda: 100.0,
-            sigma: 0.1,
-            sigma_interval: (0.0, 0.2),
-            kappa: 0.01,
-            kappa_interval: (0.0, 0.02),
-            peak: None,
-            r_squared: 1.0,
-            residuals: vec![],
-        };
-        assert!((throughput(&fit, 1.0) - 100.0).abs() < 1e-9);
-        assert!((throughput(&fit, 10.0) - 1_000.0 / 2.8).abs() < 1e-9);
-        assert!(throughput(&fit, 0.0).abs() < 1e-9);
-    }
 }

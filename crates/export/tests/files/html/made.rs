@@ -7,7 +7,7 @@ use gauntlet_model::{
     evidence::{Evidence, Period, Relation, StatementFigures, Wait},
     history::{Resolution, Rollup},
     id::{Name, RunId, WorkerId},
-    interval::{Encoded, ErrorClass, Latencies, empty_histogram},
+    interval::{Encoded, ErrorClass, Failures, Latencies, empty_histogram},
     lifecycle::{End, Phase, ProcessingStatus, ShardStage, Stage, StopReason, Window},
     report::{
         Environment, ErrorGroup, OperationReport, Reason, ReasonCode, Reconciliation, ShardReport,
@@ -68,6 +68,7 @@ fn rollup(second: i64, operation: u32) -> Rollup {
         },
         succeeded: latencies(&histogram),
         failed: latencies(&failed),
+        failures: Failures::default(),
         cut: 0,
         dropped: 0,
         intervals: 1,

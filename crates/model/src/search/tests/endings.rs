@@ -51,7 +51,7 @@ proptest! {
         let mut progress = Progress::default();
         while let Next::Try(trial) = progress.next(&search, first, can_scale) {
             prop_assert!(progress.steps.len() < max_steps as usize);
-            let tried = level::value(trial.level);
+            let tried = trial.level.value();
             prop_assert!(tried > 0.0 && tried <= search.max_level);
             let outcome = outcomes[progress.steps.len()];
             progress.steps.push(step(trial, outcome, "", Figures::default()));

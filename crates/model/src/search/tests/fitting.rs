@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::search::{
+    Fit,
     fit::{Point, of_points},
     knee::knee,
 };
@@ -50,6 +51,26 @@ fn curve(throughput: impl Fn(f64) -> f64) -> Vec<Step> {
         .map(|&n| (n, throughput(n), n / throughput(n) * 1e6))
         .collect();
     steps(&points)
+}
+
+#[test]
+fn the_law_is_the_formula() {
+    let fit = Fit {
+        lambda: 100.0,
+        sigma: 0.1,
+        sigma_interval: (0.0, 0.2),
+        kappa: 0.01,
+        kappa_interval: (0.0, 0.02),
+        peak: None,
+        r_squared: 1.0,
+        residuals: vec![],
+    };
+    for (connections, throughput) in [(0.0, 0.0), (1.0, 100.0), (10.0, 1_000.0 / 2.8)] {
+        assert!((fit.throughput(connections) - throughput).abs() < 1e-9);
+    }
+    // Where its denominator is not above 0 the law says nothing.
+    let steep = Fit { kappa: 4.0, ..fit };
+    assert!(steep.throughput(0.5).abs() < 1e-9);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn noisy(chance: &mut Chance, throughput: f64, p95_us: f64) -> Figures {
 /// N connections at k servers: as many are served at once as there are servers,
 /// the others wait their turn.
 fn closed(chance: &mut Chance, servers: u32, level: Level) -> Figures {
-    let (k, n) = (f64::from(servers), level::value(level));
+    let (k, n) = (f64::from(servers), level.value());
     noisy(
         chance,
         n.min(k) / SERVICE_S,
@@ -41,7 +41,7 @@ fn closed(chance: &mut Chance, servers: u32, level: Level) -> Figures {
 /// A rate at k servers: beyond what they do, the queue grows for the 13 seconds
 /// of a step.
 fn open(chance: &mut Chance, servers: u32, level: Level) -> Measured {
-    let (most, rate) = (f64::from(servers) / SERVICE_S, level::value(level));
+    let (most, rate) = (f64::from(servers) / SERVICE_S, level.value());
     let left = ((rate - most) * 13.0).max(0.0);
     let p95 = SERVICE_S + left / most * 0.95;
     Measured {
@@ -53,7 +53,7 @@ fn open(chance: &mut Chance, servers: u32, level: Level) -> Measured {
 
 /// The search must find what is there to 3 % or one connection.
 fn check(progress: &Progress, cap: f64, unit: f64, what: &str) {
-    let found = level::value(progress.best().expect("a level passed").trial.level);
+    let found = progress.best().expect("a level passed").trial.level.value();
     let (end, message) = progress.end.as_ref().expect("it ended");
     let probes = progress.steps.len();
     assert_eq!(*end, SearchEnd::Found, "{what}: {message}");

@@ -75,10 +75,10 @@ fn rates_are_halved_down_to_the_resolution() {
         milli_per_s: 100_000,
     };
     let progress = drive(&bisect(), first, |_, trial| {
-        of_cap(trial, level::value(trial.level) <= 333.3)
+        of_cap(trial, trial.level.value() <= 333.3)
     });
-    let best = level::value(progress.best().unwrap().trial.level);
-    let failed = level::value(progress.failed().unwrap());
+    let best = progress.best().unwrap().trial.level.value();
+    let failed = progress.failed().unwrap().value();
     assert!(best <= 333.3 && failed > 333.3 && failed - best <= 0.03 * failed);
     assert_eq!(progress.steps.last().unwrap().trial.kind, K::Confirm);
 }

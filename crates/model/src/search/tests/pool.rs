@@ -154,13 +154,13 @@ fn find(search: &Search, first: Level, servers: usize, seed: u64, limits: &[Limi
 }
 
 fn check(findings: &Findings, cap: f64) {
-    let found = level::value(findings.best.expect("a level passed"));
+    let found = findings.best.expect("a level passed").value();
     let said = format!("{}; {}", findings.message, findings.knee_message);
     assert!((found / cap - 1.0).abs() <= 0.03, "{found}: {said}");
     assert!(findings.steps.len() <= 15, "{said}");
     let best = &findings.steps[findings.best_step as usize - 1].figures;
     assert!(best.low_per_s <= best.throughput_per_s && best.throughput_per_s <= best.high_per_s);
-    let knee = level::value(findings.knee.expect("a pool has a knee"));
+    let knee = findings.knee.expect("a pool has a knee").value();
     assert!((knee / cap - 1.0).abs() < 0.1, "{knee}: {said}");
 }
 
