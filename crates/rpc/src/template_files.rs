@@ -1,7 +1,7 @@
-//! Template files, read and checked.
+//! Template files, read and checked, and written.
 
 use gauntlet_api::v1 as pb;
-use gauntlet_model::template::Violation;
+use gauntlet_model::{id::Project, template::Violation};
 use gauntlet_template_file::{self as template_file, Draft, Fault};
 use gauntlet_wire::decode;
 use tonic::{Response, Status};
@@ -35,6 +35,27 @@ pub(crate) async fn parse_template(
     }))
 }
 
+/// A description as a text.
+pub(crate) async fn format_template(
+    request: pb::FormatTemplateRequest,
+) -> Result<Response<pb::FormatTemplateResponse>, Status> {
+    let request = decode::format_template(request)?;
+    // Every field of it is looked at: a large one takes long, too.
+    let writing = tokio::task::spawn_blocking(move || {
+        let project = request.project.as_ref().map(Project::as_str);
+        text(request.name.as_str(), project, &request.spec)
+    });
+    let text = writing.await.map_err(|error| status::broken(&error))?;
+    Ok(Response::new(pb::FormatTemplateResponse { text }))
+}
+
+/// A description as its author would write it: without all that is filled in
+/// when it is made a template of.
+pub(crate) fn text(name: &str, project: Option<&str>, spec: &pb::TemplateSpec) -> String {
+    let short = template_file::shorten(spec, |spec| decode::template_spec(spec).ok());
+    template_file::write(name, project, &short)
+}
+
 fn located(read: &Draft, violation: Violation) -> Fault {
     read.locate(&template_file::Violation {
         field: violation.field,
@@ -54,3 +75,6 @@ fn encode(fault: Fault) -> pb::TemplateFault {
         message: fault.message,
     }
 }
+
+#[cfg(test)]
+mod tests;

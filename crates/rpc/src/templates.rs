@@ -1,9 +1,7 @@
 //! `TemplateService`.
 
 use gauntlet_api::v1::{self as pb, template_service_server::TemplateService};
-use gauntlet_model::id::Project;
 use gauntlet_store::PageQuery;
-use gauntlet_template_file as template_file;
 use gauntlet_wire::{decode, encode};
 use tonic::{Request, Response, Status};
 
@@ -97,10 +95,7 @@ impl TemplateService for TemplateApi {
         &self,
         request: Request<pb::FormatTemplateRequest>,
     ) -> Result<Response<pb::FormatTemplateResponse>, Status> {
-        let request = decode::format_template(request.into_inner())?;
-        let project = request.project.as_ref().map(Project::as_str);
-        let text = template_file::write(request.name.as_str(), project, &request.spec);
-        Ok(Response::new(pb::FormatTemplateResponse { text }))
+        template_files::format_template(request.into_inner()).await
     }
 
     async fn list_template_versions(

@@ -8,7 +8,7 @@
 //! with or without the prefix, in any case.
 //!
 //! [`TemplateFile`] is a file without faults, [`Draft`] is whatever a text says,
-//! [`write()`] makes a text.
+//! [`write()`] makes a text, of what [`shorten`] leaves.
 
 mod draft;
 mod duration;
@@ -16,6 +16,7 @@ mod fault;
 mod file;
 pub mod near;
 mod schema;
+mod short;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -25,4 +26,5 @@ mod write;
 pub use draft::Draft;
 pub use fault::{Fault, Place, Violation};
 pub use file::{Error, TemplateFile};
+pub use short::shorten;
 pub use write::write;

@@ -1,8 +1,9 @@
-//! A description as a text: as short as the reader understands it.
+//! A description as a text.
 //!
 //! Whatever a message holds is written: what no file can say (a negative
 //! duration, a number that is none) is a fault when it is read again, never left
-//! out in silence.
+//! out in silence. What need not be said is taken out before, by
+//! [`shorten`](crate::shorten).
 
 mod scalar;
 
@@ -55,11 +56,11 @@ enum Node {
     Map(Vec<(String, Node)>),
 }
 
-/// The fields that a message gives, in the order of the protos.
+/// The fields that a message gives.
 fn fields(message: &DynamicMessage) -> Vec<(String, Node)> {
-    let descriptor = message.descriptor();
-    let given = descriptor.fields().filter(|field| message.has_field(field));
-    given
+    let fields = schema::in_order(&message.descriptor()).into_iter();
+    fields
+        .filter(|field| message.has_field(field))
         .map(|field| {
             let value = message.get_field(&field);
             (field.name().to_owned(), node(&field, &value))
@@ -130,13 +131,18 @@ fn duration(message: &DynamicMessage) -> String {
 /// The lines of a key with its value.
 fn entry(indent: usize, key: &str, node: &Node) -> Vec<String> {
     let margin = " ".repeat(indent);
-    // A section of its own has a line for each of its keys.
-    let is_section = indent == 0 && matches!(node, Node::Map(entries) if !entries.is_empty());
+    let may_flow = match node {
+        // What is no single value here has lines of its own.
+        Node::Text(_) => false,
+        // A section of its own has a line for each of its keys.
+        Node::Map(entries) => indent > 0 || entries.is_empty(),
+        Node::Word(_) | Node::List(_) => true,
+    };
     let fits = |line: &String| indent + key.len() + 2 + line.len() <= WIDTH;
     if let Some(value) = single(node) {
         return vec![format!("{margin}{key}: {value}")];
     }
-    if !is_section && let Some(value) = flow(node).filter(fits) {
+    if may_flow && let Some(value) = flow(node).filter(fits) {
         return vec![format!("{margin}{key}: {value}")];
     }
     let mut lines = vec![format!("{margin}{key}:")];

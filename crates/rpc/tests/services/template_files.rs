@@ -3,7 +3,7 @@
 use gauntlet_api::v1 as pb;
 use tonic::Code;
 
-use crate::support::{Plane, spec};
+use crate::support::{Plane, create_template, spec};
 
 async fn parse(plane: &Plane, text: &str) -> pb::ParseTemplateResponse {
     let text = text.to_owned();
@@ -124,6 +124,13 @@ async fn what_is_formatted_is_parsed_again() {
     assert!(text.starts_with("name: lookups\nproject: acme\n"), "{text}");
     let answer = parse(&plane, &text).await;
     assert_eq!((answer.spec, answer.faults), (Some(spec()), vec![]));
+
+    // What is stored has every default; the file says what its author said.
+    let made = templates.create_template(create_template("lookups")).await;
+    let stored = made.unwrap().into_inner().template.unwrap().spec;
+    assert!(stored.as_ref().unwrap().operation_timeout.is_some());
+    let answer = templates.format_template(format("lookups", stored)).await;
+    assert_eq!(answer.unwrap().into_inner().text, text);
 
     // The description need not be valid, the rest of the request must.
     let empty = templates.format_template(format("a", Some(pb::TemplateSpec::default())));

@@ -18,10 +18,10 @@ key_column: id
 
 operations:
   - kind: point_lookup
+    label: hot
     weight: 69.5
     parameters:
       - zipf: {min: 1, max: 100000, exponent: 1}
-    label: hot
   - name: scan
     kind: range_scan
     weight: 10
@@ -30,34 +30,34 @@ operations:
     parameters:
       - uniform: {min: 1, max: 10}
   - kind: sql
+    class: read
     weight: 20.5
     sql: |
       SELECT 1
       WHERE 1 = $1
-    class: read
     parameters:
       - literal: {null: true}
 
 load:
   rate: {per_second: 1000, connections: 8, max_backlog: 5000}
 
+workers: 2
+
+scaling:
+  mode: bounded
+  max_workers: 4
+
+worker_labels:
+  disk.kind: "1"
+  zone: a
+
+worker_wait: 1m
+launcher: local
+
 phases:
   warmup: 1m30s
-  measurement: 500ms
   until_steady: {window: 20s, tolerance: 0.1}
-
-workers: 2
-seed: 18446744073709551615
-
-slos:
-  - operation: point-lookup
-    latency: {percentile: 99.9, max: 10ms}
-  - max_error_ratio: 0
-    class: write
-    abort_on_fail: true
-
-worker_loss: replace
-operation_timeout: 500ms
+  measurement: 500ms
 
 search:
   bisect: {growth: 1.5, descend: true}
@@ -66,21 +66,21 @@ search:
   max_level: 4000
   stop: {ignore_slos: true, max_latency_increase: 1}
 
-scaling:
-  mode: bounded
-  max_workers: 4
+seed: 18446744073709551615
+worker_loss: replace
+operation_timeout: 500ms
+max_clock_uncertainty: 5ms
 
 guardrails:
   mode: soft
   max_worker_memory_bytes: 1073741824
 
-worker_labels:
-  disk.kind: "1"
-  zone: a
-
-worker_wait: 1m
-launcher: local
-max_clock_uncertainty: 5ms
+slos:
+  - operation: point-lookup
+    latency: {percentile: 99.9, max: 10ms}
+  - class: write
+    max_error_ratio: 0
+    abort_on_fail: true
 "#;
     let text = write("bench", Some("acme/shop"), &whole_spec());
     assert_eq!(text, expected);
@@ -105,6 +105,50 @@ fn the_examples_come_back() {
         seen += 1;
     }
     assert!(seen >= 3);
+}
+
+/// A reader that fills in two things and takes an operation of 7 rows for wrong.
+fn read(mut spec: pb::TemplateSpec) -> Option<pb::TemplateSpec> {
+    spec.workers = spec.workers.max(1);
+    for operation in &mut spec.operations {
+        if operation.limit == 7 {
+            return None;
+        }
+        if operation.limit == 0 {
+            operation.limit = 100;
+        }
+    }
+    Some(spec)
+}
+
+#[test]
+fn what_is_filled_in_is_left_out() {
+    let rows = |limit| pb::Operation {
+        limit,
+        weight: 100.0,
+        name: "scan".to_owned(),
+        ..Default::default()
+    };
+    let spec = pb::TemplateSpec {
+        workers: 1,
+        seed: 1,
+        operations: vec![rows(100), rows(7), rows(8)],
+        ..Default::default()
+    };
+    let expected = pb::TemplateSpec {
+        workers: 0,
+        operations: vec![rows(0), rows(7), rows(8)],
+        ..spec.clone()
+    };
+    assert_eq!(shorten(&spec, read), expected);
+    // Where nothing can be read, nothing is left out.
+    assert_eq!(shorten(&spec, |_| None::<()>), spec);
+    // Nor of what would take long.
+    let large = pb::TemplateSpec {
+        operations: vec![rows(100); 20_000],
+        ..spec
+    };
+    assert_eq!(shorten(&large, read), large);
 }
 
 /// What no file can say is a fault when it is read, and not another value.

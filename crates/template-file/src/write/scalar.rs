@@ -42,13 +42,22 @@ pub(super) fn text(text: &str, around: Around) -> String {
 }
 
 fn is_plain(text: &str, around: Around) -> bool {
-    // What begins with a letter is no number, no date and no mark of YAML.
-    let begins_well = text.starts_with(|first: char| first.is_alphabetic() || first == '_');
+    // What begins so is no number, no date and no mark of YAML.
+    let begins = |first: char| first.is_alphabetic() || "_(/$".contains(first);
+    let begins_well = text.starts_with(begins) || is_counted(text);
     let is_taken = TAKEN.iter().any(|word| text.eq_ignore_ascii_case(word));
     let is_split = text.contains(": ") || text.contains(" #") || text.ends_with([':', ' ']);
     let in_flow = around == Around::Flow;
     let breaks_flow = in_flow && text.contains([',', '[', ']', '{', '}', ':']);
     begins_well && !is_taken && !is_split && !breaks_flow && text.chars().all(is_shown)
+}
+
+/// Whether a text is like `100 rows`.
+fn is_counted(text: &str) -> bool {
+    text.split_once(' ').is_some_and(|(number, rest)| {
+        let is_number = number.bytes().all(|letter| letter.is_ascii_digit());
+        is_number && !number.is_empty() && rest.starts_with(char::is_alphabetic)
+    })
 }
 
 /// Whether a letter may stand in a file as it is.
@@ -65,8 +74,9 @@ fn is_shown(letter: char) -> bool {
     )
 }
 
-/// The lines of a text that has several, after what announces them; `None` when
-/// it must be quoted.
+/// The lines of a text that has several, or has quotes of its own that others
+/// would have to mark, after what announces them; `None` when it stands on the
+/// line of its key.
 pub(super) fn lines(text: &str) -> Option<(&'static str, Vec<&str>)> {
     let (body, header) = match text.strip_suffix('\n') {
         Some(body) => (body, "|"),
@@ -79,7 +89,8 @@ pub(super) fn lines(text: &str) -> Option<(&'static str, Vec<&str>)> {
             && !line.starts_with('\t')
             && letters.all(|letter| is_shown(letter) || letter == '\t')
     };
-    let fits = text.contains('\n')
+    let is_marked = text.contains(['"', '\\']) && !is_plain(text, Around::Block);
+    let fits = (text.contains('\n') || is_marked)
         && !body.is_empty()
         && !body.starts_with([' ', '\n'])
         && !body.ends_with('\n')
@@ -119,6 +130,9 @@ mod tests {
             ),
             ("a::text", "a::text", "\"a::text\""),
             ("é", "é", "é"),
+            ("(SELECT 1)", "(SELECT 1)", "(SELECT 1)"),
+            ("100 rows", "100 rows", "100 rows"),
+            ("100 1", "\"100 1\"", "\"100 1\""),
             ("", "\"\"", "\"\""),
             ("1", "\"1\"", "\"1\""),
             ("-x", "\"-x\"", "\"-x\""),
@@ -143,6 +157,8 @@ mod tests {
             ("a\nb", Some(("|-", 2))),
             ("a\n\n  b\n", Some(("|", 3))),
             ("a\tb\n", Some(("|", 1))),
+            ("a: \"b\"", Some(("|-", 1))),
+            ("a \"b\"", None),
             ("a", None),
             ("\n", None),
             (" a\nb", None),
