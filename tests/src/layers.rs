@@ -19,9 +19,10 @@ const TABLE: &[(&str, Allowed)] = &[
     ("api", Allowed::Only(&[])),
     ("engine", Allowed::Only(&[])),
     ("connect", Allowed::Only(&[])),
+    ("dial", Allowed::Only(&[])),
     ("wire", Allowed::Only(&["model", "api"])),
     ("template-file", Allowed::Only(&["api"])),
-    ("client", Allowed::Only(&["api", "template-file"])),
+    ("client", Allowed::Only(&["api", "dial", "template-file"])),
     ("store", Allowed::Only(&["model"])),
     ("targets", Allowed::Only(&["engine"])),
     ("store-sql", Allowed::Only(&["store", "model"])),
@@ -29,7 +30,7 @@ const TABLE: &[(&str, Allowed)] = &[
     ("orchestrator", Allowed::Only(&["model", "store"])),
     (
         "worker",
-        Allowed::Only(&["wire", "api", "model", "engine", "targets"]),
+        Allowed::Only(&["wire", "api", "dial", "model", "engine", "targets"]),
     ),
     (
         "rpc",

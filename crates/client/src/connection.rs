@@ -7,6 +7,7 @@ use gauntlet_api::v1::{
     target_service_client::TargetServiceClient, template_service_client::TemplateServiceClient,
     worker_service_client::WorkerServiceClient,
 };
+use gauntlet_dial::is_loopback;
 use tokio::time::timeout;
 use tonic::{
     Code,
@@ -15,9 +16,8 @@ use tonic::{
 
 use crate::{
     Access, Error, Refusal, Token,
-    access::is_loopback,
     peer::{self, Peer},
-    tls::{self, Dial},
+    tls,
     transport::Transport,
 };
 
@@ -65,23 +65,15 @@ impl Client {
         }
         // The look at who answers is in the clear, whatever the address says.
         let plain = access.token.as_ref().filter(|_| !is_tls);
-        let opened = match &access.authorities {
-            _ if !is_tls => endpoint.connect().await,
-            None => {
-                let url = url.to_owned();
-                return Err(match peer::look(&uri, None).await {
-                    peer if peer.is_plain() => Error::SpeaksNoTls { url },
-                    _ => Error::NoAuthority { url },
-                });
-            }
-            Some(authorities) => {
-                let dial = Dial::new(authorities).map_err(|reason| Error::Tls {
-                    url: url.to_owned(),
-                    reason,
-                })?;
-                let dial = tower::service_fn(move |uri| dial.clone().open(uri));
-                endpoint.connect_with_connector(dial).await
-            }
+        let opened = if is_tls {
+            let tls = tls::of(access).map_err(|reason| Error::Tls {
+                url: url.to_owned(),
+                reason,
+            })?;
+            let dial = tower::service_fn(move |uri| tls.clone().open(uri));
+            endpoint.connect_with_connector(dial).await
+        } else {
+            endpoint.connect().await
         };
         let channel = match opened {
             Ok(channel) => channel,
@@ -119,14 +111,18 @@ impl Client {
         let Ok(answer) = answer.await else {
             return Ok(None);
         };
-        let error = match answer {
+        let (error, told) = match answer {
             Ok(answer) => return Ok(answer.into_inner().server),
-            Err(status) => Error::from(status),
+            // With TLS 1.3 a certificate is missed only after the handshake.
+            Err(status) => {
+                let told = tls::refusal(&status);
+                (Error::from(status), told)
+            }
         };
         match error {
             Error::Lost(_) => {
                 let peer = peer::look(uri, plain).await;
-                Err(no_connection(url, is_tls(uri), peer, None))
+                Err(no_connection(url, is_tls(uri), peer, told))
             }
             Error::Foreign { status } if !error.is_passing() => Err(Error::NotGauntlet {
                 url: url.to_owned(),
@@ -254,17 +250,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn https_needs_an_authority_that_can_be_read() {
-        let url = "https://127.0.0.1:1";
-        let message = |error: Error| error.to_string();
-        let without = Client::connect(url).await.map_err(message).unwrap_err();
-        assert!(without.contains("--tls-ca"), "{without}");
+    async fn a_named_authority_must_be_readable() {
         let access = Access {
             authorities: Some(b"no certificate".to_vec()),
-            token: None,
+            ..Access::default()
         };
-        let bad = Client::connect_with(url, &access).await;
-        let bad = bad.map_err(message).unwrap_err();
+        let bad = Client::connect_with("https://127.0.0.1:1", &access).await;
+        let bad = bad.unwrap_err().to_string();
         assert!(bad.contains("no CERTIFICATE section"), "{bad}");
     }
 
@@ -318,8 +310,8 @@ mod tests {
 
     fn showing(token: Option<&str>) -> Access {
         Access {
-            authorities: None,
             token: token.map(|token| Token::new(token).unwrap()),
+            ..Access::default()
         }
     }
 
@@ -333,7 +325,7 @@ mod tests {
         let tls = said_of(b"\x15\x03\x03\x00\x02\x02\x46", None).await;
         assert_eq!(
             tls,
-            "URL speaks TLS; give the address with https:// and the file of its certificate's authority with --tls-ca"
+            "URL speaks TLS; give the address with https://, and the file of its certificate's authority with --tls-ca where this machine does not know it"
         );
     }
 

@@ -51,7 +51,7 @@ pub enum Error {
     },
     /// An address with `http` of a server with TLS.
     #[error(
-        "{url} speaks TLS; give the address with https:// and the file of its certificate's authority with --tls-ca"
+        "{url} speaks TLS; give the address with https://, and the file of its certificate's authority with --tls-ca where this machine does not know it"
     )]
     SpeaksTls {
         /// The address as given.
@@ -79,14 +79,6 @@ pub enum Error {
     Foreign {
         /// The status of HTTP.
         status: u16,
-    },
-    /// An address with `https` and nobody to vouch for who answers there.
-    #[error(
-        "nobody vouches for who answers at {url}; name the file of its certificate's authority with --tls-ca"
-    )]
-    NoAuthority {
-        /// The address as given.
-        url: String,
     },
     /// The authorities cannot be used, or do not vouch for who answers.
     #[error("no TLS with {url}: {reason}")]
@@ -130,7 +122,6 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::BadAddress { .. }
-            | Self::NoAuthority { .. }
             | Self::Tls { .. }
             | Self::UnknownHost { .. }
             | Self::NotGauntlet { .. }

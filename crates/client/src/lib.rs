@@ -15,7 +15,7 @@ mod tls;
 mod transport;
 pub mod watch;
 
-pub use access::{Access, BadToken, Token};
+pub use access::{Access, BadToken, Identity, Token};
 pub use apply::{ApplyError, Change, apply};
 pub use connection::Client;
 pub use error::{Error, Refusal};

@@ -48,12 +48,12 @@ mod workers;
 
 use std::{
     io::{IsTerminal as _, stderr, stdin},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use gauntlet_client::{Access, Client, Code, Token};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use gauntlet_client::{Access, Client, Code, Identity, Token};
 use tokio::runtime;
 
 use crate::plane;
@@ -68,18 +68,24 @@ const DEFAULT_PROJECT: &str = "default";
 
 const AFTER: &str = "\
 First steps:
-  gauntlet demo                           a benchmark in half a minute, nothing to configure
-  gauntlet up                             a control plane with workers, in another terminal
-  gauntlet target add db --postgres URL   the database to benchmark
-  gauntlet template apply -f FILE.yaml    what to do with it
-  gauntlet run NAME                       do it, watch it, read the report
-  gauntlet doctor                         when something does not work
+  gauntlet demo                          a benchmark in half a minute
+  gauntlet up                            a control plane, in another terminal
+  gauntlet target add db --postgres URL  the database to benchmark
+  gauntlet template apply -f FILE.yaml   what to do with it
+  gauntlet run NAME                      do it, watch it, read the report
+  gauntlet doctor                        when something does not work
 
-Exit codes: 0 pass, 1 usage or infrastructure, 2 SLO failed, 3 inconclusive, 4 invalid, 5 cancelled.";
+Exit codes: 0 pass, 1 usage or infrastructure, 2 SLO failed or regression,
+3 inconclusive, 4 invalid, 5 cancelled.";
 
 /// Puts databases under controlled load and reports numbers that can be trusted.
 #[derive(Parser)]
-#[command(name = "gauntlet", version, after_help = AFTER, max_term_width = 100)]
+#[command(
+    name = "gauntlet",
+    version,
+    after_help = AFTER,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -94,9 +100,16 @@ struct Global {
     /// The control plane's address
     #[arg(long, global = true, env = "GAUNTLET_SERVER", default_value = DEFAULT_SERVER, value_name = "URL")]
     server: String,
-    /// The file of the authority of a control plane with TLS, PEM
+    /// The file of the authority of a control plane with TLS, PEM [default: those
+    /// that this machine trusts]
     #[arg(long, global = true, env = "GAUNTLET_TLS_CA", value_name = "FILE")]
     tls_ca: Option<PathBuf>,
+    /// The caller's certificate, PEM, for a control plane with TLS that asks for one
+    #[arg(long, global = true, env = "GAUNTLET_CLIENT_CERT", value_name = "FILE")]
+    client_cert: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, global = true, env = "GAUNTLET_CLIENT_KEY", value_name = "FILE")]
+    client_key: Option<PathBuf>,
     /// Says who calls, for a control plane or a proxy that asks; other users of this
     /// machine can see it here, and not in the environment
     #[arg(long, global = true, env = "GAUNTLET_TOKEN", hide_env_values = true)]
@@ -228,11 +241,22 @@ impl Command {
     }
 }
 
+/// What stands in the file of an option.
+fn file(option: &str, path: Option<&Path>) -> Result<Option<Vec<u8>>, Failure> {
+    let read = |path: &Path| {
+        std::fs::read(path)
+            .map_err(|error| Failure::Asked(format!("{option} {}: {error}", path.display())))
+    };
+    path.map(read).transpose()
+}
+
 /// What a command knows of its surroundings.
 #[derive(Clone)]
 struct Context {
     server: String,
     tls_ca: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
     token: Option<String>,
     given_project: Option<String>,
     output: Output,
@@ -251,6 +275,8 @@ impl Context {
                 _ => global.server,
             },
             tls_ca: global.tls_ca,
+            client_cert: global.client_cert,
+            client_key: global.client_key,
             token: global.token.filter(|token| !token.is_empty()),
             given_project: global.project,
             output: global.output,
@@ -271,14 +297,40 @@ impl Context {
 
     /// What a connection shows and whom it believes.
     fn access(&self) -> Result<Access, Failure> {
-        let authorities = match &self.tls_ca {
-            None => None,
-            Some(path) => Some(std::fs::read(path).map_err(|error| {
-                Failure::Asked(format!("--tls-ca {}: {error}", path.display()))
-            })?),
+        Ok(Access {
+            authorities: file("--tls-ca", self.tls_ca.as_deref())?,
+            identity: self.identity()?,
+            token: self.token()?,
+        })
+    }
+
+    /// What TLS of a worker is made of; `None` for an address without.
+    fn tls(&self) -> Result<Option<gauntlet_worker::Tls>, Failure> {
+        let own = self.identity()?;
+        let own = own.as_ref().map(|own| (&*own.certificate, &*own.key));
+        let made = match file("--tls-ca", self.tls_ca.as_deref())? {
+            Some(authorities) => gauntlet_worker::Tls::from_pem(&authorities, own),
+            None if self.server.starts_with("https:") => gauntlet_worker::Tls::of_system(own),
+            None => return Ok(None),
         };
-        let token = self.token()?;
-        Ok(Access { authorities, token })
+        made.map(Some).map_err(Failure::Asked)
+    }
+
+    /// The caller's own certificate.
+    fn identity(&self) -> Result<Option<Identity>, Failure> {
+        // Nobody asks for it without TLS, and the variables may be set for another server.
+        if !self.server.starts_with("https:") {
+            return Ok(None);
+        }
+        let certificate = file("--client-cert", self.client_cert.as_deref())?;
+        let key = file("--client-key", self.client_key.as_deref())?;
+        match (certificate, key) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some(Identity { certificate, key })),
+            _ => Err(Failure::Asked(
+                "--client-cert and --client-key belong together: give both".to_owned(),
+            )),
+        }
     }
 
     /// What says who calls.
@@ -321,6 +373,10 @@ impl Context {
 
 /// Parses the command line and carries the command out.
 pub fn main() -> ExitCode {
+    if std::env::args_os().len() < 2 {
+        print::aside(&Cli::command().render_long_help().to_string());
+        return Exit::Failed.into();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -371,8 +427,6 @@ fn carry_out(cli: Cli) -> Result<Exit, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -1,8 +1,9 @@
 //! The stream to the server: connected, lost, connected again.
 
-use std::{error::Error, future::pending, net::IpAddr, pin::Pin, time::Duration};
+use std::{error::Error, future::pending, pin::Pin, time::Duration};
 
 use gauntlet_api::v1::{ControlMessage, WorkerMessage, worker_service_client::WorkerServiceClient};
+use gauntlet_dial::{Tls, is_loopback};
 use http::HeaderValue;
 use tokio::{
     sync::mpsc,
@@ -19,9 +20,6 @@ use tracing::debug;
 use crate::backoff::Backoff;
 
 mod answer;
-mod tls;
-
-pub use tls::Tls;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// From the first packet to the answer's headers.
@@ -90,7 +88,10 @@ impl Link {
         let endpoint =
             Endpoint::from_shared(server.to_owned()).map_err(|error| bad(reason(&error)))?;
         let tls = match endpoint.uri().scheme_str() {
-            Some("http") if authorization.is_some() && !is_loopback(endpoint.uri().host()) => {
+            Some("http")
+                if authorization.is_some()
+                    && !is_loopback(endpoint.uri().host().unwrap_or_default()) =>
+            {
                 return Err(crate::Error::TokenInTheClear {
                     server: server.to_owned(),
                 });
@@ -238,15 +239,6 @@ fn reason(error: &(dyn Error + 'static)) -> String {
         cause = inner;
     }
     cause.to_string()
-}
-
-/// Whether what is sent to a host stays on this machine; the same rule as that of
-/// the commands (`gauntlet-client`), on which this crate may not depend.
-fn is_loopback(host: Option<&str>) -> bool {
-    let host = host.unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let address = host.parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// A number between 0 and 1; uuids bring their own randomness.

@@ -2,8 +2,6 @@
 
 mod drain;
 
-use std::path::{Path, PathBuf};
-
 use clap::{Args, Subcommand};
 
 use super::{Context, exit::Exit, failure::Failure, interrupt, run::label};
@@ -30,12 +28,6 @@ pub struct Worker {
     /// Load threads [default: one per processor]
     #[arg(long, value_parser = threads)]
     threads: Option<usize>,
-    /// The worker's certificate, PEM, for a control plane with TLS that asks for one
-    #[arg(long, value_name = "FILE", requires = "client_key")]
-    client_cert: Option<PathBuf>,
-    /// Its private key, PEM
-    #[arg(long, value_name = "FILE", requires = "client_cert")]
-    client_key: Option<PathBuf>,
     /// End with the process that started this one
     #[arg(long, hide = true)]
     exit_with_parent: bool,
@@ -73,7 +65,7 @@ impl Worker {
         };
         let config = gauntlet_worker::Config {
             server: context.server.clone(),
-            tls: tls(context, self.client_cert.zip(self.client_key))?,
+            tls: context.tls()?,
             authorization: token.map(|token| token.authorization().clone()),
             name: self.name,
             capacity: self.capacity,
@@ -83,38 +75,4 @@ impl Worker {
         gauntlet_worker::run_with_logs(config, logs::tap(), stop).await?;
         Ok(Exit::Pass)
     }
-}
-
-/// What TLS is made of; `None` when nothing is said of it.
-fn tls(
-    context: &Context,
-    own: Option<(PathBuf, PathBuf)>,
-) -> Result<Option<gauntlet_worker::Tls>, Failure> {
-    let read = |option: &str, path: &Path| {
-        std::fs::read(path)
-            .map_err(|error| Failure::Asked(format!("{option} {}: {error}", path.display())))
-    };
-    let Some(authority) = &context.tls_ca else {
-        return match own {
-            Some(_) => Err(Failure::Asked(
-                "--client-cert is for a control plane with TLS: give its authority with --tls-ca"
-                    .to_owned(),
-            )),
-            None => Ok(None),
-        };
-    };
-    let authorities = read("--tls-ca", authority)?;
-    let own = match own {
-        None => None,
-        Some((certificate, key)) => Some((
-            read("--client-cert", &certificate)?,
-            read("--client-key", &key)?,
-        )),
-    };
-    let own = own
-        .as_ref()
-        .map(|(certificate, key)| (&**certificate, &**key));
-    gauntlet_worker::Tls::from_pem(&authorities, own)
-        .map(Some)
-        .map_err(Failure::Asked)
 }
