@@ -11,7 +11,7 @@ pub enum Outcome {
     Pass,
     /// 1: a usage error, or something that is needed is not there.
     Failed,
-    /// 2: an objective is not met.
+    /// 2: an objective is not met; of a comparison: a run is worse than allowed.
     SloFailed,
     /// 3: too few operations to say.
     Inconclusive,
