@@ -1,9 +1,13 @@
-//! `gauntlet compare`: runs side by side.
+//! `gauntlet compare`: runs side by side, and whether they may be that different.
+
+mod gate;
+mod limit;
+mod show;
 
 use std::fmt::Write as _;
 
 use clap::Args;
-use gauntlet_client::pb;
+use gauntlet_client::{json, pb};
 
 use super::{
     Context,
@@ -11,6 +15,7 @@ use super::{
     failure::Failure,
     find, print,
     text::number::{latency, percent, plain, rate},
+    view::terminal::columns_of_results,
 };
 
 /// The figures that are shown; `--output json` has all.
@@ -23,12 +28,49 @@ const SHOWN: [&str; 6] = [
     "error_ratio",
 ];
 
+/// What the help says of the gate.
+const GATE: &str = "\
+The gate: with --max-regression 10% the exit code says whether a run's
+throughput or response time (p50, p95, p99) is more than 10 % worse than the
+baseline's, in any operation or in total. Worse is lower for a throughput and
+higher for the others.
+
+  --max-regression 10%             the usual four, everywhere
+  --max-regression 10%,p99=25%     more room for p99
+  --max-regression total.p99=25%   only this figure, of all operations together
+  --max-regression error_ratio=0.1pp   failures, in percentage points
+
+Figures: throughput, p50, p95, p99, p999, error_ratio, row_throughput,
+service_p50 to service_p999; before one and a dot: an operation, or total. The
+limit that names most holds.
+
+Exit codes of the gate: 0 within all limits; 2 worse than a limit; 3 not to be
+told: no report, too few operations, or warnings that the runs are not
+comparable; 4 a run is INVALID. With --output json: a field \"gate\".
+
+Two runs of the same thing differ, too, so one run against one run proves
+nothing: compare the baseline with repeats of itself first, give limits above
+what you see there, and repeat a run that fails.";
+
 /// Compare two to five runs with the first of them
 #[derive(Debug, Args)]
+#[command(after_help = GATE)]
 pub struct Compare {
     /// The runs' names or ids, the baseline first
-    #[arg(required = true, num_args = 2..=5, value_name = "RUN")]
+    #[arg(required = true, num_args = 2..=5, value_names = ["BASELINE", "RUN"])]
     runs: Vec<String>,
+    /// How much worse than the baseline a run may be: 10%, p99=25%; see below
+    #[arg(
+        long,
+        value_name = "[METRIC=]LIMIT",
+        value_parser = limit::parse,
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    max_regression: Vec<limit::Limit>,
+    /// Judge runs although warnings say that they may not be comparable
+    #[arg(long, requires = "max_regression")]
+    despite_warnings: bool,
 }
 
 impl Compare {
@@ -38,6 +80,11 @@ impl Compare {
         let mut run_ids = Vec::with_capacity(self.runs.len());
         for word in &self.runs {
             let run = find::run(&client, context, Some(word)).await?;
+            if run_ids.contains(&run.run_id) {
+                return Err(Failure::Asked(format!(
+                    "run {word} is given twice; give each run once"
+                )));
+            }
             run_ids.push(run.run_id);
         }
         let max_points = 0;
@@ -46,27 +93,60 @@ impl Compare {
             max_points,
         };
         let answer = client.runs().compare_runs(request).await?.into_inner();
+        let gate = self.judge(&answer)?;
+        let exit = gate.as_ref().map_or(Exit::Pass, gate::Gate::exit);
         if context.is_json() {
-            print::document("CompareRunsResponse", &answer)?;
-            return Ok(Exit::Pass);
+            print_json(&answer, gate.as_ref())?;
+            return Ok(exit);
         }
         let comparison = answer.comparison.unwrap_or_default();
         print::text(&text(&comparison))?;
         for warning in &comparison.warnings {
             print::aside(&format!("warning: {warning}"));
         }
-        Ok(Exit::Pass)
+        if let Some(gate) = gate {
+            print::text(&format!("\n{}", show::text(&gate, columns_of_results())))?;
+        }
+        Ok(exit)
     }
+
+    /// What the limits say, where there are any.
+    fn judge(&self, answer: &pb::CompareRunsResponse) -> Result<Option<gate::Gate>, Failure> {
+        if self.max_regression.is_empty() {
+            return Ok(None);
+        }
+        let comparison = answer.comparison.clone().unwrap_or_default();
+        let gate = gate::judge(&comparison, &self.max_regression, self.despite_warnings);
+        gate.map(Some)
+            .map_err(|error| Failure::Asked(format!("--max-regression: {error}")))
+    }
+}
+
+/// One document: the API's message, and beside it what the limits say.
+fn print_json(answer: &pb::CompareRunsResponse, gate: Option<&gate::Gate>) -> Result<(), Failure> {
+    const NAME: &str = "CompareRunsResponse";
+    let Some(gate) = gate else {
+        return print::document(NAME, answer);
+    };
+    let message = json::line(NAME, answer)?;
+    let mut document: serde_json::Value =
+        serde_json::from_str(&message).expect("a message's JSON is JSON");
+    document["gate"] = show::json(gate);
+    print::line(&format!("{document:#}"))
 }
 
 /// One block per operation, one line per figure, one column per run.
 fn text(comparison: &pb::Comparison) -> String {
     let mut rows: Vec<Vec<String>> = vec![heading(&comparison.runs)];
-    for operation in &comparison.operations {
-        let name = if operation.operation.is_empty() {
-            "all operations"
-        } else {
-            &operation.operation
+    // A total of one operation says the same again.
+    let shown = match comparison.operations.as_slice() {
+        [only, total] if total.operation.is_empty() => std::slice::from_ref(only),
+        operations => operations,
+    };
+    for operation in shown {
+        let name = match operation.operation.as_str() {
+            "" => limit::TOTAL,
+            name => name,
         };
         rows.push(vec![name.to_owned()]);
         for metric in &operation.metrics {
@@ -104,12 +184,12 @@ fn line(metric: &pb::MetricComparison) -> Vec<String> {
     [format!("  {label}")].into_iter().chain(cells).collect()
 }
 
-/// A value, and how far it is from the baseline's.
-fn cell(metric: &str, value: &pb::MetricValue) -> String {
-    let Some(number) = value.value else {
+/// A value in the unit of its figure.
+fn cell_of(metric: &str, value: Option<f64>) -> String {
+    let Some(number) = value else {
         return "-".to_owned();
     };
-    let shown = if metric.ends_with("_per_s") {
+    if metric.ends_with("_per_s") {
         rate(number)
     } else if metric.ends_with("_us") {
         latency(number)
@@ -117,12 +197,18 @@ fn cell(metric: &str, value: &pb::MetricValue) -> String {
         percent(number)
     } else {
         plain(number)
-    };
-    match value.ratio {
-        Some(ratio) if value.difference != Some(0.0) => {
-            format!("{shown} ({:+.1} %)", (ratio - 1.0) * 100.0)
-        }
-        _ => shown,
+    }
+}
+
+/// A value, and how far it is from the baseline's.
+fn cell(metric: &str, value: &pb::MetricValue) -> String {
+    let shown = cell_of(metric, value.value);
+    let change = value
+        .ratio
+        .map(|ratio| format!("{:+.1}", (ratio - 1.0) * 100.0));
+    match change.as_deref() {
+        None | Some("+0.0" | "-0.0") => shown,
+        Some(change) => format!("{shown} ({change} %)"),
     }
 }
 
@@ -191,7 +277,7 @@ mod tests {
             text(&comparison),
             [
                 "                    base     other",
-                "all operations",
+                "total",
                 "  throughput        1,000/s  1,250/s (+25.0 %)",
                 "  response p99      800 µs   -",
                 "different settings",
