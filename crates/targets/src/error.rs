@@ -113,7 +113,7 @@ pub enum TargetError {
     },
     /// There is a dataset of another size.
     #[error(
-        "table {table} at {address} already has {found} rows, not {asked}; ask for it to be replaced, or for {found} rows"
+        "table {table} at {address} already has {found} rows, not {asked}; ask for {found}, or for it to be replaced"
     )]
     RowsDiffer {
         /// Where.

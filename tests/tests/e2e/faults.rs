@@ -1,11 +1,16 @@
 //! What becomes of a run when a part of the system is killed in each of its
 //! phases, and when one of its workers is: every operation is counted once.
 
+use std::{
+    fs::{self, File},
+    process::Stdio,
+};
+
 use gauntlet_api::v1 as pb;
 use gauntlet_testkit::postgres::Cluster;
 use pb::watch_run_response::Update;
 
-use crate::plane::{Plane, Process, eventually};
+use crate::plane::{Plane, Process, eventually, gauntlet};
 
 const ROWS: u64 = 100;
 
@@ -164,5 +169,41 @@ async fn one_of_four_workers_is_killed_under_each_policy() {
         }
         let second = report.reconciliations.iter().any(|one| one.attempt == 2);
         assert_eq!(second, policy == "replace", "{policy}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_reads_on_when_the_control_plane_is_back() {
+    let mut bench = Bench::start(1, 1, "fail").await;
+    let run_id = bench.plane.start_run("inserts").await;
+    let mut followers = ["events", "logs"].map(|what| {
+        let file = |end: &str| bench.plane.folder.path().join(format!("{what}.{end}"));
+        let (said, aside) = (file("out"), file("err"));
+        let follower = gauntlet()
+            .args(["--server", &bench.plane.url(), what, &run_id, "--follow"])
+            .stdin(Stdio::null())
+            .stdout(File::create(&said).unwrap())
+            .stderr(File::create(&aside).unwrap())
+            .spawn()
+            .unwrap();
+        (what, follower, said, aside)
+    });
+    // Who has read something is connected.
+    for (what, _, said, _) in &followers {
+        eventually(what, async || {
+            (!fs::read(said).unwrap().is_empty()).then_some(())
+        })
+        .await;
+    }
+    bench.in_phase(&run_id, pb::RunPhase::Measurement).await;
+    bench.plane.kill_and_start_again().await;
+    bench.plane.until_over(&run_id).await;
+    for (what, follower, said, aside) in &mut followers {
+        let ended = eventually(what, async || follower.try_wait().unwrap()).await;
+        let aside = fs::read_to_string(aside).unwrap();
+        assert!(ended.success(), "{what}: {aside}");
+        assert!(aside.contains("trying again\nconnected again"), "{aside}");
+        let stored = bench.plane.must(&[what, &run_id]);
+        assert_eq!(fs::read_to_string(said).unwrap(), stored, "{what}");
     }
 }

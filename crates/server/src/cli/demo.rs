@@ -33,7 +33,7 @@ const ROWS: i64 = 100_000;
 /// How many targets of the demo there may be, one for each address it was given.
 const MOST_TARGETS: usize = 100;
 
-/// Try it all with nothing to configure: a benchmark of an embedded database
+/// Try it all with nothing to configure
 ///
 /// Shows the main job: starts a control plane and workers, fills a table in an
 /// embedded SQLite database, benchmarks it for 20 seconds, reports, and then
@@ -272,7 +272,8 @@ fn goodbye(url: &str, program: &str) -> String {
     };
     format!(
         "
-serving at {url} until Ctrl-C; try in another terminal:
+serving at {url} until Ctrl-C: open it in a browser for the dashboard
+try in another terminal:
   npx @bufbuild/buf curl {call}
   curl -H 'content-type: application/json' {call}
   {program} watch{server}"

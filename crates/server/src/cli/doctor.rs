@@ -9,7 +9,14 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Context, exit::Exit, failure::Failure, print};
+use super::{
+    Context,
+    exit::Exit,
+    failure::Failure,
+    print,
+    text::table::{Align, Table},
+    view::terminal::columns_of_results,
+};
 
 const AFTER: &str = "Exit codes: 0 when nothing failed (there may be warnings), 1 otherwise.";
 
@@ -43,7 +50,7 @@ impl Doctor {
         if context.is_json() {
             print::line(&diagnosis.json())?;
         } else {
-            print::text(&diagnosis.text())?;
+            print::text(&diagnosis.text(columns_of_results()))?;
         }
         Ok(if diagnosis.failed > 0 {
             Exit::Failed
@@ -130,24 +137,31 @@ impl Diagnosis {
         serde_json::to_string_pretty(self).expect("texts and numbers have JSON")
     }
 
-    fn text(&self) -> String {
-        let mut lines = Vec::new();
+    /// For a terminal with so many columns.
+    fn text(&self, most: Option<usize>) -> String {
+        let mut table = Table::plain([Align::Left, Align::Left, Align::Left]);
         for one in &self.checks {
             let word = match one.result {
                 Health::Ok => "ok",
                 Health::Warning => "warning",
                 Health::Failed => "FAILED",
             };
-            lines.push(format!("{word:<8} {:<13} {}", one.check, one.message));
+            table.row([word, one.check, &one.message].map(str::to_owned));
             if !one.advice.is_empty() {
-                lines.push(format!("{:<22} to do: {}", "", one.advice));
+                table.row([
+                    String::new(),
+                    String::new(),
+                    format!("to do: {}", one.advice),
+                ]);
             }
         }
-        lines.push(format!(
-            "{} ok, {} to look at, {} failed\n",
-            self.ok, self.warnings, self.failed
-        ));
-        lines.join("\n")
+        format!(
+            "{}{} ok, {} to look at, {} failed\n",
+            table.within(most),
+            self.ok,
+            self.warnings,
+            self.failed
+        )
     }
 }
 
@@ -162,11 +176,11 @@ mod tests {
             Finding::failed("server", "nobody answers", "start one"),
         ]);
         assert_eq!(
-            diagnosis.text(),
+            diagnosis.text(None),
             "\
-ok       disk          12 GB are free
-FAILED   server        nobody answers
-                       to do: start one
+ok      disk    12 GB are free
+FAILED  server  nobody answers
+                to do: start one
 1 ok, 0 to look at, 1 failed
 "
         );

@@ -1,7 +1,7 @@
 //! `gauntlet events`: what happened in a run.
 
 use clap::Args;
-use gauntlet_client::pb;
+use gauntlet_client::{pb, watch::EventsWatch};
 use pb::watch_events_response::Update;
 
 use super::{
@@ -62,22 +62,18 @@ async fn follow(
     client: &gauntlet_client::Client,
     run_id: String,
 ) -> Result<Exit, Failure> {
-    let open = async |seen| {
-        let request = pb::WatchEventsRequest {
-            run_id: run_id.clone(),
-            options: Some(pb::WatchOptions {
-                resume_from_revision: seen,
-            }),
-        };
-        Ok(client.runs().watch_events(request).await?.into_inner())
-    };
-    stream::read(open, |message, seen| match message.update {
-        Some(Update::Event(event)) if event.sequence > *seen => {
-            *seen = event.sequence;
-            show(context, &event)
-        }
-        _ => Ok(()),
-    })
+    let mut events = EventsWatch::new(client.clone(), run_id);
+    stream::read(
+        async || events.next().await,
+        |update| match update {
+            Update::Event(event) => show(context, &event),
+            Update::Resync(_) => {
+                print::aside("the control plane has another store than before: from the first");
+                Ok(())
+            }
+            Update::SnapshotDone(_) | Update::Heartbeat(_) => Ok(()),
+        },
+    )
     .await
 }
 
@@ -113,6 +109,7 @@ mod tests {
             kind: pb::RunEventKind::Worker.into(),
             message: "READY on w".to_owned(),
             shard: Some(3),
+            ..Default::default()
         };
         assert_eq!(
             line(&event),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use gauntlet_client::pb;
 
-use super::{Context, exit::Exit, failure::Failure, find, print};
+use super::{Context, exit::Exit, failure::Failure, find, print, text::number::bytes};
 
 pub mod file;
 
@@ -94,9 +94,9 @@ impl Export {
                 file.display()
             )));
         }
-        let bytes = download.write(&place).await?;
+        let written = download.write(&place).await?;
         if let Place::File(file) = &place {
-            print::aside(&format!("{bytes} bytes in {}", file.display()));
+            print::aside(&format!("{} ({})", file.display(), bytes(written)));
         }
         Ok(Exit::Pass)
     }

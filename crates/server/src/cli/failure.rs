@@ -54,6 +54,18 @@ impl Failure {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// Says what to do about something that is there already.
+    #[must_use]
+    pub fn already(mut self, what_to_do: &str) -> Self {
+        if let Self::Client(client::Error::Refused(refusal)) = &mut self
+            && refusal.code == client::Code::AlreadyExists
+        {
+            refusal.message.push_str("; ");
+            refusal.message.push_str(what_to_do);
+        }
+        self
+    }
+
     /// What the user reads: each fault of a file is an error of its own.
     pub fn told(&self) -> String {
         match self {

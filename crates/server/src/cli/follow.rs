@@ -15,7 +15,7 @@ use super::{
     interrupt::Interrupts,
     looks::Looks,
     print, text,
-    view::{Look, View},
+    view::{Look, View, terminal::columns_of_results},
 };
 
 /// How often a countdown moves.
@@ -227,7 +227,8 @@ impl Conclusion {
             Self::Text => {
                 let run = response.run.clone().unwrap_or_default();
                 let report = response.report.clone().unwrap_or_default();
-                print::text(&text::report::whole(&run, &report))
+                let columns = columns_of_results();
+                print::text(&text::report::whole(&run, &report, columns))
             }
         }
     }

@@ -13,6 +13,7 @@ use super::{
         table::{Align, Table},
         word::{self, Status},
     },
+    view::terminal::columns_of_results,
 };
 
 /// List runs, newest first
@@ -72,7 +73,7 @@ impl List {
             print::aside("no runs; start one with: gauntlet run TEMPLATE");
             return Ok(Exit::Pass);
         }
-        print::text(&table(&response.runs).to_string())?;
+        print::text(&table(&response.runs).within(columns_of_results()))?;
         if !response.next_page_token.is_empty() {
             print::aside("there are more; see --limit");
         }
@@ -186,7 +187,8 @@ fn table(runs: &[pb::Run]) -> Table {
         ("age", Right),
         ("id", Left),
         ("", Left),
-    ]);
+    ])
+    .spare(["id"]);
     for run in runs {
         table.row([
             run.name.clone(),

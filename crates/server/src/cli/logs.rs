@@ -1,7 +1,7 @@
 //! `gauntlet logs`: what the workers and the control plane said of a run.
 
 use clap::{Args, ValueEnum};
-use gauntlet_client::pb;
+use gauntlet_client::{pb, watch::LogsWatch};
 use pb::stream_logs_response::Update;
 
 use super::{
@@ -57,27 +57,25 @@ impl Logs {
     pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client().await?;
         let run = find::run(&client, context, self.run.as_deref()).await?;
-        let open = async |seen| {
-            let request = pb::StreamLogsRequest {
-                run_id: run.run_id.clone(),
-                after_sequence: seen,
-                min_level: pb::LogLevel::from(self.level).into(),
-                shard: self.shard,
-                stored_only: !self.follow,
-            };
-            Ok(client.runs().stream_logs(request).await?.into_inner())
+        let request = pb::StreamLogsRequest {
+            run_id: run.run_id,
+            min_level: pb::LogLevel::from(self.level).into(),
+            shard: self.shard,
+            stored_only: !self.follow,
+            ..Default::default()
         };
-        stream::read(open, |message, seen| match message.update {
-            Some(Update::Line(line)) if line.sequence > *seen => {
-                *seen = line.sequence;
-                show(context, &line)
-            }
-            Some(Update::Skipped(lines)) => {
-                print::aside(&format!("{lines} older lines are gone"));
-                Ok(())
-            }
-            _ => Ok(()),
-        })
+        let mut lines = LogsWatch::new(client, request);
+        stream::read(
+            async || lines.next().await,
+            |update| match update {
+                Update::Line(line) => show(context, &line),
+                Update::Skipped(lines) => {
+                    print::aside(&format!("{lines} older lines are gone"));
+                    Ok(())
+                }
+                Update::SnapshotDone(_) | Update::Heartbeat(_) => Ok(()),
+            },
+        )
         .await
     }
 }

@@ -47,7 +47,8 @@ impl Rerun {
                 name: self.name,
                 labels: self.labels.into_iter().collect(),
             })
-            .await?;
+            .await
+            .map_err(|status| Failure::from(status).already("choose another --name"))?;
         let run = made.into_inner().run.unwrap_or_default();
         check_and_start(&client, context, &run, &self.consent).await
     }

@@ -66,7 +66,9 @@ impl Serve {
         if context.is_json() {
             print::line(&format!("{{\"address\":\"{url}\"}}"))?;
         } else {
-            print::line(&format!("serving at {url} until Ctrl-C"))?;
+            print::line(&format!(
+                "serving at {url} until Ctrl-C: open it in a browser for the dashboard"
+            ))?;
         }
         plane.wait().await?;
         Ok(Exit::Pass)

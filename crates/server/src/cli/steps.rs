@@ -3,7 +3,14 @@
 use clap::Args;
 use gauntlet_client::pb;
 
-use super::{Context, exit::Exit, failure::Failure, find, print, text::search};
+use super::{
+    Context,
+    exit::Exit,
+    failure::Failure,
+    find, print,
+    text::{search, wrap},
+    view::terminal::columns_of_results,
+};
 
 /// List the levels that a run's search tried
 ///
@@ -29,9 +36,15 @@ impl Steps {
             print::aside(&format!("run {} has no steps", run.name));
             return Ok(Exit::Pass);
         }
-        print::text(&search::steps(&answer.steps).to_string())?;
-        for step in answer.steps.iter().filter(|step| !step.message.is_empty()) {
-            print::line(&format!("{:>4}  {}", step.step, step.message))?;
+        let columns = columns_of_results();
+        print::text(&search::steps(&answer.steps).within(columns))?;
+        // The table says all of a level that passed.
+        let stopped = |step: &&pb::Step| {
+            step.outcome() != pb::StepOutcome::Passed && !step.message.is_empty()
+        };
+        for step in answer.steps.iter().filter(stopped) {
+            let line = format!("{:>4}  {}", step.step, step.message);
+            print::line(&wrap::prose(&line, columns))?;
         }
         Ok(Exit::Pass)
     }

@@ -1,32 +1,35 @@
-//! Reading a stream of numbered records to its end.
+//! Reading a stream of records to its end.
 
-use gauntlet_client::Code;
-use tonic::{Status, Streaming};
+use gauntlet_client::{Error, watch::Update};
 
-use super::{exit::Exit, failure::Failure, interrupt::Interrupts};
+use super::{exit::Exit, failure::Failure, interrupt::Interrupts, print};
 
-/// Opens the stream after the last record seen, gives every message to `take`
-/// with the place of that record's number, and opens it again where it was cut.
-/// An error of the opening is final; Ctrl-C ends the reading.
-pub async fn read<M>(
-    mut open: impl AsyncFnMut(i64) -> Result<Streaming<M>, Status>,
-    mut take: impl FnMut(M, &mut i64) -> Result<(), Failure>,
+/// Gives every record to `take` until there are no more. The stream is opened
+/// again where it was cut, which the person is told once; Ctrl-C ends the reading.
+pub async fn read<T>(
+    mut next: impl AsyncFnMut() -> Result<Option<Update<T>>, Error>,
+    mut take: impl FnMut(T) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen()?;
-    let mut seen = 0;
+    let mut cut = false;
     loop {
-        let mut stream = open(seen).await?;
-        loop {
-            let message = tokio::select! {
-                message = stream.message() => message,
-                () = interrupts.next() => return Ok(Exit::Pass),
-            };
-            match message {
-                Ok(Some(message)) => take(message, &mut seen)?,
-                Ok(None) => return Ok(Exit::Pass),
-                Err(status) if status.code() == Code::Unavailable => break,
-                Err(status) => return Err(status.into()),
+        let update = tokio::select! {
+            update = next() => update?,
+            () = interrupts.next() => return Ok(Exit::Pass),
+        };
+        match update {
+            Some(Update::New(record)) => {
+                if std::mem::take(&mut cut) {
+                    print::aside("connected again");
+                }
+                take(record)?;
             }
+            Some(Update::Interrupted(error)) => {
+                if !std::mem::replace(&mut cut, true) {
+                    print::aside(&format!("{error}; trying again"));
+                }
+            }
+            None => return Ok(Exit::Pass),
         }
     }
 }

@@ -62,11 +62,18 @@ impl Up {
             print::line(&format!("{{\"address\":\"{url}\"}}"))?;
         } else {
             print::line(&format!(
-                "serving at {url} with {} workers until Ctrl-C",
-                self.local.workers
+                "serving at {url} with {} until Ctrl-C: open it in a browser for the dashboard",
+                workers(self.local.workers)
             ))?;
         }
         plane.wait().await?;
         Ok(Exit::Pass)
+    }
+}
+
+fn workers(count: u32) -> String {
+    match count {
+        1 => "1 worker".to_owned(),
+        count => format!("{count} workers"),
     }
 }

@@ -13,6 +13,7 @@ use super::{
         table::{Align, Table},
         word,
     },
+    view::terminal::columns_of_results,
 };
 
 /// List workers
@@ -37,7 +38,7 @@ impl Workers {
             print::aside("no workers; start one with: gauntlet worker");
             return Ok(Exit::Pass);
         }
-        print::text(&table(&response.workers).to_string())?;
+        print::text(&table(&response.workers).within(columns_of_results()))?;
         Ok(Exit::Pass)
     }
 }
@@ -55,7 +56,8 @@ fn table(workers: &[pb::Worker]) -> Table {
         ("version", Left),
         ("labels", Left),
         ("runs", Left),
-    ]);
+    ])
+    .spare(["version", "processors", "memory", "labels"]);
     for worker in workers {
         let mut labels: Vec<String> = worker
             .labels

@@ -24,12 +24,14 @@ pub fn gauntlet(arguments: &[&str]) -> Output {
     command().args(arguments).output().unwrap()
 }
 
-fn command() -> Command {
+/// Gauntlet, with nothing in its environment that speaks to it.
+pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gauntlet"));
     for variable in [
         "GAUNTLET_STORE",
         "GAUNTLET_LOG",
         "GAUNTLET_SERVER",
+        "GAUNTLET_TLS_CA",
         "GAUNTLET_TOKEN",
         "RUST_LOG",
         "OTEL_EXPORTER_OTLP_ENDPOINT",

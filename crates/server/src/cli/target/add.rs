@@ -43,13 +43,20 @@ impl Add {
             request_id: Uuid::new_v4().to_string(),
             target: Some(pb::Target {
                 project: context.project(),
-                name: self.name,
+                name: self.name.clone(),
                 address: Some(address),
                 price_per_hour: self.price_per_hour,
                 ..Default::default()
             }),
         };
-        let response = client.targets().create_target(request).await?.into_inner();
+        let way_out = format!(
+            "change it with gauntlet target update {}, or choose another name",
+            self.name
+        );
+        let created = client.targets().create_target(request).await;
+        let response = created
+            .map_err(|status| Failure::from(status).already(&way_out))?
+            .into_inner();
         let target = response.target.unwrap_or_default();
         if context.is_json() {
             print::document("Target", &target)?;

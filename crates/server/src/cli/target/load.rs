@@ -39,7 +39,9 @@ impl Load {
             replace: self.replace,
         };
         let table = dataset.table.clone();
-        let last = load(&client, context, &target.name, dataset).await?;
+        let last = load(&client, context, &target.name, dataset)
+            .await
+            .map_err(|failure| failure.already("--replace drops it first"))?;
         if context.is_json() {
             print::document("LoadDatasetResponse", &last)?;
             return Ok(Exit::Pass);

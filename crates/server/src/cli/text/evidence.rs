@@ -24,8 +24,9 @@ const SHOWN: [&str; 8] = [
     "wal_bytes",
 ];
 
-/// The evidence of the measurement; empty when there is none to speak of.
-pub fn section(evidence: &pb::Evidence) -> String {
+/// The evidence of the measurement, on a terminal with so many columns; empty
+/// when there is none to speak of.
+pub fn section(evidence: &pb::Evidence, most: Option<usize>) -> String {
     let status = evidence.status();
     if status != pb::ProcessingStatus::Completed {
         let status = word::lower(status.as_str_name(), "PROCESSING_STATUS_");
@@ -38,7 +39,7 @@ pub fn section(evidence: &pb::Evidence) -> String {
     let mut text = String::new();
     for period in &evidence.periods {
         if period.phase() == pb::RunPhase::Measurement {
-            text.push_str(&statements(period));
+            text.push_str(&statements(period, most));
             text.push_str(&figures(period));
         }
     }
@@ -48,7 +49,7 @@ pub fn section(evidence: &pb::Evidence) -> String {
     text
 }
 
-fn statements(period: &pb::EvidencePeriod) -> String {
+fn statements(period: &pb::EvidencePeriod, most: Option<usize>) -> String {
     use Align::{Left, Right};
     if period.statements.is_empty() {
         return String::new();
@@ -60,7 +61,8 @@ fn statements(period: &pb::EvidencePeriod) -> String {
         ("rows", Right),
         ("pages hit", Right),
         ("pages read", Right),
-    ]);
+    ])
+    .spare(["pages hit", "rows"]);
     for statement in &period.statements {
         table.row([
             statement.operation.clone(),
@@ -71,7 +73,7 @@ fn statements(period: &pb::EvidencePeriod) -> String {
             count(statement.pages_read),
         ]);
     }
-    table.to_string()
+    table.within(most)
 }
 
 fn figures(period: &pb::EvidencePeriod) -> String {
@@ -134,7 +136,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            section(&evidence),
+            section(&evidence, None),
             "at the target: skipped: no load was sent"
         );
     }
@@ -182,7 +184,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            section(&evidence),
+            section(&evidence, None),
             "\
 at the target  calls     mean   rows  pages hit  pages read
 read           1,000  12.0 µs  1,000      3,000           0

@@ -129,7 +129,8 @@ pub fn objective(name: &str, operation: &str, class: pb::StatementClass, label: 
         pb::StatementClass::Unspecified if operation.is_empty() => label,
         pb::StatementClass::Unspecified => operation,
     };
-    if scope.is_empty() {
+    // A name that was made from the objective says it already.
+    if scope.is_empty() || name.split(' ').any(|word| word == scope) {
         return name.to_owned();
     }
     format!("{name} ({scope})")
@@ -176,7 +177,7 @@ fn control(spec: &pb::TemplateSpec) -> Vec<(&'static str, String)> {
         let pairs = spec.worker_labels.iter();
         let mut labels: Vec<String> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
         labels.sort();
-        rows.push(("labels", labels.join(", ")));
+        rows.push(("only on", format!("workers with {}", labels.join(", "))));
     }
     rows
 }
@@ -193,6 +194,9 @@ fn cost(spec: &pb::TemplateSpec, price_per_hour: f64) -> String {
 }
 
 fn estimate(spec: &pb::TemplateSpec) -> String {
+    if spec.search.is_some() {
+        return "as many operations as its levels come to".to_owned();
+    }
     let Some(pb::load::Mode::Rate(load)) = spec.load.as_ref().and_then(|load| load.mode.as_ref())
     else {
         return "as many operations as the target completes".to_owned();

@@ -9,30 +9,26 @@ use super::{
     number::{count, duration, instant, latency, micros, percent, rate},
     plan, search,
     table::{Align, Table},
-    word,
+    word, wrap,
 };
 
 /// How many kinds of failure are listed; the counts above them hold all.
 const MOST_ERRORS: usize = 10;
 
-/// The whole report.
-pub fn whole(run: &pb::Run, report: &pb::Report) -> String {
+/// The whole report, for a terminal with so many columns if it goes to one.
+pub fn whole(run: &pb::Run, report: &pb::Report, most: Option<usize>) -> String {
     let total = report.total.clone().unwrap_or_default();
+    let found = report.search.as_ref();
+    let evidence = report.evidence.as_ref();
     let sections = [
-        head(run, report),
-        report
-            .search
-            .as_ref()
-            .map_or(String::new(), search::findings),
-        operations(report, &total),
-        parts(report, &total),
-        shards(report),
-        errors(report),
-        objectives(run, report),
-        report
-            .evidence
-            .as_ref()
-            .map_or(String::new(), evidence::section),
+        head(run, report).within(most),
+        found.map_or(String::new(), |search| search::findings(search, most)),
+        operations(report, &total).within(most),
+        parts(report, &total, most),
+        shards(report, most),
+        errors(report, most),
+        objectives(run, report, most),
+        evidence.map_or(String::new(), |evidence| evidence::section(evidence, most)),
         reconciliation(report),
         validity(report),
     ];
@@ -41,7 +37,7 @@ pub fn whole(run: &pb::Run, report: &pb::Report) -> String {
         .map(|section| section.trim_end())
         .filter(|section| !section.is_empty())
         .collect();
-    shown.join("\n\n") + "\n"
+    wrap::prose(&(shown.join("\n\n") + "\n"), most)
 }
 
 /// How a run ended, for one that has no report too.
@@ -57,7 +53,7 @@ pub fn ending(run: &pb::Run) -> String {
     text
 }
 
-fn head(run: &pb::Run, report: &pb::Report) -> String {
+fn head(run: &pb::Run, report: &pb::Report) -> Table {
     let spec = run.spec.clone().unwrap_or_default();
     let environment = report.environment.clone().unwrap_or_default();
     let mut table = Table::plain([Align::Left, Align::Left]);
@@ -83,7 +79,7 @@ fn head(run: &pb::Run, report: &pb::Report) -> String {
     for (index, worker) in environment.workers.iter().enumerate() {
         row(if index == 0 { "workers" } else { "" }, worker.clone());
     }
-    table.to_string()
+    table
 }
 
 fn ending_words(run: &pb::Run) -> String {
@@ -134,7 +130,7 @@ fn measured(run: &pb::Run, report: &pb::Report, spec: &pb::TemplateSpec) -> Stri
     text
 }
 
-fn operations(report: &pb::Report, total: &pb::OperationReport) -> String {
+fn operations(report: &pb::Report, total: &pb::OperationReport) -> Table {
     use Align::{Left, Right};
     let mut table = Table::with_header([
         ("response time", Left),
@@ -146,7 +142,8 @@ fn operations(report: &pb::Report, total: &pb::OperationReport) -> String {
         ("p99", Right),
         ("p99.9", Right),
         ("max", Right),
-    ]);
+    ])
+    .spare(["p95", "ok", "p99.9", "max"]);
     let total = pb::OperationReport {
         operation: "total".to_owned(),
         ..total.clone()
@@ -165,11 +162,11 @@ fn operations(report: &pb::Report, total: &pb::OperationReport) -> String {
             max,
         ]);
     }
-    table.to_string()
+    table
 }
 
 /// Where the total's response time comes from, and what did not end well.
-fn parts(report: &pb::Report, total: &pb::OperationReport) -> String {
+fn parts(report: &pb::Report, total: &pb::OperationReport, most: Option<usize>) -> String {
     use Align::{Left, Right};
     let mut table = Table::with_header([
         ("of the total", Left),
@@ -178,7 +175,8 @@ fn parts(report: &pb::Report, total: &pb::OperationReport) -> String {
         ("p99", Right),
         ("p99.9", Right),
         ("max", Right),
-    ]);
+    ])
+    .spare(["p95", "p99.9"]);
     let mut row = |name: &str, summary, values| {
         let [p50, p95, p99, p999, max] = percentiles(summary, values);
         table.row([name.to_owned(), p50, p95, p99, p999, max]);
@@ -188,7 +186,7 @@ fn parts(report: &pb::Report, total: &pb::OperationReport) -> String {
     if total.failed > 0 {
         row("failures (due to end)", total.failed_response, total.failed);
     }
-    let mut text = table.to_string();
+    let mut text = table.within(most);
     if report.offered_per_s > 0.0 {
         let _ = writeln!(text, "offered rate: {}", rate(report.offered_per_s));
     }
@@ -210,7 +208,7 @@ fn parts(report: &pb::Report, total: &pb::OperationReport) -> String {
 }
 
 /// Each worker's part; nothing to compare where there was one.
-fn shards(report: &pb::Report) -> String {
+fn shards(report: &pb::Report, most: Option<usize>) -> String {
     use Align::{Left, Right};
     if report.shards.len() < 2 {
         return String::new();
@@ -224,7 +222,8 @@ fn shards(report: &pb::Report) -> String {
         ("p99", Right),
         ("clock", Right),
         ("", Left),
-    ]);
+    ])
+    .spare(["attempt", "clock", "p50"]);
     for shard in &report.shards {
         table.row([
             shard.worker.clone(),
@@ -237,7 +236,7 @@ fn shards(report: &pb::Report) -> String {
             if shard.straggler { "straggler" } else { "" }.to_owned(),
         ]);
     }
-    table.to_string()
+    table.within(most)
 }
 
 fn percentiles(summary: Option<pb::LatencySummary>, values: u64) -> [String; 5] {
@@ -254,7 +253,7 @@ fn percentiles(summary: Option<pb::LatencySummary>, values: u64) -> [String; 5] 
     }
 }
 
-fn errors(report: &pb::Report) -> String {
+fn errors(report: &pb::Report, most: Option<usize>) -> String {
     use Align::{Left, Right};
     if report.errors.is_empty() {
         return String::new();
@@ -275,14 +274,14 @@ fn errors(report: &pb::Report) -> String {
             group.message.replace('\n', " "),
         ]);
     }
-    let mut text = table.to_string();
+    let mut text = table.within(most);
     if report.errors.len() > MOST_ERRORS {
         let _ = writeln!(text, "and {} kinds more", report.errors.len() - MOST_ERRORS);
     }
     text
 }
 
-fn objectives(run: &pb::Run, report: &pb::Report) -> String {
+fn objectives(run: &pb::Run, report: &pb::Report, most: Option<usize>) -> String {
     use Align::{Left, Right};
     if report.slos.is_empty() {
         return "objectives: none, so there is no verdict".to_owned();
@@ -295,7 +294,8 @@ fn objectives(run: &pb::Run, report: &pb::Report) -> String {
         ("limit", Right),
         ("samples", Right),
         ("", Left),
-    ]);
+    ])
+    .spare(["samples"]);
     for (index, slo) in report.slos.iter().enumerate() {
         let limit = given
             .and_then(|slos| slos.get(index))
@@ -314,7 +314,8 @@ fn objectives(run: &pb::Run, report: &pb::Report) -> String {
             note,
         ]);
     }
-    format!("{table}verdict: {}", word::verdict(report.verdict()))
+    let verdict = word::verdict(report.verdict());
+    format!("{}verdict: {verdict}", table.within(most))
 }
 
 /// A figure in the unit of its objective. Negative: there is none.

@@ -46,7 +46,8 @@ pub fn steps(steps: &[pb::Step]) -> Table {
         ("p99", Right),
         ("waiting", Right),
         ("outcome", Left),
-    ]);
+    ])
+    .spare(["95 % interval", "p50", "waiting", "for", "p99"]);
     for step in steps {
         let response = step.response.unwrap_or_default();
         let queue = step.queue_ratio.map_or_else(|| "-".to_owned(), percent);
@@ -75,8 +76,8 @@ fn interval(step: &pb::Step) -> String {
     format!("{} to {}", rate(low.max(0.0)), rate(high))
 }
 
-/// What a search found, for the report.
-pub fn findings(search: &pb::SearchResult) -> String {
+/// What a search found, for the report, on a terminal with so many columns.
+pub fn findings(search: &pb::SearchResult, most: Option<usize>) -> String {
     let best = match &search.best {
         Some(best) => {
             let speaker = search
@@ -84,7 +85,11 @@ pub fn findings(search: &pb::SearchResult) -> String {
                 .iter()
                 .find(|step| step.step == search.best_step);
             let figures = speaker.map_or(String::new(), |step| {
-                format!(", {} (step {})", rate(step.throughput_per_s), step.step)
+                format!(
+                    " (step {}, reached {})",
+                    step.step,
+                    rate(step.throughput_per_s)
+                )
             });
             format!("search: the best level is {}{figures}", level(Some(best)))
         }
@@ -109,7 +114,8 @@ pub fn findings(search: &pb::SearchResult) -> String {
         Some(knee) => format!("  knee: {}; {}", level(Some(knee)), search.knee_message),
         None => format!("  knee: none; {}", search.knee_message),
     });
-    format!("{}\n{}", lines.join("\n"), steps(&search.steps))
+    let steps = steps(&search.steps).within(most);
+    format!("{}\n{steps}", lines.join("\n"))
 }
 
 fn fit(search: &pb::SearchResult) -> String {
@@ -165,7 +171,7 @@ pub fn progress(run: &pb::Run, now_us: i64) -> String {
     if search.best.is_some() {
         let best = level(search.best.as_ref());
         parts.push(format!(
-            "best {best} {}",
+            "best {best} (reached {})",
             rate(search.best_throughput_per_s)
         ));
     }
@@ -230,7 +236,7 @@ mod tests {
         let (settling, now) = run(false);
         assert_eq!(
             progress(&settling, now),
-            "step 4: 48 connections settling, 12 s left; best 32 connections 9,876/s; next 56 connections"
+            "step 4: 48 connections settling, 12 s left; best 32 connections (reached 9,876/s); next 56 connections"
         );
         let (measuring, now) = run(true);
         assert!(progress(&measuring, now).starts_with("step 4: 48 connections, 8 s left;"));
@@ -245,7 +251,7 @@ mod tests {
             knee_message: "1 level is too few".to_owned(),
             ..Default::default()
         };
-        let text = findings(&search);
+        let text = findings(&search, None);
         assert!(text.starts_with("search: no level passed\n  not even the first level passed\n"));
         assert!(text.contains("scalability law: not fitted; 1 level is too few"));
         assert!(text.contains("knee: none; 1 level is too few"));

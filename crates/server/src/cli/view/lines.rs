@@ -39,9 +39,11 @@ impl Lines {
         self.phase = phase;
         self.phase_started_us = run.phase_started_us;
         self.last_printed_us = run.phase_started_us;
-        // The first state is that of nobody being ready yet.
         let length = match phase {
+            // The first state is that of nobody being ready yet.
             pb::RunPhase::Preparing => "the workers connect to the target".to_owned(),
+            // A search ends by itself: the length is the most that it may take.
+            pb::RunPhase::Measurement if run.search.is_some() => String::new(),
             _ => moment::length(run),
         };
         if !length.is_empty() {
@@ -136,6 +138,30 @@ mod tests {
         assert_eq!(said, expected);
         let clean = |line: &String| !line.contains(char::is_control);
         assert!(said.iter().all(clean));
+    }
+
+    #[test]
+    fn a_search_has_steps_and_no_length() {
+        let trial = pb::SearchTrial {
+            step: 1,
+            level: Some(pb::LoadLevel {
+                level: Some(pb::load_level::Level::Connections(8)),
+            }),
+            ..Default::default()
+        };
+        let of = |current| pb::Run {
+            search: Some(pb::SearchProgress {
+                current,
+                ..Default::default()
+            }),
+            ..run(pb::RunPhase::Measurement, 0, 600_000_000)
+        };
+        let mut lines = Lines::default();
+        assert_eq!(lines.of_state(&of(None)), [""; 0]);
+        assert_eq!(
+            lines.of_state(&of(Some(trial))),
+            ["measurement  step 1: 8 connections"]
+        );
     }
 
     #[test]

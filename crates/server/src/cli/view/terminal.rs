@@ -1,6 +1,9 @@
-//! What the terminal behind stderr can show.
+//! What the terminals behind stderr and stdout can show.
 
-use std::{env, io::stderr};
+use std::{
+    env,
+    io::{IsTerminal as _, stderr, stdout},
+};
 
 use rustix::termios::tcgetwinsize;
 
@@ -36,6 +39,17 @@ impl Terminal {
             color: env::var_os("NO_COLOR").is_none_or(|said| said.is_empty()),
         }
     }
+}
+
+/// The columns of the terminal that results go to; `None` when they go elsewhere,
+/// or when it does not say.
+pub fn columns_of_results() -> Option<usize> {
+    let out = stdout();
+    if !out.is_terminal() {
+        return None;
+    }
+    let columns = usize::from(tcgetwinsize(out).ok()?.ws_col);
+    Some(columns).filter(|columns| *columns > 0)
 }
 
 /// Whether a terminal of this kind takes the sequences that move its cursor.

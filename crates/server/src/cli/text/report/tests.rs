@@ -94,7 +94,7 @@ fn report() -> pb::Report {
 #[test]
 fn a_good_run_fits_on_a_screen() {
     assert_eq!(
-        whole(&run(), &report()),
+        whole(&run(), &report(), None),
         "\
 run       demo-1 (0198)
 template  demo, version 1
@@ -122,6 +122,37 @@ verdict: PASS
 validity: VALID
 "
     );
+}
+
+#[test]
+fn a_report_fits_its_terminal() {
+    let mut long = report();
+    long.operations[0].operation = "customer-orders".to_owned();
+    long.operations[0].throughput_per_s = 41_748.0;
+    long.slos[0].verdict = pb::Verdict::Fail.into();
+    long.slos[0].message =
+        "more operations took longer than the objective allows, with a confidence of 95 %"
+            .to_owned();
+    let widest = |text: &str| text.lines().map(|line| line.chars().count()).max();
+    assert!(widest(&whole(&run(), &long, None)) > Some(120));
+    for most in [120, 80] {
+        let text = whole(&run(), &long, Some(most));
+        assert!(widest(&text) <= Some(most), "{most}\n{text}");
+        assert_eq!(text.contains("no room"), most == 80, "{text}");
+    }
+    let text = whole(&run(), &long, Some(80));
+    for line in [
+        "measured  15 s after 3 s of warmup (30,000 operations, not counted); workers",
+        "          began within 812 µs",
+        "response time    throughput       ok  failed      p50     p99   p99.9      max",
+        "(no room for p95)",
+        "p99 <= 50ms          FAIL       270 µs  50.0 ms  more operations took longer",
+        "                                                 than the objective allows, with",
+        "error ratio <= 0.01  PASS          0 %      1 %",
+        "(no room for samples)",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
 }
 
 #[test]
@@ -155,7 +186,7 @@ fn trouble_is_told() {
         code: "DROPPED".to_owned(),
         message: "1 operation".to_owned(),
     }];
-    let text = whole(&run(), &report);
+    let text = whole(&run(), &report, None);
     for line in [
         "failures (due to end)  1,000 ms  2,000 ms  3,000 ms   10.0 s   20.0 s",
         "offered rate: 500/s",

@@ -143,12 +143,14 @@ mod tests {
                 p99_us: succeeded as f64,
                 ..Default::default()
             }),
+            ..Default::default()
         };
         pb::MetricsPoint {
             time_us: second * 1_000_000,
             phase: phase.into(),
             operations: vec![operation("a")],
             total: Some(operation("")),
+            ..Default::default()
         }
     }
 

@@ -153,7 +153,7 @@ fn table(board: &Board, terminal: Terminal, most: usize) -> Vec<Line> {
         let more = format!("and {} more operations", all - shown);
         lines.push(Line::new(terminal).with(Style::Faint, &more));
     }
-    lines.push(columns.row("all", &board.total, terminal, Style::Strong));
+    lines.push(columns.row("total", &board.total, terminal, Style::Strong));
     lines.extend(histories(board, terminal));
     lines
 }

@@ -21,6 +21,7 @@ fn operation(name: &str, succeeded: u64, failed: u64) -> pb::OperationPoint {
             p999_us: 1_900.0,
             ..Default::default()
         }),
+        ..Default::default()
     }
 }
 
@@ -62,6 +63,7 @@ fn board(operations: usize) -> Board {
             phase: pb::RunPhase::Measurement.into(),
             operations: operations.clone(),
             total: Some(operation("", 2_500 + second as u64 * 100, 1)),
+            ..Default::default()
         });
     }
     board.workers = vec![
