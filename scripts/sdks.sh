@@ -167,7 +167,7 @@ try_go() {
 }
 
 try_python() {
-    local python worker
+    local python
     python=$(need_python)
     begin python
     # The reader's python3 is the one that was found.
@@ -177,18 +177,7 @@ try_python() {
     report=("$python" "$sources/report.py")
     call_wrongly
     refused 'http://127.0.0.1:1 gauntlet_up' "$python" clients/python/examples/worker.py http://127.0.0.1:1
-    "$python" clients/python/examples/worker.py "$url" python >"$folder/worker" 2>&1 </dev/null &
-    worker=$!
-    check 'a worker in Python beside one in Rust' \
-        "$python" "$sources/beside.py" "$url" python "$data/bench.db" bench "$sources/benchmark.yaml"
-    cat "$folder/said"
-    kill "$worker" 2>/dev/null || true
-    wait "$worker" || {
-        printf '%s: FAILED: the worker ended with %d\n' "$sdk" $?
-        cat "$folder/worker"
-        failed=1
-    }
-    end 4
+    end 3
 }
 
 try_rust() {

@@ -36,8 +36,18 @@ const (
 	KindToken
 )
 
+// String gives a word like "unreachable".
+func (k Kind) String() string {
+	words := [...]string{"refused", "bad address", "unreachable", "lost", "not gauntlet", "version", "token"}
+	if k < 0 || int(k) >= len(words) {
+		return fmt.Sprintf("Kind(%d)", int(k))
+	}
+	return words[k]
+}
+
 // Error says why a call gave no answer, or not the one hoped for. Its text is a
-// sentence for people. Every error of this package is one, or wraps one.
+// sentence for people. Every error of this package but that of a context is one,
+// or wraps one.
 type Error struct {
 	// Kind is what sort of trouble it is.
 	Kind Kind

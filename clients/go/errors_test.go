@@ -29,6 +29,14 @@ func failed(t *testing.T, ctx context.Context, client *Client) *Error {
 	return explained
 }
 
+func TestAKindIsAWord(t *testing.T) {
+	for kind, word := range map[Kind]string{KindRefused: "refused", KindToken: "token", 7: "Kind(7)", -1: "Kind(-1)"} {
+		if kind.String() != word {
+			t.Errorf("%d is %s, not %s", int(kind), kind, word)
+		}
+	}
+}
+
 func TestWhatAControlPlaneAnswersIsASentenceWithAWayOut(t *testing.T) {
 	cases := []struct {
 		code      connect.Code

@@ -22,8 +22,8 @@ def main(url: str, file: str, *acknowledge: str) -> int:
                 print(line(point))
         except KeyboardInterrupt:
             gauntlet.runs.stop_run(v1.StopRunRequest(run_id=run.run_id, message="ended by Ctrl-C"))
-        done = gauntlet.wait_for_report(run.run_id)
-        return concluded(done)
+        run, report = gauntlet.wait_for_report(run.run_id)
+        return concluded(run, report)
 
 
 def line(point: v1.MetricsPoint) -> str:
@@ -38,8 +38,7 @@ def say(note: Interrupted | Skipped) -> None:
     print(text, file=sys.stderr)
 
 
-def concluded(done: v1.GetReportResponse) -> int:
-    run, report = done.run or v1.Run(), done.report or v1.Report()
+def concluded(run: v1.Run, report: v1.Report) -> int:
     for slo in report.slos:
         print(f"{slo.verdict.name:12} {slo.name}: {slo.message}")
     for reason in report.reasons:

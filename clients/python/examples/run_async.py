@@ -23,10 +23,9 @@ async def follow(gauntlet: aio.Gauntlet, run: v1.Run) -> int:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(show_states(gauntlet, run))
         tasks.create_task(show_seconds(gauntlet, run))
-    done = await gauntlet.wait_for_report(run.run_id)
-    report = done.report or v1.Report()
+    run, report = await gauntlet.wait_for_report(run.run_id)
     print(f"{run.name}: verdict {report.verdict.name}, {report.validity.name}")
-    return gauntlet_client.exit_code(done.run or run, report)
+    return gauntlet_client.exit_code(run, report)
 
 
 async def show_states(gauntlet: aio.Gauntlet, run: v1.Run) -> None:

@@ -3,6 +3,9 @@
 Which operation comes next and which values it has is a function of the template, the shard and the operation's number.
 Values are drawn by Python's generator: they have the template's distributions, but are not those of gauntlet's own workers.
 Times are seconds of the monotonic clock. What the threads share is guarded by `changed`.
+
+Python takes some ten microseconds more for an operation than gauntlet's own workers. Where the target answers as quickly,
+the report calls this worker a straggler, and is right.
 """
 
 import itertools
@@ -14,6 +17,7 @@ import string
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from math import inf
 from typing import Any
 
@@ -35,6 +39,8 @@ CLASSES = {
 }
 # How long a thread sleeps at most before it looks again.
 LOOK_S = 1.0
+# It wakes up late by about so much, so it stays awake for the last moment before an operation is due.
+AWAKE_S = 0.0002
 # How long a connection may take to write after another one.
 BUSY_S = 5.0
 # After so many steps of its bytecode a statement is asked whether its time is over.
@@ -162,11 +168,11 @@ class Load:
         self.failure = self.failure or message
         self.stop(0, 0)
 
-    def measured(self, sequence: int, start_us: int, end_us: int) -> v1.Interval:
+    def measured(self, sequence: int, start_us: int, end_us: int, first_us: int) -> v1.Interval:
         """What was measured since the last time."""
         with self.changed:
             parts, errors, self.parts, self.errors = self.parts, self.errors, {}, {}
-        interval = v1.Interval(sequence=sequence, start_us=start_us, end_us=end_us)
+        interval = v1.Interval(sequence=sequence, start_us=start_us, end_us=end_us, first_operation_us=first_us)
         interval.in_flight, interval.backlog = self.in_flight, self.backlog()
         for (operation, phase), part in parts.items():
             one = v1.OperationInterval(operation=operation, phase=phase, cut=part.cut, dropped=part.dropped)
@@ -202,69 +208,91 @@ class Load:
         """When a connection of a closed loop may send: those up to the level do."""
         return min((max(at, rested) for at, end, level in self._pieces() if level > connection and end > rested), default=inf)
 
-    def _next(self, connection: int, turn: int, rested: float) -> tuple[int, int, float] | None:
-        """Waits for what a connection sends next: the operation, its number, when it was due; None when there is nothing."""
+    def _claim(self, connection: int, turn: int) -> tuple[int, int, int]:
+        """What a connection sends next: its place among the shard's operations, its number in the run, the operation."""
+        with self.changed:
+            place, self.sent = self.sent, self.sent + 1
+        number = self.shard + place * len(self.equal)
+        # In a closed loop each connection walks the whole mix, from a place of its own: one that is slowed down by an
+        # operation does not change the share of that operation.
+        slot = number if self.is_open else turn + (self.before + connection) * len(self.cycle) // self.total
+        return place, number, self.cycle[slot % len(self.cycle)]
+
+    def _due(self, connection: int, place: int, rested: float) -> float | None:
+        """Waits until what a connection has claimed is due, and says since when; None when it is not to be sent."""
         with self.changed:
             while True:
                 now = time.monotonic()
                 while self.is_open and self._arrival(self.sent + self.room) < min(now, self.stop_at):
-                    self._leave_out("dropped")
-                due = self._arrival(self.sent) if self.is_open else self._turn(connection, max(rested, now))
+                    self._leave_out(self.sent, "dropped")
+                    self.sent += 1
+                due = self._arrival(place) if self.is_open else self._turn(connection, max(rested, now))
                 if self.stop_at < inf and due >= self.stop_at:
                     return None
                 if now >= self.cut_at:
+                    if self.is_open:
+                        self._leave_out(place, "cut")
                     while self.is_open and self._arrival(self.sent) < self.stop_at:
-                        self._leave_out("cut")
+                        self._leave_out(self.sent, "cut")
+                        self.sent += 1
                     return None
                 if due <= now:
-                    break
-                self.changed.wait(min(due - now, LOOK_S))
-            # In a closed loop each connection walks the whole mix, from a place of its own: one that is slowed down by an
-            # operation does not change the share of that operation.
-            number = self.shard + self.sent * len(self.equal)
-            slot = number if self.is_open else turn + (self.before + connection) * len(self.cycle) // self.total
-            self.sent, self.in_flight, self.first = self.sent + 1, self.in_flight + 1, self.first or due
-            return self.cycle[slot % len(self.cycle)], number, due
+                    self.in_flight, self.first = self.in_flight + 1, min(self.first or due, due)
+                    return due
+                if due - now > AWAKE_S:
+                    self.changed.wait(min(due - now - AWAKE_S, LOOK_S))
+                else:
+                    self.changed.release()
+                    time.sleep(0)
+                    self.changed.acquire()
 
-    def _leave_out(self, how: str) -> None:
-        number = self.shard + self.sent * len(self.equal)
-        part = self._part(self.cycle[number % len(self.cycle)], self._arrival(self.sent))
+    def _leave_out(self, place: int, how: str) -> None:
+        number = self.shard + place * len(self.equal)
+        part = self._part(self.cycle[number % len(self.cycle)], self._arrival(place))
         setattr(part, how, getattr(part, how) + 1)
-        self.sent += 1
 
     def _part(self, operation: int, due: float) -> Part:
         return self.parts.setdefault((operation, self.phase(due)), Part())
 
-    def _parameters(self, operation: int, number: int, keys: Iterator[int]) -> list[Any]:
+    def _values(self, operation: int, number: int) -> list[Any]:
         chance = random.Random(f"{self.seed}/{number}")
-        key = [next(keys)] if self.has_key[operation] else []
-        return key + [one(number, chance) for one in self.generators[operation]]
+        return [one(number, chance) for one in self.generators[operation]]
 
     def _connection(self, connection: int) -> None:
-        deadline = inf
         try:
-            base = sqlite3.connect(f"file:{self.path}?mode=rw", uri=True, timeout=BUSY_S, isolation_level=None)
-            base.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
-            for operation, text in enumerate(self.texts):
-                base.execute(f"EXPLAIN {text}", self._parameters(operation, 0, iter([0])))
-            base.set_progress_handler(lambda: time.monotonic() > min(deadline, self.cut_at), STEPS)
-            with self.changed:
-                self.opened += 1
-            turn, rested = 0, 0.0
-            while job := self._next(connection, turn, rested):
-                deadline = time.monotonic() + self.timeout_s
-                rested = self._perform(base, *job) + self.think_s
-                turn += 1
+            # Python's own connection to SQLite is freed late: it would keep the file and its log open.
+            with closing(sqlite3.connect(f"file:{self.path}?mode=rw", uri=True, timeout=BUSY_S, isolation_level=None)) as base:
+                self._serve(base, connection)
         except sqlite3.Error as error:
             self.fail(f"{self.path} cannot be used: {error}")
         finally:
             with self.changed:
                 self.working -= 1
 
-    def _perform(self, base: sqlite3.Connection, operation: int, number: int, due: float) -> float:
+    def _serve(self, base: sqlite3.Connection, connection: int) -> None:
+        deadline = inf
+        base.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+        for operation, text in enumerate(self.texts):
+            base.execute(f"EXPLAIN {text}", [0] * self.has_key[operation] + self._values(operation, 0))
+        base.set_progress_handler(lambda: time.monotonic() > min(deadline, self.cut_at), STEPS)
+        with self.changed:
+            self.opened += 1
+        turn, rested = 0, 0.0
+        while True:
+            place, number, operation = self._claim(connection, turn)
+            # Drawn while there is time: this is no part of what the target takes.
+            values = self._values(operation, number)
+            if (due := self._due(connection, place, rested)) is None:
+                return
+            deadline = time.monotonic() + self.timeout_s
+            rested = self._perform(base, operation, values, due) + self.think_s
+            turn += 1
+
+    def _perform(self, base: sqlite3.Connection, operation: int, values: list[Any], due: float) -> float:
         sent, rows, failure = time.monotonic(), 0, ("", "", "")
         try:
-            done = base.execute(self.texts[operation], self._parameters(operation, number, self.keys))
+            key = [next(self.keys)] if self.has_key[operation] else []
+            done = base.execute(self.texts[operation], key + values)
             rows = len(done.fetchall()) if done.description else max(done.rowcount, 0)
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", "SQLITE_ERROR").split("_")[1]
@@ -284,9 +312,9 @@ class Load:
             for histogram, length in ((series.response, end - due), (series.service, end - sent), (series.lag, sent - due)):
                 histogram.record(round(length * 1e9))
             if failure[0]:
-                key = (operation, self.phase(due), failure[0], failure[1])
-                message, count = self.errors.get(key, (failure[2], 0))
-                self.errors[key] = (message, count + 1)
+                cause = (operation, self.phase(due), failure[0], failure[1])
+                message, count = self.errors.get(cause, (failure[2], 0))
+                self.errors[cause] = (message, count + 1)
         return end
 
 

@@ -82,12 +82,12 @@ class Shard:
         self.peak_cpu = max(self.peak_cpu, self.session.cpu if load.phase(now) is v1.RunPhase.MEASUREMENT else 0.0)
         if self.is_over or self.sequence - self.stored >= MOST_UNSTORED:
             return
-        self.is_over = load.is_done()
+        self.is_over, first_us = load.is_done(), corrected_us(load.first) if load.first else 0
         if self.since and (now >= self.since + 1 or self.is_over):
             start, self.since, self.sequence = self.since, max(now, self.since), self.sequence + 1
-            self.say(load.measured(self.sequence, corrected_us(start), corrected_us(self.since)))
+            self.say(load.measured(self.sequence, corrected_us(start), corrected_us(self.since), first_us))
         if self.is_over:
-            self.say(load.end(self.sequence, corrected_us(load.first) if load.first else 0, self.peak_cpu))
+            self.say(load.end(self.sequence, first_us, self.peak_cpu))
 
 
 class Worker:

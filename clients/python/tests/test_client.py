@@ -25,10 +25,14 @@ RUNS = [
 ]
 
 
-def get(request: v1.GetRunRequest, authorization: str | None) -> v1.GetRunResponse:
+Get = RequestContext[v1.GetRunRequest, v1.GetRunResponse]
+
+
+def get(request: v1.GetRunRequest, ctx: Get) -> v1.GetRunResponse:
     if request.run_id != "r":
         raise ConnectError(Code.NOT_FOUND, f"run {request.run_id} does not exist")
-    return v1.GetRunResponse(run=v1.Run(notes=authorization or "nobody"))
+    who = ctx.request_headers.get("authorization", "nobody")
+    return v1.GetRunResponse(run=v1.Run(notes=f"{who} waits for {(ctx.timeout_ms or 0) / 1000:.0f} s"))
 
 
 def states(request: v1.WatchRunRequest) -> Iterator[v1.WatchRunResponse]:
@@ -41,10 +45,8 @@ def states(request: v1.WatchRunRequest) -> Iterator[v1.WatchRunResponse]:
 
 
 class Blocking(RunServiceSync):
-    def get_run(
-        self, request: v1.GetRunRequest, ctx: RequestContext[v1.GetRunRequest, v1.GetRunResponse], /
-    ) -> v1.GetRunResponse:
-        return get(request, ctx.request_headers.get("authorization"))
+    def get_run(self, request: v1.GetRunRequest, ctx: Get, /) -> v1.GetRunResponse:
+        return get(request, ctx)
 
     def watch_run(
         self, request: v1.WatchRunRequest, ctx: RequestContext[v1.WatchRunRequest, v1.WatchRunResponse], /
@@ -53,10 +55,8 @@ class Blocking(RunServiceSync):
 
 
 class Asynchronous(RunService):
-    async def get_run(
-        self, request: v1.GetRunRequest, ctx: RequestContext[v1.GetRunRequest, v1.GetRunResponse], /
-    ) -> v1.GetRunResponse:
-        return get(request, ctx.request_headers.get("authorization"))
+    async def get_run(self, request: v1.GetRunRequest, ctx: Get, /) -> v1.GetRunResponse:
+        return get(request, ctx)
 
     async def watch_run(
         self, request: v1.WatchRunRequest, ctx: RequestContext[v1.WatchRunRequest, v1.WatchRunResponse], /
@@ -68,7 +68,9 @@ class Asynchronous(RunService):
 def test_the_blocking_client() -> None:
     with Gauntlet("http://localhost", "secret", transport=WSGITransport(RunServiceWSGIApplication(Blocking()))) as gauntlet:
         answer = gauntlet.runs.get_run(v1.GetRunRequest(run_id="r"))
-        assert answer.run and answer.run.notes == "Bearer secret"
+        assert answer.run and answer.run.notes == "Bearer secret waits for 60 s"
+        answer = gauntlet.runs.get_run(v1.GetRunRequest(run_id="r"), timeout_ms=5_000)
+        assert answer.run and answer.run.notes == "Bearer secret waits for 5 s"
         with pytest.raises(errors.NotFound, match="run x does not exist"):
             gauntlet.runs.get_run(v1.GetRunRequest(run_id="x"))
         with pytest.raises(errors.OtherVersion, match=r"gauntlet.v1.RunService/StopRun"):
@@ -78,12 +80,30 @@ def test_the_blocking_client() -> None:
             gauntlet.wait_for_report("r")
 
 
+def test_a_client_that_is_closed() -> None:
+    gauntlet = Gauntlet("http://localhost")
+    gauntlet.close()
+    with pytest.raises(errors.Closed) as closed:
+        gauntlet.runs.get_run(v1.GetRunRequest(run_id="r"))
+    assert not closed.value.passing
+
+    async def walk() -> None:
+        async with aio.Gauntlet("http://localhost") as other:
+            pass
+        with pytest.raises(errors.Closed):
+            await other.runs.get_run(v1.GetRunRequest(run_id="r"))
+
+    asyncio.run(walk())
+
+
 def test_the_asynchronous_client() -> None:
     async def walk() -> None:
         transport = ASGITransport(RunServiceASGIApplication(Asynchronous()))
         async with aio.Gauntlet("http://localhost", transport=transport) as gauntlet:
             answer = await gauntlet.runs.get_run(v1.GetRunRequest(run_id="r"))
-            assert answer.run and answer.run.notes == "nobody"
+            assert answer.run and answer.run.notes == "nobody waits for 60 s"
+            answer = await gauntlet.runs.get_run(v1.GetRunRequest(run_id="r"), timeout_ms=5_000)
+            assert answer.run and answer.run.notes == "nobody waits for 5 s"
             with pytest.raises(errors.NotFound, match="run x does not exist"):
                 await gauntlet.runs.get_run(v1.GetRunRequest(run_id="x"))
             with pytest.raises(errors.OtherVersion, match=r"gauntlet.v1.RunService/StopRun"):

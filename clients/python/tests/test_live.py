@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,16 +45,21 @@ def gauntlet(url: str, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("gauntlet")
-    command = [BINARY, "up", "--listen", "127.0.0.1:0", "--data-dir", str(folder / "data"), "--workers", "1"]
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gauntlet") / "bench.db"
+
+
+@pytest.fixture(scope="module")
+def url(database: Path) -> Iterator[str]:
+    data = str(database.parent / "data")
+    command = [BINARY, "up", "--listen", "127.0.0.1:0", "--data-dir", data, "--workers", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             assert server.stdout
             said = server.stdout.readline()
             assert said.startswith("serving at "), said
             url = said.split()[2]
-            gauntlet(url, "target", "add", "db", "--sqlite", str(folder / "bench.db"))
+            gauntlet(url, "target", "add", "db", "--sqlite", str(database))
             gauntlet(url, "target", "load", "db", "--table", "gauntlet_demo", "--rows", "1000")
             yield url
         finally:
@@ -97,22 +104,31 @@ def test_a_faulty_file(url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "load", ["{rate: {per_second: 200, connections: 4}}", "{concurrency: {connections: 4, think_time: 10ms}}"]
 )
-def test_the_worker_joins_a_run_beside_one_of_gauntlets_own(url: str, tmp_path: Path, load: str) -> None:
+def test_the_worker_joins_a_run_beside_one_of_gauntlets_own(
+    url: str, database: Path, tmp_path: Path, load: str
+) -> None:
+    before = rows(database)
     command = [sys.executable, str(EXAMPLES / "worker.py"), url, "python"]
     with subprocess.Popen(command, env=environment()) as worker, gauntlet_client.connect(url) as client:
         try:
             wait_for_worker(client)
             name = "both-open" if "rate" in load else "both-closed"
             run = client.start_run(Path(written(tmp_path, name, workers=2, load=load)))
-            done = client.wait_for_report(run.run_id)
+            run, report = client.wait_for_report(run.run_id)
         finally:
             worker.send_signal(signal.SIGTERM)
         assert worker.wait(PATIENCE_S) == 0
-    assert done.run and done.run.status is v1.RunStatus.COMPLETED
-    assert done.report and {reason.code for reason in done.report.reasons} <= BUSY
-    assert all(shard.succeeded > 50 for shard in done.report.shards) and len(done.report.shards) == 2
-    assert [rows.shard for rows in done.report.reconciliations] == [0, 1]
-    assert all(rows.counted == rows.found > 20 for rows in done.report.reconciliations)
+    assert run.status is v1.RunStatus.COMPLETED and {reason.code for reason in report.reasons} <= BUSY
+    assert all(shard.succeeded > 50 for shard in report.shards) and len(report.shards) == 2
+    assert [part.shard for part in report.reconciliations] == [0, 1]
+    assert all(part.counted == part.found > 20 and not part.uncertain for part in report.reconciliations)
+    assert rows(database) - before == sum(part.counted for part in report.reconciliations)
+
+
+def rows(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM gauntlet_demo").fetchone()
+    return int(count)
 
 
 def wait_for_worker(client: gauntlet_client.Gauntlet) -> None:

@@ -120,7 +120,15 @@ def test_a_run_without_a_report_says_why_it_ended() -> None:
     assert str(none.value) == "run a ended as FAILED without a report: no worker"
     done = v1.Run(run_id="r", processing=v1.ProcessingStatus.COMPLETED)
     answer = v1.GetReportResponse(report=v1.Report(run_id="r"))
-    assert played(_steps.report(done), answer) == (answer, [v1.GetReportRequest(run_id="r")])
+    ended, requests = played(_steps.report(done), answer)
+    assert ended == (done, v1.Report(run_id="r")) and requests == [v1.GetReportRequest(run_id="r")]
+    with pytest.raises(errors.NoReport):
+        played(_steps.report(done), v1.GetReportResponse())
+
+
+def test_a_path_is_no_text() -> None:
+    with pytest.raises(errors.FaultyTemplate, match=r'"first.yaml" is neither .* for a file give Path\("first.yaml"\)'):
+        played(_steps.start(Start("first.yaml")))
 
 
 @pytest.mark.parametrize(

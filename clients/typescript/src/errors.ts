@@ -193,6 +193,10 @@ function unanswered(error: ConnectError, about: About): Trouble {
 
 function onTheWay(error: ConnectError, about: About): Trouble {
   const cause = deepest(error);
+  // A server's reset of a stream has this code, too, in other words.
+  if (error.code === Code.Canceled && /abort/i.test(error.rawMessage)) {
+    return { kind: 'lost', retryable: true, message: 'the call was ended by its signal' };
+  }
   if (isTls(cause)) {
     return { kind: 'unreachable', message: noTls(cause, about.url ?? 'the control plane') };
   }

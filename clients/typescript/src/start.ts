@@ -10,12 +10,23 @@ import type { TemplateFault, TemplateService } from './gen/gauntlet/v1/template_
 /** The project of who names none. */
 export const DEFAULT_PROJECT = 'default';
 
+/** A template file's text, which is stored as the newest version first, or a stored template. */
+export type TemplateSource =
+  | {
+      /** The text of the file. */
+      readonly yaml: string;
+      /** The name for a template whose `yaml` does not say it. */
+      readonly template?: string;
+    }
+  | {
+      /** A stored template has its text already. */
+      readonly yaml?: undefined;
+      /** The name of the stored template. */
+      readonly template: string;
+    };
+
 /** What to run. */
-export interface StartOptions {
-  /** A template file's text: it is stored as the newest version first. Either this or `template`. */
-  readonly yaml?: string;
-  /** The name of a stored template, or the name for one whose `yaml` does not say it. */
-  readonly template?: string;
+export type StartOptions = TemplateSource & {
   /** The stored template's version; the newest when left out. */
   readonly version?: number;
   /** The project; that of the file, or `default`, when left out. */
@@ -28,7 +39,7 @@ export interface StartOptions {
   readonly acknowledge?: readonly string[] | 'all';
   /** Ends the call. */
   readonly signal?: AbortSignal;
-}
+};
 
 /** A run on its way. */
 export interface Started {

@@ -52,6 +52,7 @@ describe('explain', () => {
     ['a browser whose stream broke', fetching(brokenFetch), 'the connection to the control plane broke: network error'],
     ['a stream without its end', new ConnectError('missing EndStreamResponse', Code.Unknown), 'missing EndStream'],
     ['a deadline', new ConnectError('the operation timed out', Code.DeadlineExceeded), 'did not answer in time; try'],
+    ['a signal', ConnectError.from(AbortSignal.abort().reason), 'the call was ended by its signal'],
     ['anything', 'oh', 'the connection to the control plane broke: oh'],
   ])('%s', (_, error, message) => {
     const explained = explain(error, { ...about, begun: true });

@@ -7,11 +7,13 @@
 from . import aio, errors, v1
 from ._follow import Interrupted, Skipped, is_over
 from ._outcome import exit_code
+from ._steps import Ended
 from ._sync import Gauntlet, connect
 from ._version import VERSION as __version__
 from .errors import GauntletError
 
 __all__ = [
+    "Ended",
     "Gauntlet",
     "GauntletError",
     "Interrupted",

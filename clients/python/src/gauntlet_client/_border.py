@@ -1,11 +1,11 @@
-"""What every call passes: it gets its token, and its errors become those of this package."""
+"""What every call passes: it gets its token and a deadline, and its errors become those of this package."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, closing
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from connectrpc.errors import ConnectError
 from connectrpc.request import RequestContext
@@ -15,6 +15,9 @@ from .errors import translated
 Q = TypeVar("Q")
 R = TypeVar("R")
 Context = RequestContext[Any, Any]
+
+# How long a call may take that does not say it. Streams have no such end.
+CALL_MS: Final = 60_000
 
 
 class Border:
@@ -28,6 +31,20 @@ class Border:
         if self._token:
             context.request_headers["authorization"] = f"Bearer {self._token}"
 
+    def _enter_unary(self, context: Context) -> Context:
+        self._enter(context)
+        if context.timeout_ms is not None:
+            return context
+        # The control plane gives up, too.
+        context.request_headers["connect-timeout-ms"] = str(CALL_MS)
+        return RequestContext(
+            method=context.method,
+            http_method=context.http_method,
+            request_headers=context.request_headers,
+            timeout_ms=CALL_MS,
+            server_address=context.server_address,
+        )
+
     def _error(self, error: ConnectError, context: Context) -> BaseException:
         # connectrpc hides that the caller's own task was cancelled; whoever cancelled it waits for that.
         if isinstance(error.__cause__, asyncio.CancelledError):
@@ -35,7 +52,7 @@ class Border:
         return translated(error, self._url, f"{context.method.service_name}/{context.method.name}", self._token is not None)
 
     async def intercept_unary(self, call_next: Callable[[Q, Context], Awaitable[R]], request: Q, context: Context, /) -> R:
-        self._enter(context)
+        context = self._enter_unary(context)
         try:
             return await call_next(request, context)
         except ConnectError as error:
@@ -57,7 +74,7 @@ class Border:
     intercept_bidi_stream = _stream
 
     def intercept_unary_sync(self, call_next: Callable[[Q, Context], R], request: Q, context: Context, /) -> R:
-        self._enter(context)
+        context = self._enter_unary(context)
         try:
             return call_next(request, context)
         except ConnectError as error:

@@ -129,7 +129,8 @@ class MetricsFollower:
 class Retry:
     """When to try again and when to give up."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._failing_since: float | None = None
         self._failures = 0
 
@@ -141,7 +142,7 @@ class Retry:
         """The seconds to wait before the next try. Raises an error that is not worth one."""
         if self._failing_since is None:
             self._failing_since = now_s
-        if not error.passing or now_s - self._failing_since > PATIENCE_S:
+        if not error.passing or now_s - self._failing_since > self._patience_s:
             raise error
         pause = SHORTEST_PAUSE_S * 2.0 ** min(self._failures, 10)
         self._failures += 1

@@ -6,14 +6,14 @@ import re
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 from uuid import uuid4
 
 from protobuf import Message
 
 from .errors import Fault, FaultyTemplate, NoReport, NotAcknowledged, NotFound, OtherVersion
 from ._version import VERSION
-from .gen.gauntlet.v1.run_pb import ProcessingStatus, Run
+from .gen.gauntlet.v1.run_pb import ProcessingStatus, Report, Run
 from .gen.gauntlet.v1.run_service_pb import (
     CreateRunRequest,
     CreateRunResponse,
@@ -82,7 +82,7 @@ def _create(source: str | Path, what: Start) -> Steps[Run]:
     if isinstance(source, str) and _NAME.fullmatch(source):
         project, name, version = what.project or DEFAULT_PROJECT, source, 0
     else:
-        text = source.read_text("utf-8") if isinstance(source, Path) else source
+        text = source.read_text("utf-8") if isinstance(source, Path) else not_a_path(source)
         template = yield from apply(text, what.project)
         project, name, version = template.project, template.name, template.version
     created: CreateRunResponse = yield Call(
@@ -99,6 +99,14 @@ def _create(source: str | Path, what: Start) -> Steps[Run]:
         ),
     )
     return created.run or Run()
+
+
+def not_a_path(text: str) -> str:
+    """Raises for the path of a file in place of its text."""
+    if "\n" not in text and text.endswith((".yaml", ".yml")):
+        message = f'"{text}" is neither the name of a template nor the text of a file; for a file give Path("{text}")'
+        raise FaultyTemplate([Fault(0, 0, "", message)])
+    return text
 
 
 def apply(text: str, given_project: str | None) -> Steps[Template]:
@@ -130,12 +138,22 @@ def _write(project: str, name: str, spec: TemplateSpec) -> Steps[Template]:
     return updated.template or Template()
 
 
-def report(run: Run) -> Steps[GetReportResponse]:
+class Ended(NamedTuple):
+    """A run that is over, with its report."""
+
+    run: Run
+    """As it ended."""
+    report: Report
+
+
+def report(run: Run) -> Steps[Ended]:
     """The report of a run that is over."""
     if run.processing is not ProcessingStatus.COMPLETED:
         raise NoReport(run)
     response: GetReportResponse = yield Call("runs", "get_report", GetReportRequest(run_id=run.run_id))
-    return response
+    if response.report is None:
+        raise NoReport(run)
+    return Ended(response.run or run, response.report)
 
 
 def check() -> Steps[Server]:

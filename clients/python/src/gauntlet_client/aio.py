@@ -15,14 +15,13 @@ from pyqwest import Client, HTTPTransport, Transport
 from . import _steps
 from ._address import checked
 from ._border import Border
-from ._follow import SILENCE_S, Follower, Interrupted, MetricsFollower, Retry, RunFollower, Skipped
+from ._follow import PATIENCE_S, SILENCE_S, Follower, Interrupted, MetricsFollower, Retry, RunFollower, Skipped
 from ._settle import settle_at_exit
-from ._steps import Call, Start, Steps
+from ._steps import Call, Ended, Start, Steps
 from ._sync import CONNECT_S, Note
 from .errors import GauntletError
 from .gen.gauntlet.v1.run_pb import MetricsPoint, Run
 from .gen.gauntlet.v1.run_service_connect import RunServiceClient
-from .gen.gauntlet.v1.run_service_pb import GetReportResponse
 from .gen.gauntlet.v1.server_service_connect import ServerServiceClient
 from .gen.gauntlet.v1.server_service_pb import Server
 from .gen.gauntlet.v1.target_service_connect import TargetServiceClient
@@ -48,11 +47,14 @@ class Gauntlet:
         token: str | None = None,
         *,
         authorities: bytes | None = None,
+        patience_s: float = PATIENCE_S,
         transport: Transport | None = None,
     ) -> None:
         """At an address like "http://127.0.0.1:8090". A token goes with every call. With https the certificate must come
-        from one of `authorities` (PEM), or of those that the system trusts. `transport` is for tests."""
+        from one of `authorities` (PEM), or of those that the system trusts. Watches give up after `patience_s` without a
+        message, math.inf for never. `transport` is for tests."""
         self.url = checked(url, token)
+        self._patience_s = patience_s
         settle_at_exit()
         self._open = AsyncExitStack()
 
@@ -69,7 +71,7 @@ class Gauntlet:
             self._open.push_async_callback(made.aclose)
             return Client(made)
 
-        # A call may take as long as the control plane needs; a stream is never silent for long.
+        # A call has a deadline of its own; a stream is never silent for long.
         calls, streams = http(None), http(SILENCE_S)
         border = (Border(self.url, token),)
         self.runs = RunServiceClient(self.url, http_client=calls, interceptors=border)
@@ -103,14 +105,14 @@ class Gauntlet:
 
     def watch_run(self, run_id: str, *, note: Note | None = None) -> AsyncIterator[Run]:
         """The states of a run, from now to its end, across broken connections; `note` is told of those."""
-        return follow(RunFollower(run_id), self._streams.watch_run, note)
+        return follow(RunFollower(run_id), self._streams.watch_run, note, self._patience_s)
 
     def metrics(self, run_id: str, *, after_us: int = 0, note: Note | None = None) -> AsyncIterator[MetricsPoint]:
         """The seconds of a run, from its first, or the first after an instant (microseconds since the Unix epoch, UTC), to
         its last, each once, across broken connections. A second in which the phase changes has a point for each phase."""
-        return follow(MetricsFollower(run_id, after_us), self._streams.stream_metrics, note)
+        return follow(MetricsFollower(run_id, after_us), self._streams.stream_metrics, note, self._patience_s)
 
-    async def wait_for_report(self, run_id: str) -> GetReportResponse:
+    async def wait_for_report(self, run_id: str) -> Ended:
         """The run as it ended and its report. Raises NoReport when it ended without one."""
         last = Run()
         async for run in self.watch_run(run_id):
@@ -147,9 +149,11 @@ class Gauntlet:
             return value
 
 
-def connect(url: str, token: str | None = None, *, authorities: bytes | None = None) -> Gauntlet:
+def connect(
+    url: str, token: str | None = None, *, authorities: bytes | None = None, patience_s: float = PATIENCE_S
+) -> Gauntlet:
     """A control plane; no connection is opened before the first call. See Gauntlet."""
-    return Gauntlet(url, token, authorities=authorities)
+    return Gauntlet(url, token, authorities=authorities, patience_s=patience_s)
 
 
 async def _nothing() -> None:
@@ -160,13 +164,14 @@ async def follow(
     follower: Follower[Q, M, I],
     open_stream: Callable[[Q], AsyncIterator[M]],
     note: Note | None,
+    patience_s: float = PATIENCE_S,
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncIterator[I]:
     """What a follower's streams have for the reader, one stream after the other. An error that is not passing, or passes
     for too long, is raised."""
-    retry = Retry()
+    retry = Retry(patience_s)
     while not follower.over:
         try:
             async with AsyncExitStack() as opened:

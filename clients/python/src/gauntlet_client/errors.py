@@ -49,6 +49,10 @@ class Lost(GauntletError):
     passing = True
 
 
+class Closed(GauntletError):
+    """The client was closed, and is used once more."""
+
+
 class NotGauntlet(GauntletError):
     """Something answers there, and it is no control plane."""
 
@@ -212,6 +216,8 @@ def translated(error: ConnectError, url: str, method: str, has_token: bool) -> G
             return NoTls(f"{url} does not speak TLS; use http instead of https")
         case ConnectionError():
             return Unreachable(f"no control plane answers at {url}; start one with: gauntlet up")
+        case RuntimeError() as cause if "closed transport" in str(cause):
+            return Closed(f"this client of {url} is closed; connect again, or close it later")
         case TimeoutError():
             return Lost(f"{url} did not answer in time; see whether the control plane is busy")
         case Exception() as cause:
