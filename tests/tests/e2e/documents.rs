@@ -55,6 +55,11 @@ async fn first_benchmark() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn coming_from() {
+    follow("docs/guides/coming-from.md", Reader::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn templates() {
     follow("docs/guides/templates.md", Reader::new()).await;
 }
