@@ -32,7 +32,12 @@ export default defineConfig({
   cacheDir: '../../node_modules/.vite/dashboard',
   resolve: { conditions: ['source', 'browser', 'import', 'default'] },
   ssr: { resolve: { conditions: ['source', 'import', 'default'], externalConditions: ['source', 'import', 'default'] }, noExternal: ['@gauntlet/client'] },
-  build: { target: 'es2023', modulePreload: { polyfill: false } },
+  build: {
+    target: 'es2023',
+    modulePreload: { polyfill: false },
+    // What nearly every page is made of comes in one file instead of twenty small ones.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'base', test: /\/src\/(ui|lib)\// }] } } },
+  },
   server: {
     proxy: {
       '^/(gauntlet\\.v1\\.|grpc\\.)': process.env['GAUNTLET_SERVER'] ?? 'http://127.0.0.1:8090',

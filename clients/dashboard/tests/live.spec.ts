@@ -1,5 +1,5 @@
 import { accessible, expect, listen, picture, shot, test } from './fixture';
-import { template } from './server';
+import { failing, template } from './server';
 
 interface Reported {
   report: {
@@ -15,7 +15,8 @@ test('a run is started in the browser and watched to its end', async ({ page, se
 
   await page.goto(`${server.url}/templates`);
   await page.getByRole('link', { name: 'reads', exact: true }).click();
-  await page.getByRole('button', { name: /^Start/ }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('reads');
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
   const dialog = page.getByRole('dialog');
   // What is confirmed is stated: where the load goes, how much, for how long.
   await expect(dialog).toContainText('db');
@@ -87,4 +88,39 @@ test('a server that is killed and started again in the middle of a run loses not
   expect(trouble.foreign).toEqual([]);
   // The browser itself reports the connections that were refused.
   expect(trouble.errors.filter((text) => !text.includes('net::ERR_') && !text.includes('Failed to fetch'))).toEqual([]);
+});
+
+test('failures are told by class, commands and what is held have a history', async ({ page, server }) => {
+  const trouble = listen(page, server);
+  await server.apply(failing('failing', 60));
+  const id = await server.begin('failing', 'failing');
+  await page.goto(`${server.url}/runs/${id}`);
+  const legend = (name: string) => page.getByRole('list', { name: `Legend of ${name}`, exact: true });
+
+  await expect(legend('Failed per second by class')).toContainText(/constraint\s*[1-9]/);
+  await expect(page.getByRole('table', { name: /^Failures by operation/ })).toContainText('constraint');
+  await page.getByRole('checkbox', { name: 'by operation' }).check();
+  await expect(page).toHaveURL(/errors=operation/);
+  await expect(legend('Failed per second by operation')).toContainText(/twice\s*[1-9]/);
+
+  await server.cli('adjust', 'failing', '--rate', '120');
+  await expect(legend('Throughput')).toContainText(/offered\s*120\/s/);
+
+  // What came before the page was opened is there: the cursor is put on it.
+  await page.reload();
+  await expect(legend('Failed per second by operation')).toContainText(/twice\s*[1-9]/);
+  const plot = page.getByRole('img', { name: 'In flight and backlog' });
+  await plot.scrollIntoViewIfNeeded();
+  await plot.hover({ position: { x: 110, y: 120 } });
+  await expect(legend('In flight and backlog')).toContainText(/in flight\s*\d+\s*due, not sent\s*\d+/);
+  await shot(page, 'failing-1280');
+  await accessible(page);
+
+  // Which worker began how much later is told while the run goes on.
+  await page.getByRole('tab', { name: 'Workers' }).click();
+  await expect(page.getByText(/^2 of 2 ready/)).toContainText('first operations within');
+  await expect(page.getByRole('cell', { name: /^\+\d/ })).toHaveCount(2);
+  await server.cli('stop', 'failing');
+  await expect(page.getByText(/^The run is over/)).toContainText('first operations within');
+  expect(trouble).toEqual({ errors: [], foreign: [] });
 });

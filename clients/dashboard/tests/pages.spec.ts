@@ -111,6 +111,56 @@ test('a browser that is offline says so, and goes on by itself', async ({ page, 
   await expect(page.getByText('Connection lost.')).toBeHidden();
 });
 
+test('a page whose code is gone, as after an upgrade, offers to load itself anew', async ({ page, server }) => {
+  const gone = '**/assets/WorkersPage-*.js';
+  await page.route(gone, (route) => route.fulfill({ status: 404 }));
+  await page.goto(server.url);
+  await page.getByRole('link', { name: 'Workers' }).click();
+  await expect(page.getByRole('heading', { name: 'This page could not be loaded' })).toBeVisible();
+  // The other pages are still there.
+  await page.getByRole('link', { name: 'Runs' }).click();
+  await expect(page.getByRole('heading', { name: 'Runs', level: 1 })).toBeVisible();
+  await page.getByRole('link', { name: 'Workers' }).click();
+  await page.unroute(gone);
+  await page.getByRole('button', { name: 'Load the page anew' }).click();
+  await expect(page.getByRole('heading', { name: 'Workers', level: 1 })).toBeVisible();
+});
+
+test('a list of runs is turned page by page, and keeps its place', async ({ page, server }) => {
+  const trouble = listen(page, server);
+  await server.apply(template('paged', 2));
+  for (let number = 1; number <= 55; number += 1) {
+    await server.prepare('paged', `paged-${number}`);
+  }
+  await page.goto(`${server.url}/?template=paged`);
+  const rows = page.getByRole('table', { name: /^Runs/ }).getByRole('row');
+  await expect(rows).toHaveCount(51);
+  await page.getByRole('button', { name: 'Next →' }).first().click();
+  await expect(rows).toHaveCount(6);
+  await expect(page.getByText('Page 2').first()).toBeVisible();
+  await fits(page);
+  await accessible(page);
+  await shot(page, 'runs-page-2');
+
+  // Whoever comes back, or loads it anew, is where they were, and can go on from there.
+  await rows.getByRole('link', { name: 'paged-1', exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('paged-1');
+  await page.goBack();
+  await page.reload();
+  await expect(page.getByText('Page 2').first()).toBeVisible();
+  await page.getByRole('button', { name: '← Back' }).first().click();
+  await expect(rows).toHaveCount(51);
+  await expect(page.getByText('Page 1').first()).toBeVisible();
+
+  // By its heads it is put into another order, on its first page.
+  await page.getByRole('button', { name: 'Next →' }).first().click();
+  await page.getByRole('button', { name: 'Started' }).click();
+  await expect(page).toHaveURL(/sort=created\+asc/);
+  await expect(rows.nth(1)).toContainText('paged-1');
+  await expect(page.getByRole('columnheader', { name: 'Started' })).toHaveAttribute('aria-sort', 'ascending');
+  expect(trouble).toEqual({ errors: [], foreign: [] });
+});
+
 test('the whole dashboard is at most 250 kB', async () => {
   const folder = resolve(import.meta.dirname, '../dist');
   const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.gz'));

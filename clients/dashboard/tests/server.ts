@@ -94,6 +94,20 @@ export class Server {
     await this.cli('template', 'apply', '-f', file);
   }
 
+  /** Prepares a run that is not started: CreateRunRequest{project, template, name}. */
+  async prepare(template: string, name: string): Promise<void> {
+    const request = Buffer.concat([field(2, 'default'), field(3, template), field(5, name)]);
+    const answer = await fetch(`${this.url}/gauntlet.v1.RunService/CreateRun`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/grpc-web+proto', 'x-grpc-web': '1' },
+      body: new Uint8Array(frame(0x00, request)),
+    });
+    const said = Buffer.from(await answer.arrayBuffer()).toString('latin1');
+    if (!/grpc-status: ?0/.test(said) && answer.headers.get('grpc-status') !== '0') {
+      throw new Error(`the run ${name} is not prepared: ${said}`);
+    }
+  }
+
   /** Creates and starts a run, and gives its id without waiting for its end. */
   async begin(template: string, name: string): Promise<string> {
     const args = ['--server', this.url, 'run', template, '--name', name, '--yes'];
@@ -110,6 +124,19 @@ export class Server {
     }
     throw new Error(`the run ${name} did not start`);
   }
+}
+
+/** A message of a gRPC-Web call; its trailers have the flag 0x80. */
+export function frame(flags: number, content: Buffer): Buffer {
+  const head = Buffer.from([flags, 0, 0, 0, 0]);
+  head.writeUInt32BE(content.length, 1);
+  return Buffer.concat([head, content]);
+}
+
+/** A text, or a message, as a field of a message; shorter than 128 bytes. */
+export function field(number: number, content: string | Buffer): Buffer {
+  const bytes = Buffer.from(content);
+  return Buffer.concat([Buffer.from([(number << 3) | 2, bytes.length]), bytes]);
 }
 
 /** A template of an open loop. */
@@ -129,6 +156,27 @@ export function template(name: string, seconds: number): string {
     `phases: {warmup: 2s, measurement: ${seconds}s}`,
     'slos:',
     '  - {operation: point-lookup, latency: {percentile: 99, max: 2s}}',
+    '',
+  ].join('\n');
+}
+
+/** A template of an open loop, a tenth of which is refused by the target: the key is taken. */
+export function failing(name: string, seconds: number): string {
+  return [
+    `name: ${name}`,
+    'target: db',
+    'table: bench',
+    'operations:',
+    '  - {kind: point_lookup, weight: 90, parameters: [{uniform: {min: 1, max: 1000}}]}',
+    '  - name: twice',
+    '    kind: sql',
+    '    class: write',
+    '    weight: 10',
+    "    sql: INSERT INTO bench (id, k, c, pad) VALUES ($1, 1, 'c', 'pad')",
+    '    parameters: [{uniform: {min: 1, max: 1000}}]',
+    'load: {rate: {per_second: 200, connections: 4}}',
+    'workers: 2',
+    `phases: {warmup: 2s, measurement: ${seconds}s}`,
     '',
   ].join('\n');
 }

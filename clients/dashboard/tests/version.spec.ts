@@ -1,9 +1,9 @@
 import { expect, test } from './fixture';
+import { field, frame } from './server';
 
 test('a page of another version than its server offers to load itself anew', async ({ page, server }) => {
   // What a server says that was upgraded while the page was open: GetServerResponse{server{version: "9.9.9"}}.
-  const version = Buffer.from('9.9.9');
-  const message = Buffer.from([0x0a, version.length + 2, 0x0a, version.length, ...version]);
+  const message = field(1, field(1, '9.9.9'));
   const trailer = Buffer.from('grpc-status:0\r\n');
   const body = Buffer.concat([frame(0x00, message), frame(0x80, trailer)]);
   await page.route('**/gauntlet.v1.ServerService/GetServer', (route) =>
@@ -16,9 +16,3 @@ test('a page of another version than its server offers to load itself anew', asy
   await expect(page.getByRole('heading', { name: 'Runs', level: 1 })).toBeVisible();
   await expect(page.getByText('Another version.')).toBeHidden();
 });
-
-function frame(flags: number, content: Buffer): Buffer {
-  const head = Buffer.from([flags, 0, 0, 0, 0]);
-  head.writeUInt32BE(content.length, 1);
-  return Buffer.concat([head, content]);
-}

@@ -3,21 +3,25 @@ import type uPlot from 'uplot';
 import { token } from './palette';
 import type { Band, Mark } from './types';
 
-/** Draws phases behind the lines, and events as thin lines with their word. */
+/** The height of a row of names above the plot, pixels. */
+export const ROW = 14;
+
+/** Draws phases behind the lines, and events as thin lines; their names are above the plot, where no line runs. */
 export function bandsAndMarks(plot: uPlot, bands: readonly Band[], marks: readonly Mark[]): void {
   const { ctx, bbox } = plot;
   const { min, max } = plot.scales['x'] ?? {};
   if (min === undefined || max === undefined || min === null || max === null) {
     return;
   }
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
   const ratio = devicePixelRatio;
+  const end = bbox.left + bbox.width;
+  ctx.save();
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
   ctx.textAlign = 'left';
   ctx.textBaseline = 'alphabetic';
+  // The names of marks are nearest to the plot.
+  const markRow = bbox.top - 4 * ratio;
+  const bandRow = marks.length > 0 ? markRow - ROW * ratio : markRow;
   for (const band of bands) {
     const left = plot.valToPos(Math.max(band.from, min), 'x', true);
     const right = plot.valToPos(Math.min(band.to, max), 'x', true);
@@ -27,8 +31,8 @@ export function bandsAndMarks(plot: uPlot, bands: readonly Band[], marks: readon
     ctx.fillStyle = token(band.color);
     ctx.fillRect(left, bbox.top, right - left, bbox.height);
     ctx.fillStyle = token('--muted');
-    if (ctx.measureText(band.name).width + 8 * ratio < right - left) {
-      ctx.fillText(band.name, left + 4 * ratio, bbox.top + 12 * ratio);
+    if (ctx.measureText(band.name).width + 6 * ratio < right - left) {
+      ctx.fillText(band.name, left, bandRow);
     }
   }
   ctx.strokeStyle = token('--line-strong');
@@ -41,10 +45,12 @@ export function bandsAndMarks(plot: uPlot, bands: readonly Band[], marks: readon
     ctx.moveTo(at, bbox.top);
     ctx.lineTo(at, bbox.top + bbox.height);
     ctx.stroke();
-    // A word that would run into the one before is left out; its line stays.
-    if (at > written) {
-      ctx.fillText(mark.name, at + 3 * ratio, bbox.top + bbox.height - 4 * ratio);
-      written = at + ctx.measureText(mark.name).width + 8 * ratio;
+    const wide = ctx.measureText(mark.name).width;
+    const from = Math.min(at, end - wide);
+    // A name that would run into the one before is left out; its line stays.
+    if (from > written) {
+      ctx.fillText(mark.name, from, markRow);
+      written = from + wide + 8 * ratio;
     }
   }
   ctx.restore();

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { ago, bytes, count, latency, percent, rate, span } from './format';
+import { ago, bytes, count, latency, percent, rate, span, when } from './format';
 
 it.each([
   [0, '0 µs'],
@@ -47,4 +47,11 @@ it('says how long ago something was, by the clock that it is given', () => {
     expect(ago(now - seconds * 1_000_000, now)).toBe(text);
   }
   expect(ago(0, now)).toBe('–');
+});
+
+it('says when something was: a while ago, or the date', () => {
+  const at = new Date(2026, 2, 1, 14, 5, 9).getTime() * 1_000;
+  expect(when(at, at + 7_200_000_000)).toBe('2 h ago');
+  expect(when(at, at + 86_400_000_000)).toBe('2026-03-01 14:05');
+  expect(when(0, 60_000_000)).toBe('–');
 });

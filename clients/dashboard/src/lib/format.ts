@@ -1,6 +1,7 @@
 /** Numbers as the command line writes them: three significant digits, units that a person reads. */
 
 const NO_VALUE = '–';
+const DAY_US = 86_400_000_000;
 
 function significant(value: number): string {
   if (value === 0) {
@@ -111,4 +112,10 @@ export function ago(us: bigint | number, nowUs: number): string {
     return `${Math.floor(seconds / 3_600)} h ago`;
   }
   return `${Math.floor(seconds / 86_400)} d ago`;
+}
+
+/** When it was: how long ago within a day, by the server's clock, else the date: `5 m ago`, `2026-03-01 14:05`. */
+export function when(us: bigint | number, nowUs: number): string {
+  const isRecent = nowUs - Number(us) < DAY_US;
+  return isRecent ? ago(us, nowUs) : instant(us).slice(0, -':09'.length);
 }

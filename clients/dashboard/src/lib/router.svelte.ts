@@ -51,6 +51,12 @@ function decoded(part: string): string {
 }
 
 let current = $state(new URL(location.href));
+let trail = $state.raw(trailOf(history.state));
+
+/** What is kept with an entry of the browser's history; it survives a reload. */
+function trailOf(state: unknown): readonly string[] {
+  return Array.isArray(state) ? state.filter((each) => typeof each === 'string') : [];
+}
 
 /** Where the page is. */
 export const place = {
@@ -60,19 +66,25 @@ export const place = {
   get query(): URLSearchParams {
     return current.searchParams;
   },
+  /** The pages of a list before this one, as far as they were turned one by one: their tokens, the first page's is empty. */
+  get trail(): readonly string[] {
+    return trail;
+  },
 };
 
 addEventListener('popstate', () => {
   current = new URL(location.href);
+  trail = trailOf(history.state);
 });
 
 /** Goes to a path of the dashboard. */
-export function navigate(to: string, options: { replace?: boolean } = {}): void {
+export function navigate(to: string, options: { replace?: boolean; trail?: readonly string[] } = {}): void {
   const url = new URL(to, location.href);
+  trail = options.trail ?? [];
   if (options.replace) {
-    history.replaceState(null, '', url);
+    history.replaceState([...trail], '', url);
   } else {
-    history.pushState(null, '', url);
+    history.pushState([...trail], '', url);
     scrollTo(0, 0);
   }
   current = url;
@@ -88,7 +100,8 @@ export function setQuery(changes: Record<string, string | undefined>): void {
       url.searchParams.set(key, value);
     }
   }
-  navigate(url.href, { replace: true });
+  // A list that is asked for otherwise begins at its first page.
+  navigate(url.href, { replace: true, trail: 'page' in changes ? [] : trail });
 }
 
 /** Lets a plain click on a link of the dashboard change the page without loading it anew. */

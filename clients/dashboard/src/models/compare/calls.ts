@@ -17,10 +17,13 @@ export async function curveOf(id: string, name: string, signal: AbortSignal): Pr
   return { name, points: curves(answer)[0]?.points ?? [] };
 }
 
+/** More runs to choose from are found by their names. */
+export const MOST_CANDIDATES = 20;
+
 /** Runs to choose from, the newest first. */
 export async function candidates(project: string, text: string, signal: AbortSignal): Promise<ComparedRun[]> {
   const filter = { nameContains: text };
-  const answer = await runs.listRuns({ project, filter, page: { pageSize: 20 } }, { signal });
+  const answer = await runs.listRuns({ project, filter, page: { pageSize: MOST_CANDIDATES } }, { signal });
   return answer.runs.map(comparedRun);
 }
 

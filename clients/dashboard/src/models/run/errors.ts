@@ -12,7 +12,6 @@ export interface ErrorView {
   example: string;
   count: number;
   share: number;
-  firstUs: number;
   lastUs: number;
 }
 
@@ -48,7 +47,6 @@ function errorView(one: ErrorSummary): ErrorView {
     example: one.example,
     count: Number(one.count),
     share: one.share,
-    firstUs: Number(one.firstUs),
     lastUs: Number(one.lastUs),
   };
 }
@@ -57,11 +55,9 @@ function errorView(one: ErrorSummary): ErrorView {
 export interface SampleView {
   key: string;
   operation: string;
-  phase: string;
   shard: number;
   dueUs: number;
   responseUs: number;
-  lagUs: number;
   parameters: string;
   class: string;
   code: string;
@@ -75,11 +71,9 @@ export function sampleView(sample: OperationSample): SampleView {
   return {
     key: [sample.shard, sample.attempt, sample.operation, sample.index].join(' '),
     operation: sample.operation,
-    phase: phaseName(sample.phase)?.toLowerCase() ?? '',
     shard: sample.shard,
     dueUs: Number(sample.dueUs),
     responseUs: sample.responseUs,
-    lagUs: sample.lagUs,
     parameters: sample.parameters,
     class: sample.errorClass,
     code: sample.errorCode,

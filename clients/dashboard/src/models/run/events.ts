@@ -1,6 +1,9 @@
 import type { Mark } from '../../charts/types';
-import { RunEventKind, type RunEvent } from '../../lib/pb';
+import { latency } from '../../lib/format';
+import { ControlAction, RunEventKind, type ControlCommand, type RunEvent } from '../../lib/pb';
 import { plain, type Tone } from '../../lib/words';
+import { level, levelText, type Level } from './level';
+import { phaseName } from './run';
 
 /** Something that happened in a run. */
 export interface EventView {
@@ -10,6 +13,22 @@ export interface EventView {
   tone: Tone;
   message: string;
   shard: number | undefined;
+  /** Absent for what is no command, and from servers before commands were typed: their charts have no marks, and the planned load. */
+  command: CommandView | undefined;
+}
+
+/** A command to the workers. */
+export interface CommandView {
+  /** `start`, `set phase`, `set target`, `step`, `pause`, `resume` or `stop`. */
+  action: string;
+  /** When it takes effect, microseconds since the Unix epoch. */
+  atUs: number;
+  /** The phase that begins; empty when none does. */
+  phase: string;
+  /** The load from then on. */
+  level: Level | undefined;
+  /** Of a search, counted from 1. */
+  step: number;
 }
 
 const TONES: Partial<Record<RunEventKind, Tone>> = {
@@ -25,7 +44,44 @@ export function eventView(event: RunEvent): EventView {
     tone: TONES[event.kind] ?? 'neutral',
     message: event.message,
     shard: event.shard,
+    command: event.command && commandView(event.command),
   };
+}
+
+function commandView(command: ControlCommand): CommandView {
+  return {
+    action: plain(ControlAction[command.action]),
+    atUs: Number(command.atUs),
+    phase: phaseName(command.phase)?.toLowerCase() ?? '',
+    level: level(command.level),
+    step: command.step,
+  };
+}
+
+/** What happened, for people: a command by what it does and when. */
+export function eventText({ command, message, timeUs }: EventView): string {
+  return command ? `${commandText(command)}, ${latency(Math.max(0, command.atUs - timeUs))} later` : message;
+}
+
+function commandText(command: CommandView): string {
+  switch (command.action) {
+    case 'start':
+      return `the load begins with the ${command.phase}`;
+    case 'set phase':
+      return `the ${command.phase} begins`;
+    case 'set target':
+      return `the load becomes ${levelText(command.level)}`;
+    case 'step':
+      return `step ${command.step} begins: ${levelText(command.level)}`;
+    case 'pause':
+      return 'the load pauses';
+    case 'resume':
+      return 'the load goes on';
+    case 'stop':
+      return 'the load ends';
+    default:
+      return command.action;
+  }
 }
 
 /** Whether an event says something of the load: a command to the workers, or the loss of one. */
@@ -33,60 +89,57 @@ export function isSteering(event: EventView): boolean {
   return event.kind === 'control' || event.kind === 'error';
 }
 
-/** A command to the workers, as its event tells it: `command 3: SET_TARGET 200 per second, at 1700000000000000 us`. */
-interface Command {
-  action: string;
-  atUs: number;
-}
-
-const COMMAND = /^command \d+: (.+), at (\d+) us$/;
-const LEVEL = /(\d+(?:\.\d+)?) (?:connections|per second)/;
-
-function command(event: EventView): Command | undefined {
-  const found = event.kind === 'control' ? COMMAND.exec(event.message) : null;
-  return found ? { action: found[1] ?? '', atUs: Number(found[2]) } : undefined;
-}
-
 /** What is worth a line across the charts: the load was changed, a worker was lost. Starts and phases are bands. */
 export function marks(events: readonly EventView[]): Mark[] {
   return events.flatMap((event) => {
     if (event.kind === 'error') {
-      return [{ at: event.timeUs / 1e6, name: event.shard === undefined ? 'error' : `shard ${event.shard} lost` }];
+      return [{ at: event.timeUs / 1e6, name: event.shard === undefined ? 'error' : `error in shard ${event.shard}` }];
     }
-    const told = command(event);
-    const name = word(told?.action);
-    return name ? [{ at: (told?.atUs ?? event.timeUs) / 1e6, name }] : [];
+    const name = word(event.command);
+    return event.command && name ? [{ at: event.command.atUs / 1e6, name }] : [];
   });
 }
 
-function word(action: string | undefined): string | undefined {
-  if (!action || action.startsWith('START') || action.startsWith('SET_PHASE')) {
-    return undefined;
+function word(command: CommandView | undefined): string | undefined {
+  switch (command?.action) {
+    case 'pause':
+    case 'resume':
+    case 'stop':
+      return command.action;
+    case 'step':
+      return `step ${command.step}`;
+    case 'set target':
+      return levelText(command.level);
+    default:
+      return undefined;
   }
-  const step = /^STEP (\d+)/.exec(action);
-  if (step) {
-    return `step ${step[1] ?? ''}`;
-  }
-  const amount = LEVEL.exec(action);
-  return amount ? amount[0] : action.split(',')[0]?.toLowerCase();
 }
 
-/** The offered load from each instant on, in the order of time; 0 while it is paused. */
-export function offered(events: readonly EventView[], planned: number): { atUs: number; amount: number }[] {
+/** The offered load from an instant on; 0 while it is paused, and after its end. */
+export interface Offer {
+  atUs: number;
+  amount: number;
+}
+
+const SWITCHES: ReadonlyMap<string, 'on' | 'off'> = new Map([
+  ['pause', 'off'],
+  ['resume', 'on'],
+  ['stop', 'off'],
+]);
+
+/** The offered load in the order of time. */
+export function offered(events: readonly EventView[], planned: number): Offer[] {
   const changes = [{ atUs: 0, amount: planned }];
-  let level = planned;
-  for (const event of events) {
-    const told = command(event);
-    if (!told) {
+  let amount = planned;
+  let isSilent = false;
+  for (const { command } of events) {
+    if (!command || !(command.level || SWITCHES.has(command.action))) {
       continue;
     }
-    const amount = LEVEL.exec(told.action);
-    level = amount ? Number(amount[1]) : level;
-    if (amount || told.action === 'RESUME') {
-      changes.push({ atUs: told.atUs, amount: level });
-    } else if (told.action === 'PAUSE') {
-      changes.push({ atUs: told.atUs, amount: 0 });
-    }
+    // What is paused stays so when its level changes.
+    isSilent = command.level ? isSilent : SWITCHES.get(command.action) === 'off';
+    amount = command.level?.amount ?? amount;
+    changes.push({ atUs: command.atUs, amount: isSilent ? 0 : amount });
   }
   return changes;
 }
@@ -95,7 +148,7 @@ export function offered(events: readonly EventView[], planned: number): { atUs: 
 const HALF_US = 500_000;
 
 /** The offered load of the stretches that begin at each x (seconds). */
-export function offeredAt(changes: readonly { atUs: number; amount: number }[], x: readonly number[]): number[] {
+export function offeredAt(changes: readonly Offer[], x: readonly number[]): number[] {
   let at = 0;
   return x.map((seconds) => {
     while ((changes[at + 1]?.atUs ?? Infinity) <= seconds * 1e6 + HALF_US) {

@@ -12,7 +12,6 @@ export interface RunView {
   id: string;
   project: string;
   name: string;
-  description: string;
   template: string;
   templateVersion: number;
   target: string;
@@ -27,14 +26,12 @@ export interface RunView {
   phaseText: string;
   phaseStartedUs: number;
   phaseEndsUs: number;
-  createdUs: number;
   startedUs: number;
   endedUs: number;
   warmupUs: number;
   measurementUs: number;
   /** The warmup may end before its time. */
   untilSteady: boolean;
-  warmupSteady: boolean | undefined;
   shardsReady: number;
   shardsTotal: number;
   queuePosition: number;
@@ -69,7 +66,6 @@ export function runView(run: Run, spec: TemplateSpec | undefined = run.spec): Ru
     id: run.runId,
     project: run.project,
     name: run.name,
-    description: spec?.description ?? '',
     template: run.template,
     templateVersion: run.templateVersion,
     target: spec?.target ?? '',
@@ -83,13 +79,11 @@ export function runView(run: Run, spec: TemplateSpec | undefined = run.spec): Ru
     phaseText: phase(run.phase),
     phaseStartedUs: Number(run.phaseStartedUs),
     phaseEndsUs: Number(run.phaseEndsUs),
-    createdUs: Number(run.createdUs),
     startedUs: Number(run.startedUs),
     endedUs: Number(run.endedUs),
     warmupUs: durationUs(spec?.phases?.warmup),
     measurementUs: durationUs(spec?.phases?.measurement),
     untilSteady: spec?.phases?.untilSteady !== undefined,
-    warmupSteady: run.warmupSteady,
     shardsReady: run.shardsReady,
     shardsTotal: run.shardsTotal,
     queuePosition: run.queuePosition,

@@ -23,7 +23,7 @@ const steps = stepViews([step(1, 8, 100), step(2, 16, 180), step(3, 32, 120, Ste
 
 test('a step tells its outcome against the first', () => {
   expect(steps.map((one) => [one.outcome, one.tone, one.errorRatio, one.p95Growth])).toEqual([
-    ['passed', 'good', 0.1, 0],
+    ['passed', 'good', 0.1, undefined],
     ['passed', 'good', 0.1, 1],
     ['latency', 'bad', 0.1, 2],
     ['passed', 'good', 0.1, 3],
@@ -40,6 +40,11 @@ test('a level that was tried twice counts with its newest step', () => {
   });
 });
 
+test('a step that was broken off has no point', () => {
+  const broken = { ...step(5, 64, 0, StepOutcome.ABANDONED), succeeded: 0n, failed: 0n };
+  expect(curves(stepViews([step(1, 8, 100), broken])).x).toEqual([8]);
+});
+
 test('a law without loss is a straight line', () => {
   const law = { lambda: 5, sigma: 0, kappa: 0 };
   expect([1, 2, 10].map((at) => scalability(law, at))).toEqual([5, 10, 50]);
@@ -49,9 +54,9 @@ test('the path goes on with the step under load', () => {
   const progress = searchView(
     create(SearchProgressSchema, { current: { step: 5, beginsUs: 50_000_000n, level: { level: { case: 'connections', value: 24 } } } }),
   );
-  expect(path(steps, progress?.current)).toEqual({ x: [10, 20, 30, 40, 50], level: [8, 16, 32, 16, 24] });
-  expect(path(steps, undefined)).toEqual({ x: [10, 20, 30, 40, 45], level: [8, 16, 32, 16, 16] });
-  expect(path([], undefined)).toEqual({ x: [], level: [] });
+  expect(path(steps, progress?.current, 57)).toEqual({ x: [10, 20, 30, 40, 50, 57], level: [8, 16, 32, 16, 24, 24] });
+  expect(path(steps, undefined, 57)).toEqual({ x: [10, 20, 30, 40, 45], level: [8, 16, 32, 16, 16] });
+  expect(path([], undefined, 57)).toEqual({ x: [], level: [] });
 });
 
 test('the end of a search is said in words', () => {

@@ -41,6 +41,8 @@ export interface StepView {
   fromUs: number;
   toUs: number;
   passed: boolean;
+  /** A step that was broken off early has no figures. */
+  isMeasured: boolean;
   outcome: string;
   tone: Tone;
   message: string;
@@ -83,7 +85,8 @@ export function stepViews(steps: readonly Step[]): StepView[] {
   const baseline = steps[0]?.response?.p95Us ?? 0;
   return steps.flatMap((step) => {
     const at = level(step.level);
-    return at ? [stepView(step, at, baseline)] : [];
+    // The first is what the others are compared with.
+    return at ? [stepView(step, at, step === steps[0] ? 0 : baseline)] : [];
   });
 }
 
@@ -97,7 +100,8 @@ function stepView(step: Step, at: Level, baseline: number): StepView {
     fromUs: Number(step.windowFromUs),
     toUs: Number(step.windowToUs),
     passed: step.outcome === StepOutcome.PASSED,
-    outcome: plain(StepOutcome[step.outcome]),
+    isMeasured: all > 0,
+    outcome: step.outcome === StepOutcome.SLO ? 'SLO' : plain(StepOutcome[step.outcome]),
     tone: tone(step.outcome),
     message: step.message,
     perS: step.throughputPerS,
@@ -140,10 +144,10 @@ export interface Curves {
 /** How many points the fitted curve is drawn with. */
 const CURVE_POINTS = 80;
 
-/** A level that was tried more than once counts with its newest step. */
+/** A level that was tried more than once counts with its newest step that measured something. */
 export function curves(steps: readonly StepView[], fit?: ScalabilityFit): Curves {
   const newest = new Map<number, StepView>();
-  for (const step of steps) {
+  for (const step of steps.filter((one) => one.isMeasured)) {
     newest.set(step.level.amount, step);
   }
   const most = Math.max(0, ...newest.keys());
@@ -168,12 +172,14 @@ export function scalability(fit: { lambda: number; sigma: number; kappa: number 
   return (lambda * connections) / (1 + sigma * (connections - 1) + kappa * connections * (connections - 1));
 }
 
-/** The levels in the order in which they were tried: each begins with its window. */
-export function path(steps: readonly StepView[], current: Trial | undefined): { x: number[]; level: number[] } {
+/** The levels in the order in which they were tried, up to an instant (seconds): each begins with its window. */
+export function path(steps: readonly StepView[], current: Trial | undefined, until: number): { x: number[]; level: number[] } {
   const tried = steps.map((step) => [step.fromUs / 1e6, step.level.amount] as const);
   const last = steps.at(-1);
   if (current?.level && current.step !== last?.step) {
-    tried.push([current.beginsUs / 1e6, current.level.amount]);
+    const { amount } = current.level;
+    const began = current.beginsUs / 1e6;
+    tried.push([began, amount], [Math.max(began, until), amount]);
   } else if (last) {
     tried.push([last.toUs / 1e6, last.level.amount]);
   }

@@ -2,19 +2,22 @@ import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 
 import { HistoryPointSchema, MetricsPointSchema, RunPhase, type HistoryPoint, type MetricsPoint } from '../../lib/pb';
-import { plan, Series, type Column } from './series';
+import { column, plan, Series, type Column } from './series';
 
 const FIRST_US = 1_700_000_000_000_000;
 const SECOND_US = 1_000_000;
 
 /** The point of a second; what it holds follows from the second. */
 function point(second: number, phase = RunPhase.MEASUREMENT): MetricsPoint {
-  const response = { p50Us: second, p95Us: second + 1, p99Us: second + 2, p999Us: second + 3, maxUs: second + 4 };
+  const response = { p50Us: second, p95Us: second + 1, p99Us: second + 2, p999Us: second + 3 };
+  const failures = [{ class: 'SERIALIZATION', count: 1n }];
   return create(MetricsPointSchema, {
     timeUs: BigInt(FIRST_US + second * SECOND_US),
     phase,
-    operations: [{ operation: 'read', succeeded: BigInt(second), failed: 1n, response }],
-    total: { succeeded: BigInt(second), failed: 1n, response },
+    operations: [{ operation: 'read', succeeded: BigInt(second), failed: 1n, failures, response }],
+    total: { succeeded: BigInt(second), failed: 1n, failures, response },
+    inFlight: BigInt(second),
+    backlog: 3n,
   });
 }
 
@@ -37,13 +40,15 @@ function history(points: readonly MetricsPoint[], resolutionUs: number): History
   }
   return [...buckets].map(([start, parts]) => {
     const succeeded = parts.reduce((sum, one) => sum + (one.total?.succeeded ?? 0n), 0n);
-    const total = { succeeded, failed: BigInt(parts.length), response: { percentilesUs: [1, 2, 3, 4], maxUs: 5 } };
+    const total = { succeeded, failed: BigInt(parts.length), failures: [{ class: 'SERIALIZATION', count: BigInt(parts.length) }], response: { percentilesUs: [1, 2, 3, 4] } };
     return create(HistoryPointSchema, {
       timeUs: BigInt(start),
       lengthUs: BigInt(resolutionUs),
       phase: RunPhase.MEASUREMENT,
       operations: [{ operation: 'read', ...total }],
       total,
+      inFlightMax: parts.at(-1)?.inFlight ?? 0n,
+      backlogMax: 3n,
     });
   });
 }
@@ -87,6 +92,16 @@ describe('a stream that is cut', () => {
     expect(points.map((one) => series.take(one))).toEqual(points.map(() => false));
     expect(series.columns).toEqual(undisturbed);
   });
+});
+
+test('seconds and longer stretches come alike', () => {
+  const series = new Series();
+  series.take(point(4));
+  const part = { succeeded: 4, failed: 1, failures: [0, 0, 0, 1, 0, 0], p50Us: 4, p95Us: 5, p99Us: 6, p999Us: 7 };
+  const second = { timeUs: FIRST_US + 4 * SECOND_US, lengthUs: SECOND_US, phase: 'MEASUREMENT', inFlight: 4, backlog: 3 };
+  expect(series.columns).toEqual([{ ...second, total: part, operations: [part] }]);
+  const past = { ...part, failures: [0, 0, 0, 1, 0, 0], p50Us: 1, p95Us: 2, p99Us: 3, p999Us: 4 };
+  expect(history([point(4)], SECOND_US).map(column)).toEqual([{ ...second, total: past, operations: [past] }]);
 });
 
 describe('an hour', () => {

@@ -1,4 +1,5 @@
 import type { HistoryPoint, MetricsPoint, OperationHistory, OperationPoint } from '../../lib/pb';
+import { byClass } from './classes';
 import { phaseName, type PhaseName } from './run';
 
 const SECOND_US = 1_000_000;
@@ -15,11 +16,12 @@ export const PERCENTILES = [50, 95, 99, 99.9];
 export interface Part {
   succeeded: number;
   failed: number;
+  /** Those that failed, by class as in `CLASSES`; empty when there are none, or their classes were not kept. */
+  failures: readonly number[];
   p50Us: number;
   p95Us: number;
   p99Us: number;
   p999Us: number;
-  maxUs: number;
 }
 
 /** A stretch of a run: a second, or longer in what is long past. */
@@ -30,6 +32,10 @@ export interface Column {
   total: Part;
   /** In the template's order. */
   operations: readonly Part[];
+  /** At the end of a second; of a longer stretch the most. */
+  inFlight: number;
+  /** Due and not sent, likewise. */
+  backlog: number;
 }
 
 /** How what is long past is kept. */
@@ -105,6 +111,8 @@ export class Series {
       phase,
       total: part(point.total),
       operations: point.operations.map(part),
+      inFlight: Number(point.inFlight),
+      backlog: Number(point.backlog),
     });
     return true;
   }
@@ -145,6 +153,8 @@ export function column(point: HistoryPoint): Column {
     phase: phaseName(point.phase),
     total: pastPart(point.total),
     operations: point.operations.map(pastPart),
+    inFlight: Number(point.inFlightMax),
+    backlog: Number(point.backlogMax),
   };
 }
 
@@ -152,11 +162,11 @@ function part(point: OperationPoint | undefined): Part {
   return {
     succeeded: Number(point?.succeeded ?? 0),
     failed: Number(point?.failed ?? 0),
+    failures: byClass(point?.failures ?? []),
     p50Us: point?.response?.p50Us ?? 0,
     p95Us: point?.response?.p95Us ?? 0,
     p99Us: point?.response?.p99Us ?? 0,
     p999Us: point?.response?.p999Us ?? 0,
-    maxUs: point?.response?.maxUs ?? 0,
   };
 }
 
@@ -166,10 +176,10 @@ function pastPart(point: OperationHistory | undefined): Part {
   return {
     succeeded: Number(point?.succeeded ?? 0),
     failed: Number(point?.failed ?? 0),
+    failures: byClass(point?.failures ?? []),
     p50Us,
     p95Us,
     p99Us,
     p999Us,
-    maxUs: point?.response?.maxUs ?? 0,
   };
 }

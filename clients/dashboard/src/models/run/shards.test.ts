@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 
 import { AttemptStatus, ShardSchema, WorkerSchema } from '../../lib/pb';
-import { attemptViews, hold, MOST_HELD, workerView, type Held } from './shards';
+import { attemptViews, workerView } from './shards';
 
 const { LOST, RUNNING } = AttemptStatus;
 
@@ -18,7 +18,7 @@ function shard(index: number, attempts: [status: AttemptStatus, firstUs: number]
   });
 }
 
-const worker = workerView(create(WorkerSchema, { workerId: 'w1', name: 'one', runIds: ['a', 'b'], inFlight: 3, backlog: 2n }));
+const worker = workerView(create(WorkerSchema, { workerId: 'w1', name: 'one', runIds: ['a', 'b'] }));
 
 test('attempts come by shard, the newest first, each with its worker and skew', () => {
   const made = attemptViews([shard(0, [[LOST, 100], [RUNNING, 900]]), shard(1, [[RUNNING, 150]]), shard(2, [[RUNNING, 0]])], [worker]);
@@ -32,13 +32,4 @@ test('attempts come by shard, the newest first, each with its worker and skew', 
 
 test('a worker tells of other runs', () => {
   expect(worker.otherRuns).toBe(1);
-});
-
-test('samples are summed up and bounded', () => {
-  let held: Held[] = [];
-  for (let at = 0; at < MOST_HELD * 3; at += 1) {
-    held = hold(held, [worker, worker], at);
-  }
-  expect(held.length).toBeLessThanOrEqual(MOST_HELD + 1);
-  expect(held.at(-1)).toEqual({ timeUs: MOST_HELD * 3 - 1, inFlight: 6, backlog: 4 });
 });

@@ -13,8 +13,6 @@ export interface AttemptView {
   message: string;
   workerId: string;
   worker: WorkerView | undefined;
-  assignedUs: number;
-  endedUs: number;
   /** After the first worker's first operation, microseconds; `undefined` before its own. */
   skewUs: number | undefined;
 }
@@ -90,27 +88,7 @@ function attemptView(
     message: attempt.message,
     workerId: attempt.workerId,
     worker,
-    assignedUs: Number(attempt.assignedUs),
-    endedUs: Number(attempt.endedUs),
     // A replacement begins late on purpose.
     skewUs: began > 0 && attempt.number === 1 ? began - firstUs : undefined,
   };
-}
-
-/** What all workers of a run hold at an instant. */
-export interface Held {
-  timeUs: number;
-  inFlight: number;
-  backlog: number;
-}
-
-/** More samples of the workers are thinned out: every second one goes. */
-export const MOST_HELD = 1_200;
-
-/** Adds a sample of the workers of a run, bounded by `MOST_HELD`. */
-export function hold(samples: readonly Held[], workers: readonly WorkerView[], timeUs: number): Held[] {
-  const sum = (of: (worker: WorkerView) => number): number => workers.reduce((all, worker) => all + of(worker), 0);
-  const fresh = { timeUs, inFlight: sum((one) => one.inFlight), backlog: sum((one) => one.backlog) };
-  const kept = samples.length < MOST_HELD ? samples : samples.filter((_, index) => index % 2 === 0);
-  return [...kept, fresh];
 }

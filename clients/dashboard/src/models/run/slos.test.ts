@@ -31,8 +31,8 @@ const measured = totals(
     totals: [
       {
         phase: RunPhase.MEASUREMENT,
-        operations: [{ operation: 'get', succeeded: 99n, failed: 1n, response: { percentilesUs: [500, 950] } }],
-        total: { succeeded: 90n, failed: 10n, throughputPerS: 125, response: { percentilesUs: [600, 2_000] } },
+        operations: [{ operation: 'get', succeeded: 100n, response: { percentilesUs: [500, 950], maxUs: 980 } }],
+        total: { succeeded: 90n, failed: 4n, cut: 1n, dropped: 5n, throughputPerS: 125, response: { percentilesUs: [600, 2_000], maxUs: 3_000 } },
       },
     ],
   }),
@@ -57,11 +57,30 @@ test('each stands against its limit', () => {
     ['near', '950 µs', 0.95],
     ['not met', '10 %', 10],
     ['met', '125/s', 0.8],
-    ['met', '600 µs', 0.6],
+    // Ten of a hundred have no result: the 90th percentile of all is the slowest of the ninety.
+    ['near', '600 µs to 3 ms', 3],
     ['no data', '–', undefined],
   ]);
 });
 
 test('without data nothing is met', () => {
   expect(wanted.map((one) => standing(one, undefined, new Map()).state)).toEqual(wanted.map(() => 'no data'));
+});
+
+test.each([
+  // percentile, succeeded, failed, what is known of those that succeeded
+  { failed: 1n, measured: '100 µs to 200 µs', state: 'met' },
+  { failed: 6n, measured: '100 µs to 5 ms', state: 'near' },
+  { failed: 200n, measured: 'too many failed', state: 'not met' },
+])('$failed that failed count as slower than all others', ({ failed, measured: text, state }) => {
+  const [objective] = objectives(
+    create(TemplateSpecSchema, { slos: [{ limit: { case: 'latency', value: { percentile: 90, max } } }] }),
+  );
+  const response = { percentilesUs: [100, 200], maxUs: 5_000 };
+  const answer = create(GetMetricsResponseSchema, {
+    percentiles: [90, 95],
+    totals: [{ phase: RunPhase.MEASUREMENT, operations: [], total: { succeeded: 94n, failed, response } }],
+  });
+  const found = objective && standing(objective, totals(answer).get('MEASUREMENT'), new Map());
+  expect([found?.measured, found?.state]).toEqual([text, state]);
 });

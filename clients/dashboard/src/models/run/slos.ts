@@ -111,17 +111,30 @@ export function standing(
   special: ReadonlyMap<string, PhaseTotal>,
 ): Standing {
   const total = totalOf(one, measured, special);
-  const value = total && valueOf(one.limit, total);
-  const share = value === undefined ? undefined : shareOf(one.limit, value);
+  const found = total && total.due > 0 ? measuredOf(one.limit, total) : undefined;
+  const share = found && shareOf(one.limit, found.most);
   return {
     name: one.name,
     about: one.about,
     limit: limitText(one.limit),
-    measured: value === undefined ? '–' : valueText(one.limit, value),
-    state: share === undefined ? 'no data' : share > 1 ? 'not met' : share >= NEAR ? 'near' : 'met',
+    measured: found ? measuredText(one.limit, found) : '–',
+    state: found ? stateOf(one.limit, found) : 'no data',
     share,
     aborts: one.aborts,
   };
+}
+
+/** What was measured lies between the two; they are the same where it is known exactly. */
+interface Measured {
+  least: number;
+  most: number;
+}
+
+function stateOf(limit: Limit, { least, most }: Measured): Standing['state'] {
+  if (shareOf(limit, least) > 1) {
+    return 'not met';
+  }
+  return shareOf(limit, most) >= NEAR ? 'near' : 'met';
 }
 
 function totalOf(one: Objective, measured: PhaseTotal | undefined, special: ReadonlyMap<string, PhaseTotal>): Total | undefined {
@@ -132,18 +145,39 @@ function totalOf(one: Objective, measured: PhaseTotal | undefined, special: Read
   return name === undefined ? measured?.total : measured?.operations.find((operation) => operation.name === name);
 }
 
-function valueOf(limit: Limit, total: Total): number | undefined {
-  if (total.succeeded + total.failed === 0) {
-    return undefined;
-  }
+function measuredOf(limit: Limit, total: Total): Measured | undefined {
   switch (limit.kind) {
     case 'latency':
-      return total.percentiles.get(limit.percentile);
+      return latencyOf(limit.percentile, total);
     case 'errors':
-      return total.errorRatio;
+      return exactly((total.due - total.succeeded) / total.due);
     case 'throughput':
-      return total.perS;
+      return exactly(total.perS);
   }
+}
+
+function exactly(value: number): Measured {
+  return { least: value, most: value };
+}
+
+/**
+ * The percentile of all that were due, as the report judges it: one without a result counts as slower than every one that
+ * has one. So it is a higher percentile of those that succeeded; the next known one is at least that.
+ */
+function latencyOf(percentile: number, total: Total): Measured | undefined {
+  const least = total.percentiles.get(percentile);
+  const wanted = (percentile * total.due) / total.succeeded;
+  if (wanted > 100) {
+    return exactly(Infinity);
+  }
+  if (least === undefined) {
+    return undefined;
+  }
+  if (total.due === total.succeeded) {
+    return exactly(least);
+  }
+  const above = [...total.percentiles].filter(([one]) => one >= wanted).map(([, us]) => us);
+  return { least, most: Math.min(total.maxUs, ...above) };
 }
 
 function shareOf(limit: Limit, value: number): number {
@@ -168,14 +202,14 @@ function limitText(limit: Limit): string {
   }
 }
 
-function valueText(limit: Limit, value: number): string {
+function measuredText(limit: Limit, { least, most }: Measured): string {
   switch (limit.kind) {
     case 'latency':
-      return latency(value);
+      return most === Infinity ? 'too many failed' : least === most ? latency(most) : `${latency(least)} to ${latency(most)}`;
     case 'errors':
-      return percent(value);
+      return percent(most);
     case 'throughput':
-      return rate(value);
+      return rate(most);
   }
 }
 

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 
 import { GetMetricsResponseSchema, RunPhase } from '../../lib/pb';
-import { rowEdges, shares, Spectrum } from './spectrum';
+import { NO_HEAT, rowEdges, shares, Spectrum } from './spectrum';
 
 function answer(points: { second: number; succeeded: number; us: number[]; phase?: RunPhase }[], seconds = 1) {
   return create(GetMetricsResponseSchema, {
@@ -42,8 +42,9 @@ test('the fullest cell is 1; an empty stretch is an empty column', () => {
   const spectrum = new Spectrum();
   const us = [10, 20, 90, 100];
   spectrum.take(answer([{ second: 0, succeeded: 5, us }, { second: 2, succeeded: 5, us }]), { fromUs: 0 });
-  const { x, cells } = spectrum.heatMap;
-  expect(x).toEqual([0, 1, 2]);
+  const { x, step, edges, cells } = spectrum.heatMap;
+  expect([x, step]).toEqual([[0, 1, 2], 1]);
+  expect(cells.map((column) => column.length)).toEqual(x.map(() => edges.length - 1));
   expect(cells.map((column) => Math.max(...column))).toEqual([1, 0, 1]);
 });
 
@@ -68,5 +69,5 @@ test('goes on where it stopped, and anew at another resolution', () => {
 });
 
 test('nothing measured is no map', () => {
-  expect(new Spectrum().heatMap).toEqual({ x: [], rows: [], cells: [] });
+  expect(new Spectrum().heatMap).toEqual(NO_HEAT);
 });

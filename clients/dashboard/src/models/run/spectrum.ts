@@ -1,5 +1,4 @@
 import type { GetMetricsResponse, HistoryPoint, Latency } from '../../lib/pb';
-import { latency } from '../../lib/format';
 import { resolutionFor } from './series';
 
 /** The percentiles whose differences are the heat map's shares; the server gives 16 at a time. */
@@ -11,6 +10,8 @@ const ROWS_PER_DECADE = 6;
 /** More rows could not be told apart. */
 const MOST_ROWS = 36;
 
+export const NO_HEAT: HeatMap = { x: [], step: 1, edges: [], cells: [] };
+
 /** A stretch of time with the whole distribution of its latencies. */
 interface Slice {
   timeUs: number;
@@ -18,7 +19,6 @@ interface Slice {
   /** Ascending latencies in microseconds with the share of operations at or below each. */
   curve: readonly (readonly [us: number, share: number])[];
   succeeded: number;
-  failed: number;
   dropped: number;
   /** From due to sent, the 99th percentile. */
   lagUs: number;
@@ -39,8 +39,10 @@ export interface Lag {
 export interface HeatMap {
   /** Seconds since the Unix epoch. */
   x: number[];
-  /** The low end of each row. */
-  rows: string[];
+  /** The width of a column, seconds. */
+  step: number;
+  /** Where rows begin, microseconds, and where the last one ends. */
+  edges: number[];
   /** By column and row: the share of the column's operations, 1 where it is the greatest of all. */
   cells: number[][];
 }
@@ -82,7 +84,8 @@ export class Spectrum {
         made.droppedPerS.push(0);
       }
       made.x.push(timeUs / 1e6);
-      made.p99Us.push(measured.length > 0 ? Math.max(...measured.map((one) => one.lagUs)) : null);
+      // As of other percentiles, that of the phase with more operations.
+      made.p99Us.push(measured.toSorted((one, other) => other.succeeded - one.succeeded)[0]?.lagUs ?? null);
       made.maxUs.push(measured.length > 0 ? Math.max(...measured.map((one) => one.lagMaxUs)) : null);
       made.droppedPerS.push(sum(parts, (one) => one.dropped) / (lengthUs / 1e6));
     }
@@ -94,7 +97,7 @@ export class Spectrum {
     const lowest = Math.min(...filled.map((one) => one.curve[0]?.[0] ?? Infinity));
     const highest = Math.max(...filled.map((one) => one.curve.at(-1)?.[0] ?? 0));
     if (filled.length === 0 || highest <= 0) {
-      return { x: [], rows: [], cells: [] };
+      return NO_HEAT;
     }
     const edges = rowEdges(Math.max(1, lowest), highest);
     const x: number[] = [];
@@ -115,7 +118,7 @@ export class Spectrum {
     // The fullest cell has the full colour, however wide the latencies spread.
     const most = cells.reduce((found, column) => Math.max(found, ...column), 0);
     const scaled = cells.map((column) => column.map((share) => share / most));
-    return { x, rows: edges.slice(0, -1).map((edge) => latency(edge)), cells: scaled };
+    return { x, step: this.#resolutionUs / 1e6, edges, cells: scaled };
   }
 }
 
@@ -126,7 +129,6 @@ function slice(point: HistoryPoint, percentiles: readonly number[]): Slice {
     lengthUs: Number(point.lengthUs),
     curve: curve(total?.response, percentiles),
     succeeded: Number(total?.succeeded ?? 0),
-    failed: Number(total?.failed ?? 0),
     dropped: Number(total?.dropped ?? 0),
     lagUs: total?.lag?.percentilesUs[percentiles.indexOf(99)] ?? 0,
     lagMaxUs: total?.lag?.maxUs ?? 0,

@@ -5,11 +5,14 @@ import { phaseName, type PhaseName } from './run';
 export interface Total {
   succeeded: number;
   failed: number;
-  dropped: number;
+  /** Those that succeeded, failed, were cut or dropped: all that were due and are over. */
+  due: number;
   perS: number;
   errorRatio: number;
   /** Response times by percentile, microseconds. */
   percentiles: ReadonlyMap<number, number>;
+  /** The longest response time, microseconds. */
+  maxUs: number;
 }
 
 /** A phase so far. */
@@ -42,9 +45,10 @@ function total(history: OperationHistory | undefined, percentiles: readonly numb
   return {
     succeeded,
     failed,
-    dropped: Number(history?.dropped ?? 0),
+    due: succeeded + failed + Number(history?.cut ?? 0) + Number(history?.dropped ?? 0),
     perS: history?.throughputPerS ?? 0,
     errorRatio: succeeded + failed > 0 ? failed / (succeeded + failed) : 0,
     percentiles: new Map(measured.map((one, index) => [one, history?.response?.percentilesUs[index] ?? 0])),
+    maxUs: history?.response?.maxUs ?? 0,
   };
 }

@@ -18,16 +18,17 @@ export async function listRuns(project: string, query: RunQuery, token: string, 
 export type RunNews = { kind: 'run'; run: RunRow } | { kind: 'left'; id: string } | { kind: 'snapshot' };
 
 /**
- * Follows a project's runs until the signal fires. A `snapshot` says that all runs were told; what a page holds
- * beyond them may be out of date.
+ * Follows a project's runs until the signal fires. It begins with as many of the newest as asked for, at least one; a
+ * `snapshot` says that they were told, and what a page holds beyond them may be out of date.
  */
 export async function watchRuns(
   project: string,
   query: RunQuery,
+  snapshotSize: number,
   tell: (news: RunNews) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const request = { project, filter: toFilter(query), snapshotSize: PAGE_SIZE };
+  const request = { project, filter: toFilter(query), snapshotSize };
   await watch(
     (own) => gauntlet.watchRuns(request, { signal: own, ...FOR_EVER }),
     (update) => {

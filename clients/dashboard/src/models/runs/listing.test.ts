@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 
 import { RunSchema } from '../../lib/pb';
-import { changed, empty, left, type Listing, listed, MOST_ROWS, overgrown, type Place, type RunPage, settled } from './listing';
+import { changed, confirmed, empty, left, type Listing, listed, MOST_ROWS, overgrown, type Place, type RunPage, settled } from './listing';
 import { type RunRow, toRow } from './row';
 
 const run = (createdUs: number, revision = 1): RunRow =>
@@ -73,5 +73,15 @@ describe('a page that follows what happens', () => {
     }
     expect(overgrown(listing)).toBe(true);
     expect(overgrown(listed(listing, page([30, 20, 10], 'more', 9_999), false))).toBe(false);
+  });
+
+  it('is confirmed by a snapshot that told all its runs as they are', () => {
+    const told = new Set(['r30', 'r20', 'r10', 'r5']);
+    expect(confirmed(start(), told)).toBe(true);
+    expect(confirmed(start('other'), told)).toBe(false);
+    expect(confirmed(start(), new Set(['r30', 'r10']))).toBe(false);
+    expect(confirmed(left(start(), 'r20', true), told)).toBe(false);
+    expect(confirmed(changed(start(), run(60), true), told)).toBe(false);
+    expect(confirmed(empty('newest'), new Set())).toBe(true);
   });
 });

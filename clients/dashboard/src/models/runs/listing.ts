@@ -103,6 +103,14 @@ export function settled(listing: Listing): Listing {
   return { ...listing, rows: all, waiting: [] };
 }
 
+/**
+ * Whether the page is what a snapshot of the newest runs tells, so that it need not be asked for anew; `same` are the runs
+ * that it told without a change.
+ */
+export function confirmed(listing: Listing, same: ReadonlySet<string>): boolean {
+  return listing.place === 'newest' && listing.waiting.length === 0 && listing.rows.every(({ run, left }) => !left && same.has(run.id));
+}
+
 /** Whether the page has grown so much that it is better asked for anew. */
 export function overgrown(listing: Listing): boolean {
   return listing.rows.length > MOST_ROWS;

@@ -6,9 +6,7 @@ import { formatLabels } from './labels';
 /** A run that waits for its start. */
 export interface Prepared {
   runId: string;
-  project: string;
   name: string;
-  target: string;
   labels: string;
   /** False once it is on its way, or over. */
   isPrepared: boolean;
@@ -18,9 +16,7 @@ export interface Prepared {
 export function preparedView(run: Run): Prepared {
   return {
     runId: run.runId,
-    project: run.project,
     name: run.name,
-    target: run.spec?.target ?? '',
     labels: formatLabels(run.labels),
     isPrepared: run.status === RunStatus.PREPARED,
     status: status(run.status).text,

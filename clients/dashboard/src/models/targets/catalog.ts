@@ -6,8 +6,6 @@ import { plain } from '../../lib/words';
 export interface TableView {
   /** How a template names it. */
   path: string;
-  schema: string;
-  name: string;
   kind: string;
   rows: string;
   size: string;
@@ -18,8 +16,6 @@ export interface TableView {
 export function tableView(table: CatalogTable): TableView {
   return {
     path: table.path,
-    schema: table.schema,
-    name: table.name,
     kind: plain(CatalogTableKind[table.kind]),
     rows: table.rowsEstimate === undefined ? '–' : count(table.rowsEstimate),
     size: table.bytes === undefined ? '–' : bytes(table.bytes),

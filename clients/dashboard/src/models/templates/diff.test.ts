@@ -62,4 +62,6 @@ describe('two texts', () => {
 test('what is equal and far from a change is left out', () => {
   const parts = folded(diffLines('1\n2\n3\n4\n5\n6\n7\n8', '1\n2\n3\n4\nx\n6\n7\n8'), 1);
   expect(parts.map((part) => (part.kind === 'rows' ? drawn(part.rows) : part.count))).toEqual([3, ['=4', '-5+x', '=6'], 2]);
+  const close = folded(diffLines('1\n2\n3\n4\n5\n6', '1\n2\nx\n4\n5\n6'), 1);
+  expect(close.map((part) => (part.kind === 'rows' ? drawn(part.rows) : part.count))).toEqual([['=1', '=2', '-3+x', '=4'], 2]);
 });

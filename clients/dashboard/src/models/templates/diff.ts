@@ -100,11 +100,12 @@ function kept(a: string[], b: string[], start: number, end: number): (readonly [
   return pairs;
 }
 
-/** Leaves out what is equal and far from any change. */
+/** Leaves out what is equal and far from any change; a single line is shown: its note would take as much room. */
 export function folded(rows: readonly Row[], context = 3): Part[] {
-  const near = rows.map((_, index) =>
+  const isNear = rows.map((_, index) =>
     rows.slice(Math.max(0, index - context), index + context + 1).some((row) => row.kind === 'changed'),
   );
+  const near = isNear.map((is, index) => is || (isNear[index - 1] !== false && isNear[index + 1] !== false));
   const parts: Part[] = [];
   rows.forEach((row, index) => {
     const last = parts.at(-1);

@@ -57,7 +57,6 @@ export interface TemplateView {
   name: string;
   version: number;
   etag: string;
-  createdUs: number;
   updatedUs: number;
   spec: SpecView;
 }
@@ -68,7 +67,6 @@ export function templateView(template: Template): TemplateView {
     name: template.name,
     version: template.version,
     etag: template.etag,
-    createdUs: Number(template.createdUs),
     updatedUs: Number(template.updatedUs),
     spec: specView(template.spec),
   };

@@ -13,7 +13,6 @@ export interface WorkerView {
   runs: readonly string[];
   capacity: number;
   reserved: number;
-  processors: number;
   /** Share of its processors, 0 to 1. */
   cpu: number;
   cpuText: string;
@@ -42,7 +41,6 @@ export function workerView(worker: Worker): WorkerView {
     runs: worker.runIds.length > 0 || worker.runId === '' ? worker.runIds : [worker.runId],
     capacity: worker.capacity,
     reserved: worker.reserved,
-    processors: worker.processors,
     cpu: worker.cpu,
     cpuText: share(worker.cpu),
     memory: worker.memoryBytes === 0n ? '–' : bytes(worker.memoryBytes),

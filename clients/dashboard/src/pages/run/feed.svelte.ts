@@ -12,14 +12,29 @@ export type RunMessage = NonNullable<Awaited<ReturnType<typeof runs.getRun>>['ru
 const AGAIN_MS = 1_000;
 
 /** Asks until the answer is that all is done; a connection that is lost meanwhile is waited for. */
-export async function until(ask: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+export async function until(ask: () => Promise<boolean>, signal: AbortSignal, everyMs = AGAIN_MS): Promise<void> {
   const done = new AbortController();
   const step = async (): Promise<void> => {
     if (await ask()) {
       done.abort();
     }
   };
-  await poll(AGAIN_MS, step, AbortSignal.any([signal, done.signal]));
+  await poll(everyMs, step, AbortSignal.any([signal, done.signal]));
+}
+
+/** Asks again and again while the run goes on, and once more when it is over. */
+export async function whileRunning(
+  isOver: () => boolean,
+  everyMs: number,
+  ask: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const step = async (): Promise<boolean> => {
+    const isLast = isOver();
+    await ask();
+    return isLast;
+  };
+  await until(step, signal, everyMs);
 }
 
 /** One run, as the server tells it, from now to its end. */

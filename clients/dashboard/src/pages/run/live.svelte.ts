@@ -1,17 +1,16 @@
 import { Code, type GauntletError } from '@gauntlet/client';
 
-import { asError, poll, runs, targets, workers } from '../../lib/api';
-import { clock } from '../../lib/clock.svelte';
+import { asError, runs, targets } from '../../lib/api';
 import { activity, MOST_SAMPLES, type Activity } from '../../models/run/activity';
 import { errorsView, type ErrorsView } from '../../models/run/errors';
-import { eventView, isSteering, type EventView } from '../../models/run/events';
+import { isSteering, type EventView } from '../../models/run/events';
 import { curves, stepViews, type Curves, type StepView } from '../../models/run/search';
 import { PERCENTILES, type Column } from '../../models/run/series';
-import { hold, workerView, type Held, type WorkerView } from '../../models/run/shards';
 import { percentilesOf, subsetKey, subsets } from '../../models/run/slos';
-import { SPECTRUM, Spectrum, type HeatMap, type Lag } from '../../models/run/spectrum';
+import { NO_HEAT, SPECTRUM, Spectrum, type HeatMap, type Lag } from '../../models/run/spectrum';
 import { NO_TOTALS, totals, type PhaseTotal, type Totals } from '../../models/run/totals';
-import type { RunFeed } from './feed.svelte';
+import { EventReader } from './events';
+import { until, type RunFeed } from './feed.svelte';
 import { Seconds } from './seconds.svelte';
 
 /** How often what the stream does not tell is asked for. */
@@ -21,11 +20,6 @@ const FAST_MS = 2_000;
 const TOTALS_POINTS = 60;
 /** More the server does not give at once. */
 const MOST_PERCENTILES = 16;
-/** Enough for the largest run; the rest is not summed up. */
-const MOST_WORKER_PAGES = 10;
-const PAGE_SIZE = 1_000;
-/** More marks could not be told apart; the oldest go. */
-const MOST_EVENTS = 5_000;
 
 type Samples = Awaited<ReturnType<typeof runs.getTargetActivity>>['samples'];
 
@@ -36,13 +30,10 @@ export class LiveFeed {
   totals = $state.raw<Totals>(NO_TOTALS);
   /** Of objectives that several operations share. */
   shared = $state.raw<ReadonlyMap<string, PhaseTotal>>(new Map());
-  heatMap = $state.raw<HeatMap>({ x: [], rows: [], cells: [] });
+  heatMap = $state.raw<HeatMap>(NO_HEAT);
   lag = $state.raw<Lag>({ x: [], p99Us: [], maxUs: [], droppedPerS: [] });
   events = $state.raw<readonly EventView[]>([]);
   errors = $state.raw<ErrorsView | undefined>();
-  workers = $state.raw<readonly WorkerView[]>([]);
-  /** Since the page was opened: the server does not keep it. */
-  held = $state.raw<readonly Held[]>([]);
   activity = $state.raw<Activity | undefined>();
   steps = $state.raw<readonly StepView[]>([]);
   curves = $state.raw<Curves | undefined>();
@@ -50,11 +41,9 @@ export class LiveFeed {
   pricePerHour = $state(0);
 
   readonly #run: RunFeed;
+  readonly #events: EventReader;
   readonly #spectrum = new Spectrum();
   #samples: Samples = [];
-  #eventsBefore: EventView[] = [];
-  #eventsToken = '';
-  #fit: Parameters<typeof curves>[1];
   /** How many questions a lost connection left without an answer. */
   #unanswered = 0;
   /** Parts that this server does not have. */
@@ -63,6 +52,7 @@ export class LiveFeed {
   constructor(run: RunFeed) {
     this.#run = run;
     this.seconds = new Seconds(run);
+    this.#events = new EventReader(run.id, isSteering);
   }
 
   get columns(): readonly Column[] {
@@ -81,10 +71,11 @@ export class LiveFeed {
       await Promise.all([
         this.#part('price', () => this.#readPrice(signal)),
         this.seconds.follow(signal),
-        this.#repeat(FAST_MS, signal, async () => {
-          await this.#part('workers', () => this.#readWorkers(signal));
-          await this.#part('events', () => this.#readEvents(signal));
-        }),
+        this.#repeat(FAST_MS, signal, () =>
+          this.#part('events', async () => {
+            this.events = await this.#events.read(signal);
+          }),
+        ),
         this.#repeat(SLOW_MS, signal, async () => {
           await this.seconds.loaded;
           await this.#part('totals', () => this.#readTotals(signal));
@@ -105,19 +96,13 @@ export class LiveFeed {
 
   /** Asks again and again, the last time after the run's end. */
   async #repeat(everyMs: number, signal: AbortSignal, ask: () => Promise<void>): Promise<void> {
-    const done = new AbortController();
-    await poll(
-      everyMs,
-      async () => {
-        const isLast = this.#run.run?.isOver ?? false;
-        const before = this.#unanswered;
-        await ask();
-        if (isLast && this.#unanswered === before) {
-          done.abort();
-        }
-      },
-      AbortSignal.any([signal, done.signal]),
-    );
+    const step = async (): Promise<boolean> => {
+      const isLast = this.#run.run?.isOver ?? false;
+      const before = this.#unanswered;
+      await ask();
+      return isLast && this.#unanswered === before;
+    };
+    await until(step, signal, everyMs);
   }
 
   /** What one part lacks does not take the others along. */
@@ -170,41 +155,12 @@ export class LiveFeed {
       },
       { signal },
     );
+    if (answer.points.length === 0) {
+      return;
+    }
     this.#spectrum.take(answer, next);
     this.heatMap = this.#spectrum.heatMap;
     this.lag = this.#spectrum.lag;
-  }
-
-  async #readEvents(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const page = { pageSize: PAGE_SIZE, pageToken: this.#eventsToken };
-      const answer = await runs.listEvents({ runId: this.#run.id, page }, { signal });
-      const read = [...this.#eventsBefore, ...answer.events.map(eventView).filter(isSteering)].slice(-MOST_EVENTS);
-      this.events = read;
-      if (answer.nextPageToken === '') {
-        return;
-      }
-      // Whole pages are not asked for again.
-      this.#eventsBefore = read;
-      this.#eventsToken = answer.nextPageToken;
-    }
-  }
-
-  async #readWorkers(signal: AbortSignal): Promise<void> {
-    const found: WorkerView[] = [];
-    let pageToken = '';
-    for (let page = 0; page < MOST_WORKER_PAGES; page += 1) {
-      const answer = await workers.listWorkers({ page: { pageSize: PAGE_SIZE, pageToken } }, { signal });
-      found.push(...answer.workers.filter((one) => one.runIds.includes(this.#run.id)).map(workerView));
-      pageToken = answer.nextPageToken;
-      if (pageToken === '') {
-        break;
-      }
-    }
-    this.workers = found;
-    if (this.#run.run?.isUnderLoad) {
-      this.held = hold(this.held, found, clock.nowUs);
-    }
   }
 
   async #readSteps(signal: AbortSignal): Promise<void> {
@@ -213,18 +169,22 @@ export class LiveFeed {
       return;
     }
     const { steps } = await runs.listSteps({ runId }, { signal });
-    this.steps = stepViews(steps);
-    if (run.isOver && run.processing === 'completed') {
-      const { report } = await runs.getReport({ runId }, { signal });
-      this.#fit = report?.search?.fit;
+    const isReported = run.isOver && run.processing === 'completed';
+    if (steps.length === this.steps.length && !isReported) {
+      return;
     }
-    this.curves = curves(this.steps, this.#fit);
+    const { report } = isReported ? await runs.getReport({ runId }, { signal }) : {};
+    this.steps = stepViews(steps);
+    this.curves = curves(this.steps, report?.search?.fit);
   }
 
   async #readActivity(signal: AbortSignal): Promise<void> {
     const isFull = this.#samples.length >= MOST_SAMPLES;
     const afterUs = isFull ? 0n : (this.#samples.at(-1)?.timeUs ?? 0n);
     const answer = await runs.getTargetActivity({ runId: this.#run.id, afterUs, maxPoints: MOST_SAMPLES / 2 }, { signal });
+    if (answer.samples.length === 0) {
+      return;
+    }
     this.#samples = isFull ? answer.samples : [...this.#samples, ...answer.samples];
     this.activity = activity(this.#samples);
   }

@@ -2,8 +2,11 @@ import type { GauntletError } from '@gauntlet/client';
 
 import { asError } from '../../lib/api';
 import { listRuns, type RunNews, watchRuns } from '../../models/runs/calls';
-import { changed, empty, left, type Listing, listed, overgrown, settled } from '../../models/runs/listing';
+import { changed, confirmed, empty, left, type Listing, listed, overgrown, PAGE_SIZE, settled } from '../../models/runs/listing';
 import { NEWEST_FIRST, type RunQuery } from '../../models/runs/query';
+
+/** The page that was shown last, one: whoever comes back to it sees it at once, at its place, while it is asked for anew. */
+let remembered: { asked: string; listing: Listing } | undefined;
 
 /** A page of runs that stays up to date: one stream, and the page asked for anew when the stream says so. */
 export class LiveRuns {
@@ -12,6 +15,8 @@ export class LiveRuns {
   readonly #token: string;
   readonly #signal: AbortSignal;
   #held = false;
+  /** Of the snapshot under way: the runs that are as they are shown. */
+  #same = new Set<string>();
   listing: Listing = $state.raw(empty('newest'));
   /** Whether the page has come at least once. */
   ready = $state(false);
@@ -23,6 +28,14 @@ export class LiveRuns {
     this.#token = token;
     this.#signal = signal;
     this.listing = empty(token !== '' ? 'older' : query.order === NEWEST_FIRST ? 'newest' : 'other');
+    const asked = JSON.stringify([project, query, token]);
+    if (remembered?.asked === asked) {
+      this.listing = settled(remembered.listing);
+      this.ready = true;
+    }
+    signal.addEventListener('abort', () => {
+      remembered = this.ready ? { asked, listing: this.listing } : undefined;
+    });
   }
 
   /** Until the signal fires. */
@@ -32,7 +45,9 @@ export class LiveRuns {
       return;
     }
     try {
-      await watchRuns(this.#project, this.#query, (news) => this.#take(news), this.#signal);
+      // Only on the page of the newest does a snapshot say anything.
+      const snapshot = this.listing.place === 'newest' ? PAGE_SIZE : 1;
+      await watchRuns(this.#project, this.#query, snapshot, (news) => this.#take(news), this.#signal);
     } catch (error) {
       this.#fail(error);
     }
@@ -71,6 +86,9 @@ export class LiveRuns {
   #take(news: RunNews): void {
     switch (news.kind) {
       case 'run':
+        if (this.listing.rows.some(({ run }) => run.id === news.run.id && run.revision === news.run.revision)) {
+          this.#same.add(news.run.id);
+        }
         this.listing = changed(this.listing, news.run, this.#held);
         this.#trim();
         break;
@@ -78,7 +96,10 @@ export class LiveRuns {
         this.listing = left(this.listing, news.id, this.#held);
         break;
       case 'snapshot':
-        void this.reload();
+        if (!this.ready || !confirmed(this.listing, this.#same)) {
+          void this.reload();
+        }
+        this.#same.clear();
         break;
     }
   }

@@ -114,9 +114,11 @@ export class StartSession {
 
   /** Gives up the run that was prepared, so that name and labels can be changed. */
   async back(): Promise<void> {
-    await this.#during('checking', () => this.#remove());
-    this.findings = undefined;
-    this.accepted = new Set();
+    await this.#during('checking', async () => {
+      await this.#remove();
+      this.findings = undefined;
+      this.accepted = new Set();
+    });
   }
 
   /** The person has left: a run that was prepared here and never started is removed. */
@@ -176,7 +178,15 @@ export class StartSession {
     const { prepared } = this;
     if (this.#isOwn && prepared) {
       this.#isOwn = false;
-      await runs.deleteRun({ runId: prepared.runId });
+      try {
+        await runs.deleteRun({ runId: prepared.runId });
+      } catch (error) {
+        // Somebody else was faster.
+        if (asError(error).code !== Code.NotFound) {
+          this.#isOwn = true;
+          throw error;
+        }
+      }
       this.prepared = undefined;
     }
   }

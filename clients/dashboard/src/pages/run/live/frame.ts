@@ -7,4 +7,6 @@ export interface Frame {
   /** Seconds since the Unix epoch. */
   range: readonly [number, number];
   sync: string;
+  /** While the load goes on, what is newest is now. */
+  tellsNewest: boolean;
 }
