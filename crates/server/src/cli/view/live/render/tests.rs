@@ -107,7 +107,7 @@ measurement  [===========>            ] 10 s left of 20 s
                       rate       p50       p95       p99   errors
 point-lookup-0     2,512/s   81.2 µs    120 µs    812 µs        0
 point-lookup-1     2,512/s   81.2 µs    120 µs    812 µs        0
-all                3,400/s   81.2 µs    120 µs    812 µs       10
+total              3,400/s   81.2 µs    120 µs    812 µs       10
 throughput   ▆▆▇▇▇▇▇███ max 3,400
 p99          ██████████ max 812 µs
 workers      2 of 2 attached · busiest 34 % CPU · 4 in flight
