@@ -52,7 +52,8 @@ generate: $(BUF) ## Writes the API's code for the SDKs from proto/ (needs Go and
 	@scripts/generate.sh
 
 sim: need-cargo ## Plays the whole cluster on a manual clock with the faults of a seed (SEED=7, SEEDS=100)
-	@cargo run --quiet --package gauntlet-sim -- --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1)
+	@cargo bins --quiet --bin gauntlet-sim
+	@$(GAUNTLET)-sim --seed $(or $(SEED),1) --seeds $(or $(SEEDS),1)
 
 dashboard: $(DASHBOARD) ## Builds the web dashboard, which the next build of gauntlet embeds
 
@@ -75,7 +76,7 @@ install: need-cargo $(DASHBOARD) ## Compiles for release and installs the gauntl
 	@cargo install --locked --path crates/server
 
 binary: need-cargo $(DASHBOARD)
-	@cargo build -p gauntlet-server
+	@cargo bins --bin gauntlet
 
 need-cargo:
 	@command -v cargo >/dev/null || \

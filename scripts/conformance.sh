@@ -32,7 +32,7 @@ if [[ ! -x $folder/bin/connectconformance || $(cat "$folder/version" 2>/dev/null
     echo "$version" >"$folder/version"
 fi
 
-CONFORMANCE_PROTOS=$folder/proto cargo build -p gauntlet-conformance --features protos
+CONFORMANCE_PROTOS=$folder/proto cargo bins --bin conformance-server --features gauntlet-conformance/protos
 
 # The runner says how many cases passed, and fails if one did not.
 exec "$folder/bin/connectconformance" --mode server --conf tests/conformance/suite.yaml "$@" -- "$built"

@@ -24,7 +24,7 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "gauntlet-server"])
+            .args(["bins", "--quiet", "--bin", "gauntlet"])
             .current_dir(root)
             .status()
             .unwrap();
