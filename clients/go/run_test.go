@@ -25,7 +25,7 @@ func (p *plane) ParseTemplate(_ context.Context, request *connect.Request[gauntl
 }
 
 func (p *plane) UpdateTemplate(_ context.Context, request *connect.Request[gauntletv1.UpdateTemplateRequest]) (*connect.Response[gauntletv1.UpdateTemplateResponse], error) {
-	p.called("update %s/%s", request.Msg.GetProject(), request.Msg.GetName())
+	p.called("update %s/%s from %q", request.Msg.GetProject(), request.Msg.GetName(), request.Msg.GetSource())
 	if !p.isStored {
 		return nil, connect.NewError(connect.CodeNotFound, errors.New("there is no template lookups"))
 	}
@@ -35,7 +35,7 @@ func (p *plane) UpdateTemplate(_ context.Context, request *connect.Request[gaunt
 }
 
 func (p *plane) CreateTemplate(_ context.Context, request *connect.Request[gauntletv1.CreateTemplateRequest]) (*connect.Response[gauntletv1.CreateTemplateResponse], error) {
-	p.called("create %s/%s", request.Msg.GetProject(), request.Msg.GetName())
+	p.called("create %s/%s from %q", request.Msg.GetProject(), request.Msg.GetName(), request.Msg.GetSource())
 	return connect.NewResponse(&gauntletv1.CreateTemplateResponse{
 		Template: &gauntletv1.Template{Project: request.Msg.GetProject(), Name: request.Msg.GetName(), Version: 1},
 	}), nil
@@ -80,12 +80,13 @@ func TestStartRun(t *testing.T) {
 		err     string
 	}{
 		{
-			"of a new template", plane{}, StartOptions{YAML: "x", Labels: map[string]string{"a": "b"}},
-			[]string{"parse x", "update default/lookups", "create default/lookups", "run default/lookups@1 map[a:b]", "start "}, "",
+			"of a new template", plane{}, StartOptions{YAML: "x # why", Labels: map[string]string{"a": "b"}},
+			[]string{"parse x # why", `update default/lookups from "x # why"`, `create default/lookups from "x # why"`, "run default/lookups@1 map[a:b]", "start "}, "",
 		},
 		{
+			// The file is that of another template: what it says is stored, not the file.
 			"of a stored template's next version", plane{isStored: true}, StartOptions{YAML: "x", Template: "mine", Project: "acme"},
-			[]string{"parse x", "update acme/mine", "run acme/mine@7 map[]", "start "}, "",
+			[]string{"parse x", `update acme/mine from ""`, "run acme/mine@7 map[]", "start "}, "",
 		},
 		{"by name", plane{}, StartOptions{Template: "mine", Version: 3}, []string{"run default/mine@3 map[]", "start "}, ""},
 		{"of nothing", plane{}, StartOptions{}, nil, "name a template, or give the text of one as YAML"},

@@ -13,6 +13,9 @@ import (
 	gauntletv1 "gauntlet/client/gen/gauntlet/v1"
 )
 
+// longestSource is that of a file that the control plane keeps, in bytes.
+const longestSource = 256 << 10
+
 // DefaultProject is the project of who names none.
 const DefaultProject = "default"
 
@@ -188,6 +191,12 @@ func (c *Client) chosen(ctx context.Context, options StartOptions) (*gauntletv1.
 	if wanted.GetName() == "" {
 		return nil, unusable(`the template file does not say its name; write it there, like "name: lookups"`)
 	}
+	// The control plane keeps the file of the template itself, not that of another one.
+	isOwn := or(parsed.GetName(), wanted.GetName()) == wanted.GetName() &&
+		or(parsed.GetProject(), wanted.GetProject()) == wanted.GetProject()
+	if isOwn && len(options.YAML) <= longestSource {
+		wanted.Source = options.YAML
+	}
 	return c.stored(ctx, wanted)
 }
 
@@ -197,6 +206,7 @@ func (c *Client) stored(ctx context.Context, wanted *gauntletv1.Template) (*gaun
 		Project: wanted.GetProject(),
 		Name:    wanted.GetName(),
 		Spec:    wanted.GetSpec(),
+		Source:  wanted.GetSource(),
 	}))
 	if err == nil {
 		return updated.Msg.GetTemplate(), nil
@@ -209,6 +219,7 @@ func (c *Client) stored(ctx context.Context, wanted *gauntletv1.Template) (*gaun
 		Project:   wanted.GetProject(),
 		Name:      wanted.GetName(),
 		Spec:      wanted.GetSpec(),
+		Source:    wanted.GetSource(),
 	}))
 	if err != nil {
 		return nil, err

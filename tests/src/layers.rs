@@ -20,12 +20,16 @@ const TABLE: &[(&str, Allowed)] = &[
     ("engine", Allowed::Only(&[])),
     ("connect", Allowed::Only(&[])),
     ("dial", Allowed::Only(&[])),
+    ("postgres-tls", Allowed::Only(&[])),
     ("wire", Allowed::Only(&["model", "api"])),
     ("template-file", Allowed::Only(&["api"])),
     ("client", Allowed::Only(&["api", "dial", "template-file"])),
     ("store", Allowed::Only(&["model"])),
-    ("targets", Allowed::Only(&["engine"])),
-    ("store-sql", Allowed::Only(&["store", "model"])),
+    ("targets", Allowed::Only(&["engine", "postgres-tls"])),
+    (
+        "store-sql",
+        Allowed::Only(&["store", "model", "postgres-tls"]),
+    ),
     ("export", Allowed::Only(&["model"])),
     ("orchestrator", Allowed::Only(&["model", "store"])),
     (
@@ -59,7 +63,7 @@ const TESTKIT: &str = "testkit";
 /// Packages from outside that only some of our crates may use. The end-to-end tests may use any, to check from outside.
 const CONFINED: &[(&str, &[&str])] = &[
     ("rusqlite", &["store-sql", "targets"]),
-    ("tokio-postgres", &["store-sql", "targets"]),
+    ("tokio-postgres", &["postgres-tls", "store-sql", "targets"]),
 ];
 
 /// Crates that know neither gRPC nor protobuf.

@@ -49,4 +49,4 @@ def test_what_cannot_be_is_passed_over_and_a_guess_serves_meanwhile() -> None:
 def test_a_worker_is_somebody() -> None:
     one, other = hello("", 4, 2), hello("", 4, 2)
     assert one.worker_id != other.worker_id and one.name == other.name != ""
-    assert (one.protocol_min, one.protocol_max, one.capacity, one.processors) == (1, 1, 4, 2)
+    assert (one.protocol_min, one.protocol_max, one.capacity, one.processors) == (2, 2, 4, 2)

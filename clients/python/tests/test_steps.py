@@ -56,20 +56,30 @@ def test_a_name_starts_the_newest_version_of_a_stored_template() -> None:
 
 def test_a_text_becomes_the_first_version_or_the_next() -> None:
     create = v1.CreateTemplateResponse(template=template(1))
-    _, requests = played(_steps.start(Start("name: reads\n")), PARSED, ABSENT, create, CREATED, OK)
+    _, requests = played(_steps.start(Start("name: reads # why\n")), PARSED, ABSENT, create, CREATED, OK)
     assert requests[:4] == [
-        v1.ParseTemplateRequest(text="name: reads\n"),
+        v1.ParseTemplateRequest(text="name: reads # why\n"),
         v1.GetTemplateRequest(project="default", name="reads"),
-        v1.CreateTemplateRequest(project="default", name="reads", spec=SPEC),
+        v1.CreateTemplateRequest(project="default", name="reads", spec=SPEC, source="name: reads # why\n"),
         v1.CreateRunRequest(project="default", template="reads", template_version=1),
     ]
     stored = v1.GetTemplateResponse(template=template(4))
     update = v1.UpdateTemplateResponse(template=template(5))
     _, requests = played(_steps.start(Start("name: reads\n")), PARSED, stored, update, CREATED, OK)
     assert requests[2:4] == [
-        v1.UpdateTemplateRequest(project="default", name="reads", spec=SPEC, etag="e4"),
+        v1.UpdateTemplateRequest(project="default", name="reads", spec=SPEC, etag="e4", source="name: reads\n"),
         v1.CreateRunRequest(project="default", template="reads", template_version=5),
     ]
+
+
+def test_a_very_long_file_is_not_kept() -> None:
+    stored = v1.GetTemplateResponse(template=template(4))
+    update = v1.UpdateTemplateResponse(template=template(5))
+    for text, source in [("é" * 131072, "é" * 131072), ("é" * 131072 + " ", "")]:
+        _, requests = played(_steps.apply(text, None), PARSED, stored, update)
+        assert requests[2] == v1.UpdateTemplateRequest(
+            project="default", name="reads", spec=SPEC, etag="e4", source=source
+        )
 
 
 def test_a_path_is_read(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import { type Client, createClient, type Transport } from '@connectrpc/connect';
 
 import { lost } from './errors.js';
 import { ProcessingStatus, type Run } from './gen/gauntlet/v1/run_pb.js';
-import { RunService } from './gen/gauntlet/v1/run_service_pb.js';
+import { type GetReportResponse, RunService } from './gen/gauntlet/v1/run_service_pb.js';
 import { ServerService } from './gen/gauntlet/v1/server_service_pb.js';
 import { TargetService } from './gen/gauntlet/v1/target_service_pb.js';
 import { TemplateService } from './gen/gauntlet/v1/template_service_pb.js';
@@ -63,24 +63,36 @@ export class Gauntlet {
 
   /**
    * Waits for the end of a run and gives its report; throws a `NoReportError`
-   * that says why there is none.
+   * that says why there is none, or the reason of the signal that ended the wait.
    */
   async report(runId: string, options?: FollowOptions): Promise<Concluded> {
+    const { signal } = this.#until(options);
     let last: Run | undefined;
     for await (const update of this.watchRun(runId, options)) {
       last = update.value ?? last;
     }
+    signal?.throwIfAborted();
     if (last === undefined || !watch.isOver(last.status)) {
-      throw lost('the wait was ended');
+      throw lost('the watch ended before the run');
     }
     if (last.processing !== ProcessingStatus.COMPLETED) {
       throw new NoReportError(last);
     }
-    const { run, report } = await this.runs.getReport({ runId });
+    const { run, report } = await this.#lastReport(runId, signal);
     if (report === undefined) {
       throw new NoReportError(run ?? last);
     }
     return { run: run ?? last, report };
+  }
+
+  async #lastReport(runId: string, signal: AbortSignal | undefined): Promise<GetReportResponse> {
+    try {
+      return await this.runs.getReport({ runId }, signal === undefined ? {} : { signal });
+    } catch (error) {
+      // A call that its caller ended says that it was lost: then the reason is the caller's.
+      signal?.throwIfAborted();
+      throw error;
+    }
   }
 
   /** The states of a project's runs, new runs and deleted ones included, until the signal. */

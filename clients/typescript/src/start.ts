@@ -7,6 +7,9 @@ import type { RunService } from './gen/gauntlet/v1/run_service_pb.js';
 import type { Template, TemplateSpec } from './gen/gauntlet/v1/template_pb.js';
 import type { TemplateFault, TemplateService } from './gen/gauntlet/v1/template_service_pb.js';
 
+/** The longest file that the control plane keeps beside what it says, in bytes. */
+const LONGEST_SOURCE = 256 * 1024;
+
 /** The project of who names none. */
 export const DEFAULT_PROJECT = 'default';
 
@@ -158,13 +161,18 @@ async function chosen(
     throw unusable('the template file does not say its name; write it there, like "name: lookups"');
   }
   const project = options.project ?? (parsed.project || DEFAULT_PROJECT);
-  return stored(templates, { project, name, spec: parsed.spec }, call);
+  const isItsOwn = (said: string, wanted: string) => said === '' || said === wanted;
+  const isKept =
+    isItsOwn(parsed.name, name) && isItsOwn(parsed.project, project) && bytes(options.yaml) <= LONGEST_SOURCE;
+  // The control plane keeps the file of the template itself, not that of another one.
+  const source = isKept ? options.yaml : '';
+  return stored(templates, { project, name, spec: parsed.spec, source }, call);
 }
 
 /** Makes the newest version of a template, or the first. */
 async function stored(
   templates: Client<typeof TemplateService>,
-  wanted: { project: string; name: string; spec: TemplateSpec },
+  wanted: { project: string; name: string; spec: TemplateSpec; source: string },
   call: { signal?: AbortSignal },
 ): Promise<Chosen> {
   try {
@@ -182,6 +190,10 @@ async function stored(
 /** Makes a call repeatable. A page that came without TLS has no `crypto.randomUUID`. */
 function requestId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function bytes(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 function unusable(message: string): GauntletError {

@@ -20,15 +20,15 @@ function noting(script: {
         calls.push(`parse ${text}`);
         return { name: 'lookups', spec: {}, faults: script.faults ?? [] };
       },
-      updateTemplate({ project, name }) {
-        calls.push(`update ${project}/${name}`);
+      updateTemplate({ project, name, source }) {
+        calls.push(`update ${project}/${name} from ${JSON.stringify(source)}`);
         if (!script.isStored) {
           throw new ConnectError('there is no template lookups', Code.NotFound);
         }
         return { template: { project, name, version: 7 } };
       },
-      createTemplate({ project, name }) {
-        calls.push(`create ${project}/${name}`);
+      createTemplate({ project, name, source }) {
+        calls.push(`create ${project}/${name} from ${JSON.stringify(source)}`);
         return { template: { project, name, version: 1 } };
       },
     });
@@ -54,12 +54,12 @@ function noting(script: {
 describe('startRun', () => {
   it('stores the template, prepares, checks and starts', async () => {
     const { gauntlet, calls } = noting({});
-    const { run } = await gauntlet.startRun({ yaml: 'name: lookups', labels: { a: 'b' } });
+    const { run } = await gauntlet.startRun({ yaml: 'name: lookups # why', labels: { a: 'b' } });
     expect(run.status).toBe(RunStatus.STARTING);
     expect(calls).toEqual([
-      'parse name: lookups',
-      'update default/lookups',
-      'create default/lookups',
+      'parse name: lookups # why',
+      'update default/lookups from "name: lookups # why"',
+      'create default/lookups from "name: lookups # why"',
       'run default/lookups@1 {"a":"b"}',
       'start ',
     ]);
@@ -68,7 +68,16 @@ describe('startRun', () => {
   it('makes the next version of a stored template', async () => {
     const { gauntlet, calls } = noting({ isStored: true });
     await gauntlet.startRun({ yaml: 'x', template: 'mine', project: 'acme' });
-    expect(calls).toEqual(['parse x', 'update acme/mine', 'run acme/mine@7 {}', 'start ']);
+    // The file is that of another template: what it says is stored, not the file.
+    expect(calls).toEqual(['parse x', 'update acme/mine from ""', 'run acme/mine@7 {}', 'start ']);
+  });
+
+  it('stores what a file says, not the file, when it is very long', async () => {
+    const { gauntlet, calls } = noting({ isStored: true });
+    await gauntlet.startRun({ yaml: 'é'.repeat(128 * 1024) });
+    expect(calls[1]).toContain('éé');
+    await gauntlet.startRun({ yaml: `${'é'.repeat(128 * 1024)} ` });
+    expect(calls[5]).toBe('update default/lookups from ""');
   });
 
   it('runs a stored template by its name', async () => {
@@ -133,6 +142,40 @@ describe('report', () => {
     const gauntlet = ended({ status: RunStatus.COMPLETED, processing: ProcessingStatus.COMPLETED });
     const { run, report } = await gauntlet.report(RUN);
     expect([run.name, report.verdict]).toEqual(['demo-1', Verdict.PASS]);
+  });
+
+  it('is given up for the reason of the signal, while the run goes on', async () => {
+    const ends = new AbortController();
+    const gauntlet = scripted((router) =>
+      router.service(RunService, {
+        async *watchRun(_, { signal }) {
+          yield { update: { case: 'run', value: { runId: RUN, status: RunStatus.RUNNING, revision: 1n } } };
+          queueMicrotask(() => ends.abort());
+          await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+        },
+      }),
+    );
+    await expect(gauntlet.report(RUN, { signal: ends.signal })).rejects.toMatchObject({ name: 'AbortError' });
+    const reason = new Error('I have seen enough');
+    await expect(gauntlet.report(RUN, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  it('is given up for the reason of the signal, while it is read', async () => {
+    const ends = new AbortController();
+    const reason = new Error('I have seen enough');
+    const over = { status: RunStatus.COMPLETED, processing: ProcessingStatus.COMPLETED };
+    const gauntlet = scripted((router) =>
+      router.service(RunService, {
+        async *watchRun() {
+          yield { update: { case: 'run', value: { runId: RUN, revision: 1n, ...over } } };
+        },
+        getReport(_, { signal }) {
+          queueMicrotask(() => ends.abort(reason));
+          return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+        },
+      }),
+    );
+    await expect(gauntlet.report(RUN, { signal: ends.signal })).rejects.toBe(reason);
   });
 
   it.each([

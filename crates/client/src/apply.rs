@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     Client, Error, Violation,
-    yaml::{self, TemplateFile},
+    yaml::{self, Fault, TemplateFile},
 };
 
 /// Why a template file did not become a template.
@@ -38,7 +38,11 @@ pub enum Change {
     Unchanged,
 }
 
-/// Creates the template of a file, or makes its next version.
+/// The longest file that the control plane keeps, in bytes.
+pub const LONGEST_SOURCE: usize = 256 << 10;
+
+/// Creates the template of a file, or makes its next version. The control plane
+/// keeps the file as it is written, unless it is longer than [`LONGEST_SOURCE`].
 ///
 /// # Errors
 /// The faults that the control plane finds, with their places in the file.
@@ -100,6 +104,7 @@ async fn create(
         project: project.to_owned(),
         name: file.name.clone(),
         spec: Some(file.spec.clone()),
+        source: source(file),
     };
     let response = client.templates().create_template(request).await?;
     let template = response.into_inner().template.unwrap_or_default();
@@ -117,6 +122,7 @@ async fn update(
         name: file.name.clone(),
         spec: Some(file.spec.clone()),
         etag: stored.etag.clone(),
+        source: source(file),
     };
     let response = client.templates().update_template(request).await?;
     let template = response.into_inner().template.unwrap_or_default();
@@ -128,10 +134,63 @@ async fn update(
     Ok((template, change))
 }
 
+/// What is kept of a file: all of it, or nothing.
+fn source(file: &TemplateFile) -> String {
+    if file.text.len() > LONGEST_SOURCE {
+        return String::new();
+    }
+    file.text.clone()
+}
+
 fn faulty(file: &TemplateFile, violations: &[Violation]) -> ApplyError {
-    let faults = violations
+    let mut faults: Vec<Fault> = violations
         .iter()
         .map(|violation| file.locate(violation))
         .collect();
+    // As a reader meets them; what the control plane says of one place keeps its order.
+    faults.sort_by_key(|fault| fault.place);
     yaml::Error::Faulty(faults).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_kept_whole_or_not_at_all() {
+        let kept = |text: &str| source(&TemplateFile::parse("f", text).unwrap());
+        let text = "# why\nname: a\ntarget: db\n";
+        assert_eq!(kept(text), text);
+        let filled = |length: usize| format!("{text}#{}", "x".repeat(length - text.len() - 1));
+        let longest = filled(LONGEST_SOURCE);
+        assert_eq!(kept(&longest), longest);
+        assert_eq!(kept(&filled(LONGEST_SOURCE + 1)), "");
+    }
+
+    #[test]
+    fn faults_come_in_the_order_of_the_text() {
+        let text =
+            "name: x\ntarget: db\ntable: t\nworkers: 1\nload:\n  concurrency: {connections: 1}\n";
+        let file = TemplateFile::parse("x.yaml", text).unwrap();
+        let violation = |field: &str, message: &str| Violation {
+            field: field.to_owned(),
+            message: message.to_owned(),
+        };
+        let found = [
+            violation("spec.load.concurrency.connections", "c"),
+            violation("spec.workers", "b"),
+            violation("spec.target", "a"),
+            violation("spec.workers", "a"),
+            violation("spec.phases", "must be given"),
+        ];
+        let said = faulty(&file, &found).to_string();
+        assert_eq!(
+            said,
+            "x.yaml: phases: must be given
+x.yaml:2:1: target: a
+x.yaml:4:1: workers: b
+x.yaml:4:1: workers: a
+x.yaml:6:17: load.concurrency.connections: c"
+        );
+    }
 }

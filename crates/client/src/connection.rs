@@ -7,7 +7,7 @@ use gauntlet_api::v1::{
     target_service_client::TargetServiceClient, template_service_client::TemplateServiceClient,
     worker_service_client::WorkerServiceClient,
 };
-use gauntlet_dial::is_loopback;
+use gauntlet_dial::{Tls, is_loopback};
 use tokio::time::timeout;
 use tonic::{
     Code,
@@ -65,11 +65,12 @@ impl Client {
         }
         // The look at who answers is in the clear, whatever the address says.
         let plain = access.token.as_ref().filter(|_| !is_tls);
-        let opened = if is_tls {
-            let tls = tls::of(access).map_err(|reason| Error::Tls {
-                url: url.to_owned(),
-                reason,
-            })?;
+        let tls = is_tls.then(|| tls::of(access)).transpose();
+        let tls = tls.map_err(|reason| Error::Tls {
+            url: url.to_owned(),
+            reason,
+        })?;
+        let opened = if let Some(tls) = tls.clone() {
             let dial = tower::service_fn(move |uri| tls.clone().open(uri));
             endpoint.connect_with_connector(dial).await
         } else {
@@ -91,7 +92,7 @@ impl Client {
             transport: Transport::new(channel, access.token.clone()),
             server: None,
         };
-        client.server = client.greeting(url, &uri, plain).await?;
+        client.server = client.greeting(url, &uri, plain, tls).await?;
         Ok(client)
     }
 
@@ -102,6 +103,7 @@ impl Client {
         url: &str,
         uri: &Uri,
         plain: Option<&Token>,
+        tls: Option<Tls>,
     ) -> Result<Option<pb::Server>, Error> {
         let asked = ServerServiceClient::new(self.transport.clone());
         let answer = timeout(GREETED_WITHIN, async move {
@@ -122,6 +124,10 @@ impl Client {
         match error {
             Error::Lost(_) => {
                 let peer = peer::look(uri, plain).await;
+                let told = match (told, tls) {
+                    (None, Some(tls)) => tls::afterthought(tls, uri).await,
+                    (told, _) => told,
+                };
                 Err(no_connection(url, is_tls(uri), peer, told))
             }
             Error::Foreign { status } if !error.is_passing() => Err(Error::NotGauntlet {
@@ -213,6 +219,12 @@ fn endpoint(url: &str) -> Result<Endpoint, Error> {
     if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
         return Err(bad());
     }
+    if let Some(path) = uri.path_and_query().filter(|path| *path != "/") {
+        return Err(Error::AddressWithPath {
+            url: url.to_owned(),
+            path: path.to_string(),
+        });
+    }
     Ok(Endpoint::from(uri)
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE)
@@ -247,6 +259,12 @@ mod tests {
         }
         assert!(endpoint("http://127.0.0.1:8090").is_ok());
         assert!(endpoint("http://localhost:8090/").is_ok());
+        // It would not be looked at: calls go to the root.
+        let error = endpoint("http://localhost:8090/abc?d").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the address http://localhost:8090/abc?d ends with /abc?d, and a control plane has no path; leave it out"
+        );
     }
 
     #[tokio::test]

@@ -17,6 +17,14 @@ pub enum Error {
         /// The address as given.
         url: String,
     },
+    /// The address has a path, and calls know none.
+    #[error("the address {url} ends with {path}, and a control plane has no path; leave it out")]
+    AddressWithPath {
+        /// The address as given.
+        url: String,
+        /// The path and what follows it.
+        path: String,
+    },
     /// Nothing listens there, or it does not answer in time.
     #[error("no control plane answers at {url}; start one with: gauntlet up")]
     Unreachable {
@@ -122,6 +130,7 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::BadAddress { .. }
+            | Self::AddressWithPath { .. }
             | Self::Tls { .. }
             | Self::UnknownHost { .. }
             | Self::NotGauntlet { .. }

@@ -16,7 +16,7 @@ mod transport;
 pub mod watch;
 
 pub use access::{Access, BadToken, Identity, Token};
-pub use apply::{ApplyError, Change, apply};
+pub use apply::{ApplyError, Change, LONGEST_SOURCE, apply};
 pub use connection::Client;
 pub use error::{Error, Refusal};
 pub use gauntlet_api::v1 as pb;

@@ -28,7 +28,7 @@ pub struct Start {
     pub name: String,
     /// Free key-value pairs of the run.
     pub labels: BTreeMap<String, String>,
-    /// Codes of severe findings that the caller accepts, like `TABLE_SMALL`.
+    /// Codes of severe findings that the caller accepts, like `TABLE_SCAN`.
     pub acknowledged: Vec<String>,
 }
 

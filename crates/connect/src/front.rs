@@ -163,13 +163,6 @@ impl FrontBuilder {
         self
     }
 
-    /// How many times longer than it was sent a compressed request message may become, once it is over 1 MiB.
-    /// Default 200.
-    pub fn max_inflate_ratio(mut self, ratio: usize) -> Self {
-        self.bounds.ratio = ratio;
-        self
-    }
-
     /// How many unary calls may run at once; further ones end with `unavailable` and when to try again. Default 1,024.
     pub fn max_unary_calls(mut self, calls: usize) -> Self {
         self.max_unary_calls = calls;

@@ -33,12 +33,14 @@ fn line(fields: impl Iterator<Item = String>) -> String {
     line
 }
 
-/// A number as the shortest text that reads back as the same number.
+/// A number as the shortest text that reads back as the same number; nothing as
+/// an empty field.
 fn text(value: &Value) -> String {
     match value {
         Value::Text(text) => field(text),
         Value::Integer(integer) => integer.to_string(),
         Value::Number(number) => number.to_string(),
+        Value::Nothing => String::new(),
     }
 }
 

@@ -80,10 +80,10 @@ impl Json {
             "dropped": stats.dropped,
             "rows": stats.rows,
             "throughput_per_s": stats.throughput_per_s,
-            "response": self.distribution(&stats.response),
-            "service": self.distribution(&stats.service),
-            "lag": self.distribution(&stats.lag),
-            "failed_response": self.distribution(&stats.failed_response),
+            "response": self.distribution(stats.response.as_ref()),
+            "service": self.distribution(stats.service.as_ref()),
+            "lag": self.distribution(stats.lag.as_ref()),
+            "failed_response": self.distribution(stats.failed_response.as_ref()),
         });
         match fields {
             Value::Object(fields) => fields,
@@ -91,7 +91,11 @@ impl Json {
         }
     }
 
-    fn distribution(&self, distribution: &Distribution) -> Value {
+    /// Nothing has no shape: null.
+    fn distribution(&self, distribution: Option<&Distribution>) -> Value {
+        let Some(distribution) = distribution else {
+            return Value::Null;
+        };
         let percentiles = self.percentiles.iter().zip(&distribution.percentiles_us);
         let figures = [
             ("min", distribution.min_us),

@@ -52,13 +52,6 @@ impl Format {
         }
     }
 
-    /// The format of a file with this end of its name.
-    #[must_use]
-    pub fn of_extension(extension: &str) -> Option<Self> {
-        let mut formats = Self::ALL.into_iter();
-        formats.find(|format| format.extension() == extension)
-    }
-
     /// The media type of HTTP.
     #[must_use]
     pub fn media_type(self) -> &'static str {

@@ -97,13 +97,17 @@ impl Parquet {
 }
 
 fn column(column: &Column) -> Result<Arc<Type>, ParquetError> {
-    let (physical, logical) = match column.kind {
-        Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-        Kind::Integer => (Physical::INT64, None),
-        Kind::Number => (Physical::DOUBLE, None),
+    let (physical, logical, optional) = match column.kind {
+        Kind::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String), false),
+        Kind::Integer => (Physical::INT64, None, false),
+        Kind::Number => (Physical::DOUBLE, None, true),
     };
     let column = Type::primitive_type_builder(&column.name, physical)
-        .with_repetition(Repetition::REQUIRED)
+        .with_repetition(if optional {
+            Repetition::OPTIONAL
+        } else {
+            Repetition::REQUIRED
+        })
         .with_logical_type(logical)
         .build()?;
     Ok(Arc::new(column))
@@ -138,15 +142,20 @@ fn write_column<'a>(
                 .write_batch(&values, None, None)?;
         }
         Kind::Number => {
-            let values: Vec<f64> = values
-                .filter_map(|value| match value {
-                    Value::Number(number) => Some(*number),
-                    _ => None,
-                })
-                .collect();
+            // A level says for each row whether there is a value.
+            let (mut numbers, mut levels) = (Vec::new(), Vec::new());
+            for value in values {
+                match value {
+                    Value::Number(number) => {
+                        numbers.push(*number);
+                        levels.push(1);
+                    }
+                    _ => levels.push(0),
+                }
+            }
             writer
                 .typed::<DoubleType>()
-                .write_batch(&values, None, None)?;
+                .write_batch(&numbers, Some(&levels), None)?;
         }
     }
     writer.close()

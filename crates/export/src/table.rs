@@ -31,6 +31,8 @@ pub(crate) enum Value {
     Text(String),
     Integer(i64),
     Number(f64),
+    /// Only where a number could be: it is not known.
+    Nothing,
 }
 
 /// Makes rows.
@@ -41,7 +43,12 @@ pub(crate) struct Table {
     /// When each step of a search counted, in order.
     steps: Vec<(Timestamp, Timestamp, u32)>,
     columns: Vec<Column>,
+    /// How many are asked for.
+    percentiles: usize,
 }
+
+/// The figures of a latency beside its percentiles.
+const EXTREMES: [&str; 3] = ["min", "mean", "max"];
 
 /// The series of latencies, as columns name them.
 const LATENCIES: [&str; 4] = ["response", "service", "lag", "failed_response"];
@@ -53,6 +60,7 @@ impl Table {
             operations: names(contents),
             steps: steps(contents),
             columns: columns(&contents.percentiles.values()),
+            percentiles: contents.percentiles.values().len(),
         }
     }
 
@@ -64,6 +72,18 @@ impl Table {
     pub(crate) fn rows(&self, point: &HistoryPoint) -> Vec<Vec<Value>> {
         let operations = point.operations.iter();
         operations.map(|entry| self.row(point, entry)).collect()
+    }
+
+    /// Those of a latency; where there was none, there is nothing to say.
+    fn figures(&self, latency: Option<&Distribution>) -> Vec<Value> {
+        let Some(latency) = latency else {
+            return vec![Value::Nothing; EXTREMES.len() + self.percentiles];
+        };
+        [latency.min_us, latency.mean_us, latency.max_us]
+            .into_iter()
+            .chain(latency.percentiles_us.iter().copied())
+            .map(Value::Number)
+            .collect()
     }
 
     /// The step in whose window the middle of a point lies; 0 for none.
@@ -104,12 +124,12 @@ impl Table {
             integer(*cut),
             integer(*dropped),
             integer(*rows),
-            Value::Number(*throughput_per_s),
+            throughput_per_s.map_or(Value::Nothing, Value::Number),
             integer(point.in_flight_max),
             integer(point.backlog_max),
         ];
         for latency in [response, service, lag, failed_response] {
-            row.extend(figures(latency).map(Value::Number));
+            row.extend(self.figures(latency.as_ref()));
         }
         row.extend(failures.counts().map(integer));
         row
@@ -137,12 +157,6 @@ fn steps(contents: &Contents) -> Vec<(Timestamp, Timestamp, u32)> {
     steps.iter().map(window).collect()
 }
 
-fn figures(latency: &Distribution) -> impl Iterator<Item = f64> {
-    [latency.min_us, latency.mean_us, latency.max_us]
-        .into_iter()
-        .chain(latency.percentiles_us.iter().copied())
-}
-
 fn columns(percentiles: &[f64]) -> Vec<Column> {
     let fixed = [
         ("run", Kind::Text),
@@ -167,7 +181,7 @@ fn columns(percentiles: &[f64]) -> Vec<Column> {
         kind,
     });
     let percentiles: Vec<String> = percentiles.iter().map(|value| label(*value)).collect();
-    let figures = ["min", "mean", "max"]
+    let figures = EXTREMES
         .into_iter()
         .chain(percentiles.iter().map(String::as_str));
     let latencies = LATENCIES.into_iter().flat_map(|latency| {

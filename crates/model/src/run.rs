@@ -209,8 +209,8 @@ pub enum RunEventKind {
     Phase,
     /// This command was sent.
     Control(ControlEvent),
-    /// Something about a worker.
-    Worker,
+    /// Something about a worker: that it entered this phase, or another thing.
+    Worker(Option<PhaseEntry>),
     /// Something went wrong.
     Error,
 }
@@ -223,7 +223,7 @@ impl RunEventKind {
             Self::Status => "STATUS",
             Self::Phase => "PHASE",
             Self::Control(_) => "CONTROL",
-            Self::Worker => "WORKER",
+            Self::Worker(_) => "WORKER",
             Self::Error => "ERROR",
         }
     }
@@ -233,23 +233,47 @@ impl RunEventKind {
     pub fn command(&self) -> Option<&ControlEvent> {
         match self {
             Self::Control(command) => Some(command),
-            Self::Status | Self::Phase | Self::Worker | Self::Error => None,
+            Self::Status | Self::Phase | Self::Worker(_) | Self::Error => None,
         }
     }
 
-    /// The kind of a stable word and of the command that is kept with it;
-    /// `None` when they do not belong together.
+    /// The phase that a worker entered; `None` for all other events.
     #[must_use]
-    pub fn parse(word: &str, command: Option<ControlEvent>) -> Option<Self> {
-        match (word, command) {
-            ("STATUS", None) => Some(Self::Status),
-            ("PHASE", None) => Some(Self::Phase),
-            ("CONTROL", Some(command)) => Some(Self::Control(command)),
-            ("WORKER", None) => Some(Self::Worker),
-            ("ERROR", None) => Some(Self::Error),
+    pub fn entered(&self) -> Option<PhaseEntry> {
+        match self {
+            Self::Worker(entered) => *entered,
+            Self::Status | Self::Phase | Self::Control(_) | Self::Error => None,
+        }
+    }
+
+    /// The kind of a stable word and of the command or the entry that is kept
+    /// with it; `None` when they do not belong together.
+    #[must_use]
+    pub fn parse(
+        word: &str,
+        command: Option<ControlEvent>,
+        entered: Option<PhaseEntry>,
+    ) -> Option<Self> {
+        match (word, command, entered) {
+            ("STATUS", None, None) => Some(Self::Status),
+            ("PHASE", None, None) => Some(Self::Phase),
+            ("CONTROL", Some(command), None) => Some(Self::Control(command)),
+            ("WORKER", None, entered) => Some(Self::Worker(entered)),
+            ("ERROR", None, None) => Some(Self::Error),
             _ => None,
         }
     }
+}
+
+/// A worker's entry into a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseEntry {
+    /// The phase.
+    pub phase: Phase,
+    /// When, by the server's clock.
+    pub at: Timestamp,
+    /// Whether the worker came later than the others, to a phase that had begun.
+    pub joined: bool,
 }
 
 /// A command as it is stored, before it is sent.

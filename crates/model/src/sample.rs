@@ -4,10 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{interval::ErrorClass, lifecycle::Phase, session::AttemptRef, time::Timestamp};
 
-mod sampler;
-
-pub use sampler::{Bounds, Candidate, Sampler};
-
 /// Why an operation was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -15,8 +15,10 @@ use crate::{
     time::Timestamp,
 };
 
-/// The only protocol there is so far.
-pub const PROTOCOL: u32 = 1;
+/// The protocol that control plane and workers speak. 2: a target's address says
+/// whether connections are encrypted, which a worker of 1 would pass over and
+/// connect in plain text; intervals name what stood still.
+pub const PROTOCOL: u32 = 2;
 
 /// Identifies one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

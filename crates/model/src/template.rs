@@ -33,6 +33,10 @@ pub struct Template {
     pub version: i32,
     /// What the benchmark does.
     pub spec: Spec,
+    /// The file that this version was made from, as its author wrote it; `None`
+    /// when it was not made from one, and in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// When version 1 was made.
     pub created: Timestamp,
     /// When this version was made.

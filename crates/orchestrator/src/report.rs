@@ -6,7 +6,6 @@ use std::time::Duration;
 mod facts;
 mod sums;
 
-pub(crate) use facts::entered;
 pub(crate) use sums::{Sums, sums};
 
 use gauntlet_model::{

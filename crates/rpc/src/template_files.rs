@@ -1,5 +1,7 @@
 //! Template files, read and checked, and written.
 
+mod kept;
+
 use gauntlet_api::v1 as pb;
 use gauntlet_model::{id::Project, template::Violation};
 use gauntlet_template_file::{self as template_file, Draft, Fault};
@@ -7,6 +9,8 @@ use gauntlet_wire::decode;
 use tonic::{Response, Status};
 
 use crate::{Backend, catalog, status};
+
+pub(crate) use kept::{Asked, must_agree};
 
 /// What a text says and all that is wrong with it: with how it is written, or,
 /// where it can be read, with what it describes.

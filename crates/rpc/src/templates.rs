@@ -16,6 +16,12 @@ impl TemplateService for TemplateApi {
         request: Request<pb::CreateTemplateRequest>,
     ) -> Result<Response<pb::CreateTemplateResponse>, Status> {
         let request = decode::create_template(request.into_inner())?;
+        let asked = template_files::Asked {
+            project: &request.project,
+            name: &request.name,
+            spec: &request.spec,
+        };
+        template_files::must_agree(asked, request.source.as_deref()).await?;
         let (id, now) = ((self.0.ids)(), self.0.clock.now());
         let made = catalog::create_template(&self.0.stores, request, id, now)
             .await
@@ -64,6 +70,12 @@ impl TemplateService for TemplateApi {
         request: Request<pb::UpdateTemplateRequest>,
     ) -> Result<Response<pb::UpdateTemplateResponse>, Status> {
         let request = decode::update_template(request.into_inner())?;
+        let asked = template_files::Asked {
+            project: &request.template.project,
+            name: &request.template.name,
+            spec: &request.spec,
+        };
+        template_files::must_agree(asked, request.source.as_deref()).await?;
         let newest = catalog::update_template(&self.0.stores, request, self.0.clock.now())
             .await
             .map_err(status::template)?;

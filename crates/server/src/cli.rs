@@ -19,6 +19,7 @@ mod follow;
 mod interrupt;
 mod limits;
 mod list;
+mod listen;
 mod logs;
 mod looks;
 mod man;
@@ -47,12 +48,16 @@ mod worker;
 mod workers;
 
 use std::{
+    ffi::OsString,
     io::{IsTerminal as _, stderr, stdin},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use clap::{
+    Arg, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+    error::ErrorKind,
+};
 use gauntlet_client::{Access, Client, Code, Identity, Token};
 use tokio::runtime;
 
@@ -117,7 +122,7 @@ struct Global {
     /// The project of targets, templates and runs [default: default]
     #[arg(long, global = true)]
     project: Option<String>,
-    /// How to print: text for people, json for programs
+    /// How to print: text for people, json for programs; a template also as its file, yaml
     #[arg(long, global = true, value_enum, default_value = "text")]
     output: Output,
     /// What to log on stderr: error, warn, info, debug, or a filter like gauntlet=debug
@@ -141,6 +146,9 @@ enum Output {
     Text,
     /// Canonical protobuf JSON of the API's messages.
     Json,
+    /// A template as the file that it was made from.
+    #[value(hide = true)]
+    Yaml,
 }
 
 #[derive(Debug, Subcommand)]
@@ -203,7 +211,18 @@ impl Command {
         }
     }
 
+    /// Whether there is a file to print.
+    fn has_yaml(&self) -> bool {
+        matches!(self, Self::Template(template::Template::Show(_)))
+    }
+
     async fn run(self, context: Context) -> Result<Exit, Failure> {
+        if context.output == Output::Yaml && !self.has_yaml() {
+            return Err(Failure::Asked(
+                "only \"gauntlet template show\" prints YAML; give --output json or text"
+                    .to_owned(),
+            ));
+        }
         match self {
             Self::Up(command) => command.run(&context).await,
             Self::Serve(command) => command.run(&context).await,
@@ -371,13 +390,56 @@ impl Context {
     }
 }
 
+/// Reads a command line.
+fn parse(line: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let line: Vec<OsString> = line.into_iter().collect();
+    let read = |command: clap::Command| {
+        let mut matches = command.try_get_matches_from(line.clone())?;
+        Cli::from_arg_matches_mut(&mut matches)
+    };
+    let error = match read(command()) {
+        Ok(cli) => return Ok(cli),
+        Err(error) => error,
+    };
+    // What the environment says of every command is in the usage of an error, as if
+    // it had to be given.
+    let unset = |arg: Arg| {
+        if arg.is_global_set() {
+            arg.env(None::<&str>)
+        } else {
+            arg
+        }
+    };
+    match read(command().mut_args(unset)) {
+        Err(same) if same.kind() == error.kind() => Err(same),
+        _ => Err(error),
+    }
+}
+
+/// The command line as it is read: a negative number is a value that may be out of
+/// range, and no option that is not known.
+fn command() -> clap::Command {
+    fn numbers(arg: Arg) -> Arg {
+        let takes = arg.get_action().takes_values() && !arg.is_positional();
+        if takes {
+            arg.allow_negative_numbers(true)
+        } else {
+            arg
+        }
+    }
+    fn each(command: clap::Command) -> clap::Command {
+        command.mut_args(numbers).mut_subcommands(each)
+    }
+    each(Cli::command())
+}
+
 /// Parses the command line and carries the command out.
 pub fn main() -> ExitCode {
     if std::env::args_os().len() < 2 {
         print::aside(&Cli::command().render_long_help().to_string());
         return Exit::Failed.into();
     }
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
             // A closed pipe is the only thing that can go wrong here.
@@ -432,6 +494,46 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// What is said of a command line that is not good.
+    fn said(line: &[&str]) -> String {
+        let line = line.iter().map(OsString::from);
+        match parse(line) {
+            Ok(_) => panic!("it is taken"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_negative_number_is_a_value_out_of_range() {
+        for line in [
+            ["gauntlet", "adjust", "r", "--rate", "-5"],
+            ["gauntlet", "adjust", "r", "--connections", "-5"],
+            ["gauntlet", "run", "t", "--version", "-5"],
+            ["gauntlet", "run", "t", "--version", "0"],
+            ["gauntlet", "target load t --table", "x", "--rows", "-5"],
+            ["gauntlet", "target update t", "", "--price-per-hour", "-5"],
+        ] {
+            let line: Vec<&str> = line
+                .iter()
+                .flat_map(|words| words.split_whitespace())
+                .collect();
+            let said = said(&line);
+            assert!(
+                said.contains("invalid value") && !said.contains("tip"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_age_is_asked_for_by_both_names() {
+        let said = said(&["gauntlet", "prune", "--store", "sqlite:x"]);
+        assert!(
+            said.contains("<--older-than <DURATION>|--raw-older-than <DURATION>>"),
+            "{said}"
+        );
     }
 
     #[test]

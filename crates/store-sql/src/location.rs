@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use gauntlet_model::preflight::Place;
+use gauntlet_postgres_tls::{Mode, Parameters};
 use tokio_postgres::config::{Config, Host};
 
 /// Where a store is. It is printed without its password.
@@ -29,7 +30,9 @@ pub enum BadLocation {
 }
 
 impl Location {
-    /// Reads `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
+    /// Reads `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which
+    /// may end in `?sslmode=require`, `verify-ca` or `verify-full` and, for the last
+    /// two, `&sslrootcert=FILE`; the file must be there.
     pub fn parse(text: &str) -> Result<Self, BadLocation> {
         match text.split_once(':') {
             Some(("sqlite", path)) => {
@@ -40,7 +43,12 @@ impl Location {
                 Ok(Self::Sqlite(PathBuf::from(path)))
             }
             Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
-                Config::from_str(text).map_err(|error| BadLocation::Url(why(&error)))?;
+                let parameters = Parameters::of(text);
+                let parameters = parameters.map_err(|error| BadLocation::Url(why(&error)))?;
+                let proof = parameters.proof();
+                proof.map_err(|error| BadLocation::Url(why(&error)))?;
+                let config = Config::from_str(&parameters.url);
+                config.map_err(|error| BadLocation::Url(why(&error)))?;
                 Ok(Self::Postgres(text.to_owned()))
             }
             _ => Err(BadLocation::Kind),
@@ -63,7 +71,7 @@ impl Location {
         match self {
             Self::Sqlite(path) => std::path::absolute(path).ok().map(Place::File),
             Self::Postgres(url) => {
-                let config = Config::from_str(url).ok()?;
+                let (config, _) = read(url)?;
                 Some(Place::Server {
                     host: config.get_hosts().first().map(host)?,
                     port: *config.get_ports().first().unwrap_or(&PORT),
@@ -87,23 +95,36 @@ impl fmt::Display for Location {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             // Put together from what is known to be no secret, so that a
             // password cannot slip through in a place that was not thought of.
-            Self::Postgres(url) => match Config::from_str(url) {
-                Ok(config) => write!(
+            Self::Postgres(url) => {
+                let Some((config, mode)) = read(url) else {
+                    return f.write_str("postgres:");
+                };
+                write!(
                     f,
                     "postgres://{}@{}:{}/{}",
                     config.get_user().unwrap_or_default(),
                     config.get_hosts().first().map(host).unwrap_or_default(),
                     config.get_ports().first().unwrap_or(&PORT),
                     config.get_dbname().unwrap_or_default(),
-                ),
-                Err(_) => f.write_str("postgres:"),
-            },
+                )?;
+                match mode {
+                    Mode::Disable => Ok(()),
+                    mode => write!(f, "?sslmode={}", mode.word()),
+                }
+            }
         }
     }
 }
 
 /// PostgreSQL's port where the URL names none.
 const PORT: u16 = 5432;
+
+/// What a URL says, as far as it can be read.
+fn read(url: &str) -> Option<(Config, Mode)> {
+    let parameters = Parameters::of(url).ok()?;
+    let config = Config::from_str(&parameters.url).ok()?;
+    Some((config, parameters.mode))
+}
 
 fn host(host: &Host) -> String {
     match host {
@@ -158,11 +179,35 @@ mod tests {
         ] {
             assert_eq!(Location::parse(text), Err(expected), "{text}");
         }
+        for (parameters, words) in [
+            ("sslmode=prefer", "leaves it to the server"),
+            ("sslmode=require&sslrootcert=ca.pem", "sslrootcert needs"),
+            (
+                "sslmode=verify-ca&sslrootcert=/nowhere",
+                "the file /nowhere",
+            ),
+        ] {
+            let bad = Location::parse(&format!("postgres://me:secret@db/bench?{parameters}"));
+            let error = bad.expect_err(parameters).to_string();
+            assert!(
+                error.contains(words) && !error.contains("secret"),
+                "{error}"
+            );
+        }
         let bad_port = Location::parse("postgres://me:secret@db:port/bench");
         let Err(error @ BadLocation::Url(_)) = bad_port else {
             panic!("{bad_port:?}");
         };
         assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn how_it_is_encrypted_is_printed() {
+        let location = Location::parse("postgres://me:secret@db/bench?sslmode=require").unwrap();
+        assert_eq!(
+            location.to_string(),
+            "postgres://me@db:5432/bench?sslmode=require"
+        );
     }
 
     #[test]

@@ -128,6 +128,7 @@ fn insert_version(subject: &str, template: &Template) -> Result<Statement> {
         template.version.into(),
         json(subject, &template.spec)?,
         template.updated.into(),
+        template.source.clone().into(),
     ];
     Ok(Statement::new(query!("templates/insert_version"), values))
 }
@@ -142,5 +143,6 @@ fn read(row: Row) -> Result<Template> {
         spec: columns.json()?,
         created: columns.time()?,
         updated: columns.time()?,
+        source: columns.optional_text()?,
     })
 }

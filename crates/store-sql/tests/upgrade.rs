@@ -1,13 +1,13 @@
 //! A store of an earlier version is brought to this one, and nothing is lost.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use gauntlet_model::{
     history::{Resolution, Rollup},
     id::{Name, Project, RunId},
     interval::Failures,
     lifecycle::{Action, Aim, Phase, RunState, ShardStage, ShardState, Stage, Status, StepPlan},
-    run::{ControlEvent, RunEvent},
+    run::{ControlEvent, PhaseEntry, RunEvent},
     target::Address,
     template::{Control, Level, Scope, Split},
     time::Timestamp,
@@ -21,7 +21,7 @@ use gauntlet_testkit::postgres::Cluster;
 use tempfile::TempDir;
 
 /// The version of this gauntlet.
-const NOW: i32 = 4;
+const NOW: i32 = 5;
 
 fn fixture(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -36,6 +36,8 @@ fn written(dialect: &str, version: i32) -> Vec<String> {
         fixture("v2.sql"),
         schema(dialect, "003_orchestration"),
         fixture("v3.sql"),
+        schema(dialect, "004_history"),
+        fixture("v4.sql"),
     ];
     let count = 2 * version as usize - 1;
     all.into_iter().take(count).collect()
@@ -94,6 +96,15 @@ async fn sqlite_from_version_3() {
 }
 
 #[tokio::test]
+async fn sqlite_from_version_4() {
+    let (_folder, location) = sqlite(4);
+    upgraded(&location, 4).await;
+    of_version_2(&location).await;
+    of_version_3(&location).await;
+    of_version_4(&location).await;
+}
+
+#[tokio::test]
 async fn postgres_from_version_1() {
     upgraded(&postgres(1), 1).await;
 }
@@ -111,6 +122,15 @@ async fn postgres_from_version_3() {
     upgraded(&location, 3).await;
     of_version_2(&location).await;
     of_version_3(&location).await;
+}
+
+#[tokio::test]
+async fn postgres_from_version_4() {
+    let location = postgres(4);
+    upgraded(&location, 4).await;
+    of_version_2(&location).await;
+    of_version_3(&location).await;
+    of_version_4(&location).await;
 }
 
 /// What was written by version 2 means the same now.
@@ -211,6 +231,72 @@ async fn of_version_3(location: &Location) {
     assert_eq!(rollup.failures, Failures::default());
 }
 
+/// What was written by version 4 means the same now.
+async fn of_version_4(location: &Location) {
+    let stores = open(location).await.expect("the store opens");
+    let listed = list_of(&stores, "other", vec![]).await;
+    let found: Vec<_> = listed
+        .iter()
+        .map(|run| (run.name.as_str(), run.load.level(), run.finds_max))
+        .collect();
+    let rate = |milli_per_s| Level::Rate { milli_per_s };
+    let eight = Level::Concurrency { connections: 8 };
+    let expected = [
+        ("finding", eight, true),
+        ("plain", rate(200_000), false),
+        ("searched", rate(40_000), false),
+        ("steered", rate(40_000), false),
+    ];
+    assert_eq!(found, expected);
+    let run = stores.runs.get(listed[0].id).await.expect("a run");
+    let search = run.expect("a run").state.search.expect("a search");
+    assert_eq!(
+        (search.steps.len(), search.steps[0].trial.level),
+        (1, eight)
+    );
+    let id: RunId = "01a1f947-0000-7000-8000-000000000004"
+        .parse()
+        .expect("an id");
+    let events = stores.runs.events(id, all()).await.expect("events");
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| (event.message.as_str(), event.kind.entered()))
+        .collect();
+    let joined = PhaseEntry {
+        phase: Phase::Measurement,
+        at: Timestamp(1_795_232_043_327_670),
+        joined: true,
+    };
+    let expected = [
+        ("joined MEASUREMENT at 03:34:03.327 UTC", Some(joined)),
+        ("says that it entered WARMUP at 5 us", None),
+        ("entered WARMUP at 5 us", None),
+    ];
+    assert_eq!(told, expected);
+}
+
+/// Phases that workers entered are told with their instants, and words have no
+/// microseconds.
+fn instants(events: &[RunEvent]) {
+    let entries: Vec<_> = events
+        .iter()
+        .filter_map(|event| Some((event, event.kind.entered()?)))
+        .collect();
+    assert!(!entries.is_empty());
+    for (event, entry) in entries {
+        assert!(event.time.since(entry.at) < Duration::from_millis(20));
+        let verb = if entry.joined { "joined" } else { "entered" };
+        let (phase, at) = (entry.phase.as_str(), entry.at.time_of_day());
+        assert_eq!(event.message, format!("{verb} {phase} at {at}"));
+    }
+    for event in events {
+        if let Some(command) = event.kind.command() {
+            let at = format!(", at {}", command.at.time_of_day());
+            assert!(event.message.contains(&at), "{}", event.message);
+        }
+    }
+}
+
 /// The commands that events tell of.
 fn commands(events: &[RunEvent]) -> Vec<ControlEvent> {
     let told = events.iter().filter_map(|event| event.kind.command());
@@ -259,11 +345,18 @@ async fn catalog(stores: &Stores) {
         .map(|one| one.version)
         .collect();
     assert_eq!(versions, [2, 1]);
+    // Files are kept since version 5.
+    let newest = stores.templates.get(web, &paced, None).await;
+    assert_eq!(newest.expect("a template").expect("it").source, None);
 }
 
 async fn list(stores: &Stores, terms: Vec<RunTerm>) -> Vec<RunSummary> {
+    list_of(stores, "acme", terms).await
+}
+
+async fn list_of(stores: &Stores, of: &str, terms: Vec<RunTerm>) -> Vec<RunSummary> {
     let filter = RunFilter {
-        project: project("acme"),
+        project: project(of),
         terms,
     };
     let order = RunOrder::NEWEST_FIRST;
@@ -282,14 +375,14 @@ async fn lists(stores: &Stores) {
         panic!("{runs:?}");
     };
     assert_eq!(failing.name.as_str(), "failing");
-    assert_eq!(failing.load, LoadMode::Concurrency);
+    assert_eq!(LoadMode::of(&failing.load), LoadMode::Concurrency);
     assert_eq!(failing.verdict, Some(Verdict::Fail));
     assert_eq!(failing.status(), Status::Completed);
     let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let labels = [label("team", "storage"), label("ticket", "it is 50%_")];
     assert_eq!(failing.labels, BTreeMap::from(labels));
     assert_eq!(paced.name.as_str(), "paced-1");
-    assert_eq!(paced.load, LoadMode::Rate);
+    assert_eq!(LoadMode::of(&paced.load), LoadMode::Rate);
     assert_eq!(paced.verdict, Some(Verdict::Pass));
     for run in &runs {
         assert_eq!(run.validity, Some(Validity::Valid));
@@ -312,6 +405,7 @@ async fn records(stores: &Stores) {
         let id = summary.id;
         let run = stores.runs.get(id).await.expect("a run").expect("a run");
         assert_eq!(run.name, summary.name);
+        assert_eq!((run.spec.load, false), (summary.load, summary.finds_max));
         assert!(run.spec.description.contains("\"load\":{\"rate\":{"));
         let attempts = stores.runs.attempts(id).await.expect("attempts");
         assert_eq!(attempts.len(), 1);
@@ -320,6 +414,7 @@ async fn records(stores: &Stores) {
         let controls = stores.runs.controls(id, 0).await.expect("commands");
         assert_eq!(controls.len(), 2);
         assert_eq!(commands(&events), controls);
+        instants(&events);
         let phases = stores.runs.phases(id).await.expect("phases");
         assert_eq!(phases.first().map(|one| one.phase), Some(Phase::Preparing));
         let ever = TimeRange::default();

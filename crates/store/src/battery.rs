@@ -35,7 +35,7 @@ macro_rules! battery {
         $crate::each_case! { ($make)
             targets: kept_whole, name_taken, repeated_request, absent, password_apart, every_address,
                 listed_by_project_and_name, listed_while_others_insert, updated, lost_race, removed;
-            templates: kept_whole, name_taken, repeated_request, absent, versions, lost_race,
+            templates: kept_whole, sources, name_taken, repeated_request, absent, versions, lost_race,
                 every_variant, large_seeds, listed_by_project_and_name, listed_versions, removed;
             pools: kept_whole, name_taken, repeated_request, absent, large, listed_without_values,
                 removed;
@@ -47,7 +47,8 @@ macro_rules! battery {
                 events_without_gaps, events_of_many_writers, events_by_page, every_event_kind,
                 strange_texts;
             run_lists: newest_first, equal_timestamps, listed_while_others_insert, below_a_project,
-                by_status, by_template, by_everything, changes_move_between_filters, without_searches, only_active;
+                by_status, by_template, by_everything, changes_move_between_filters, without_searches,
+                with_loads, only_active;
             run_filters: every_order, equal_places, ten_thousand_at_one_instant, like_the_terms_say,
                 labels_that_change, as_reports_judge, cursor_of_another_order;
             removal: with_everything, never_at_work, by_age;

@@ -73,17 +73,18 @@ pub trait Templates: Send + Sync {
     /// Removes a template with all its versions; runs keep their snapshot.
     /// [`Missing`](crate::Error::Missing) when there is none.
     async fn delete(&self, project: &Project, name: &Name) -> Result<()>;
-    /// One version; the newest when `version` is `None`.
+    /// One version with its source; the newest when `version` is `None`.
     async fn get(
         &self,
         project: &Project,
         name: &Name,
         version: Option<i32>,
     ) -> Result<Option<Template>>;
-    /// The newest versions of the templates of a project and of what is below it.
+    /// The newest versions of the templates of a project and of what is below
+    /// it, without their sources.
     async fn list(&self, project: &Project, page: PageQuery<NameKey>) -> Result<Vec<Template>>;
-    /// The versions of one template, newest first; the page's key is a version.
-    /// None when there is no such template.
+    /// The versions of one template, newest first, without their sources; the
+    /// page's key is a version. None when there is no such template.
     async fn versions(
         &self,
         project: &Project,

@@ -191,7 +191,7 @@ impl RunTerm {
             Self::NameContains(text) => run.name.as_str().contains(&text.to_ascii_lowercase()),
             Self::Label { key, value } => run.labels.get(key) == Some(value),
             Self::LabelExists(key) => run.labels.contains_key(key),
-            Self::Load(mode) => run.load == *mode,
+            Self::Load(mode) => LoadMode::of(&run.load) == *mode,
             Self::Created(range) => range.contains(run.created),
             Self::Started(range) => within(range, run.started),
             Self::Ended(range) => within(range, run.ended),

@@ -7,13 +7,13 @@ use gauntlet_model::{
     id::{Name, Project, RunId},
     lifecycle::{RunState, Status},
     run::{Attempt, ControlEvent, PhaseTransition, Run, RunEvent},
+    template::Load,
     time::Timestamp,
     verdict::Verdict,
 };
 
 use crate::{
-    Idempotency, LoadMode, PageQuery, Result, RunCursor, RunFilter, RunKey, RunOrder, RunOrderBy,
-    Validity,
+    Idempotency, PageQuery, Result, RunCursor, RunFilter, RunKey, RunOrder, RunOrderBy, Validity,
 };
 
 /// A change of a run: stored whole or not at all.
@@ -54,8 +54,10 @@ pub struct RunSummary {
     pub template: Name,
     /// The template's version.
     pub template_version: i32,
-    /// How the load is given.
-    pub load: LoadMode,
+    /// How much load.
+    pub load: Load,
+    /// Whether it looks for the highest level that the target sustains.
+    pub finds_max: bool,
     /// How many workers share it.
     pub workers: u32,
     /// Where the run is in its life, its search left out: that has all its
@@ -91,7 +93,8 @@ impl RunSummary {
             name: run.name.clone(),
             template: run.template.clone(),
             template_version: run.template_version,
-            load: LoadMode::of(&run.spec.load),
+            load: run.spec.load,
+            finds_max: run.spec.control.search.is_some(),
             workers: run.spec.workers,
             state: RunState {
                 search: None,

@@ -38,7 +38,8 @@ pub(crate) const NAMES_AT_MOST: u32 = 5_000;
 /// A target that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tested {
-    /// What the target says of itself, for example `PostgreSQL 15.18`.
+    /// What the target says of itself, for example `PostgreSQL 15.18`, and how the connection is encrypted, if it is:
+    /// `PostgreSQL 15.18 over TLSv1.3 with TLS_AES_256_GCM_SHA384`.
     pub version: String,
     /// Time for one round trip on an open connection.
     pub latency: Duration,

@@ -51,7 +51,31 @@ pub enum Config {
         password: Option<Secret>,
         /// What the server shows for our sessions.
         application_name: String,
+        /// Whether connections are encrypted.
+        encryption: Encryption,
     },
+}
+
+/// Whether connections are encrypted, and what the server must prove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// They are not.
+    None,
+    /// They are, to whichever server answers.
+    Required,
+    /// They are, and the server's certificate comes from one of these.
+    VerifyAuthority(Authorities),
+    /// The same, and the certificate is for the host that was asked for.
+    VerifyHost(Authorities),
+}
+
+/// Whom to believe when they say who a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorities {
+    /// Those that this machine trusts.
+    System,
+    /// These certificates, as PEM.
+    Pem(String),
 }
 
 impl Config {
@@ -92,6 +116,7 @@ mod tests {
             user: "app".into(),
             password: Some(Secret::new("hunter2")),
             application_name: "gauntlet".into(),
+            encryption: Encryption::None,
         };
         assert!(!format!("{config:?}").contains("hunter2"));
         assert_eq!(config.address(), "db:5432/shop");

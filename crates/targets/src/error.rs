@@ -29,6 +29,14 @@ pub enum TargetError {
         /// What the server said.
         reason: String,
     },
+    /// No connection with the encryption that was asked for.
+    #[error("cannot connect to the target at {address} as asked: {reason}")]
+    Encryption {
+        /// Where.
+        address: String,
+        /// What is wrong, and the way out.
+        reason: String,
+    },
     /// There is no such database, or no such file.
     #[error("there is no database at {address}; create it or correct the name")]
     NoSuchDatabase {

@@ -29,7 +29,7 @@ pub use access::{
     count_keys, describe_table, load_dataset, max_key, near_tables, preflight, profile,
     sample_column, statistics, test,
 };
-pub use config::{Config, Secret};
+pub use config::{Authorities, Config, Encryption, Secret};
 pub use dataset::{Dataset, Loaded};
 pub use error::TargetError;
 pub use evidence::{

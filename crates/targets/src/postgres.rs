@@ -4,6 +4,7 @@ mod admin;
 mod capabilities;
 mod catalog;
 mod dataset;
+mod driver;
 mod evidence;
 mod load;
 mod parameter;
@@ -13,6 +14,7 @@ mod sample;
 
 use std::time::Duration;
 
+use gauntlet_postgres_tls::Trouble;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
@@ -32,43 +34,13 @@ pub(crate) use sample::sample_column;
 /// How long opening a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// The driver's configuration, with a limit on each statement that the server enforces.
-fn driver_config(
-    config: &Config,
-    statement_timeout: Duration,
-) -> Result<tokio_postgres::Config, TargetError> {
-    let Config::Postgres {
-        host,
-        port,
-        database,
-        user,
-        password,
-        application_name,
-    } = config
-    else {
-        return Err(TargetError::NotBuilt { kind: "postgres" });
-    };
-    let mut driver = tokio_postgres::Config::new();
-    driver
-        .host(host)
-        .port(*port)
-        .dbname(database)
-        .user(user)
-        .application_name(application_name);
-    driver.connect_timeout(CONNECT_WITHIN);
-    driver.options(format!(
-        "-c statement_timeout={}",
-        statement_timeout.as_millis().max(1)
-    ));
-    if let Some(password) = password {
-        driver.password(password.expose());
-    }
-    Ok(driver)
-}
-
 /// What an error means for a caller who asked about the target as a whole.
 fn target_error(config: &Config, error: &Error, within: Duration) -> TargetError {
     let address = config.address();
+    if let Some(trouble) = Trouble::of(error) {
+        let reason = trouble.to_string();
+        return TargetError::Encryption { address, reason };
+    }
     let message = message(error);
     match error.code() {
         Some(code) if is_refusal_of_user(code) => authentication_failed(config, message),

@@ -41,6 +41,12 @@ impl Draft {
             file: file.to_owned(),
             places: BTreeMap::new(),
         };
+        if is_path(text) {
+            let message = "this looks like a file's path: read the file and give its text";
+            let start = Place { line: 1, column: 1 };
+            draft.add(Some(start), "", message.to_owned());
+            return draft;
+        }
         let source = Source::new(text);
         match one_document(&source, text) {
             Ok(document) => draft.walk(&source, &document),
@@ -110,6 +116,18 @@ impl Draft {
             message: violation.message.clone(),
         }
     }
+}
+
+/// Whether a text is a file's name rather than what the file says.
+fn is_path(text: &str) -> bool {
+    let text = text.trim();
+    let ending = text.rsplit_once('.').map(|(_, ending)| ending);
+    let is_named = ending.is_some_and(|ending| {
+        ["yaml", "yml", "json"]
+            .iter()
+            .any(|known| ending.eq_ignore_ascii_case(known))
+    });
+    is_named && !text.contains('\n') && !text.contains(": ")
 }
 
 /// Nothing in the schema is half as deep. What is taken apart level by level

@@ -39,6 +39,8 @@ pub struct TemplateFile {
     pub project: Option<String>,
     /// What the benchmark does.
     pub spec: pb::TemplateSpec,
+    /// The file as it was written, comments and all.
+    pub text: String,
     draft: Draft,
 }
 
@@ -69,6 +71,7 @@ impl TemplateFile {
                 name,
                 project: draft.project.take(),
                 spec,
+                text: text.to_owned(),
                 draft,
             }),
             _ => Err(Error::Faulty(draft.faults)),

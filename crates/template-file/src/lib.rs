@@ -8,13 +8,16 @@
 //! with or without the prefix, in any case.
 //!
 //! [`TemplateFile`] is a file without faults, [`Draft`] is whatever a text says,
-//! [`write()`] makes a text, of what [`shorten`] leaves.
+//! [`write()`] makes a text, of what [`shorten`] leaves. [`rename()`] makes the
+//! file of a copy, [`difference()`] says where two descriptions part.
 
+mod difference;
 mod draft;
 mod duration;
 mod fault;
 mod file;
 pub mod near;
+mod rename;
 mod schema;
 mod short;
 mod source;
@@ -23,8 +26,10 @@ mod tests;
 mod walk;
 mod write;
 
+pub use difference::{Difference, difference};
 pub use draft::Draft;
 pub use fault::{Fault, Place, Violation};
 pub use file::{Error, TemplateFile};
+pub use rename::rename;
 pub use short::shorten;
 pub use write::write;

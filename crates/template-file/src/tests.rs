@@ -1,3 +1,4 @@
+mod copied;
 mod written;
 
 use std::{collections::BTreeSet, fs};

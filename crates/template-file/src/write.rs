@@ -46,6 +46,16 @@ pub fn write(name: &str, project: Option<&str>, spec: &pb::TemplateSpec) -> Stri
     lines.join("\n")
 }
 
+/// A text as it stands in a file, wherever it stands.
+pub(crate) fn text(text: &str) -> String {
+    scalar::text(text, Around::Flow)
+}
+
+/// A field's value, or one of its list, on one line; `None` when it takes more.
+pub(crate) fn line(field: &FieldDescriptor, value: &Value) -> Option<String> {
+    flow(&node(field, value))
+}
+
 /// What is written.
 enum Node {
     /// A number, a duration, an enum's value: as it stands.

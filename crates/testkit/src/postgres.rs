@@ -5,6 +5,7 @@
 
 mod guard;
 mod installation;
+mod tls;
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use guard::{Folder, Started};
 use installation::Installation;
+pub use tls::{Authority, Identity, PlainText};
 
 const USER: &str = "gauntlet";
 const DATABASE: &str = "postgres";
@@ -78,12 +80,41 @@ impl Cluster {
     /// As [`Cluster::start`].
     #[must_use]
     pub fn start_with(settings: &str) -> Self {
+        Self::start_prepared(settings, |_, _| Ok(()))
+    }
+
+    /// Starts a new server that has a certificate.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`].
+    #[must_use]
+    pub fn start_with_tls(identity: &Identity, plain_text: PlainText) -> Self {
+        Self::start_prepared(tls::SETTINGS, |data, installation| {
+            write_for(
+                installation,
+                &data.join("server.crt"),
+                &identity.certificate,
+            )?;
+            write_for(installation, &data.join("server.key"), &identity.key)?;
+            match plain_text {
+                PlainText::Taken => Ok(()),
+                PlainText::Refused => fs::write(data.join("pg_hba.conf"), tls::ONLY_ENCRYPTED),
+            }
+        })
+    }
+
+    /// `prepare` is given the new data folder.
+    fn start_prepared(
+        settings: &str,
+        prepare: impl FnOnce(&Path, &Installation) -> io::Result<()>,
+    ) -> Self {
         let installation = Installation::find().unwrap_or_else(|missing| panic!("{missing}"));
         let template = Template::of_this_process(&installation);
         let mut folder =
             Folder::create(&installation).expect("a temporary folder for a PostgreSQL");
         copy(&template.folder.data(), &folder.data(), &installation);
         configure(&folder, settings).expect("the settings of a new cluster");
+        prepare(&folder.data(), &installation).expect("the files of a new cluster");
         let port = start_on_a_free_port(&mut folder);
         Self {
             host: "127.0.0.1".to_owned(),

@@ -2,7 +2,7 @@
 //! is about to run, and for the control plane's questions before and after.
 
 use gauntlet_model::{
-    target::{Address, Secret},
+    target::{Address, Authorities, Encryption, Secret},
     template::{self, Spec},
 };
 use gauntlet_targets::{Class, Config, Statement, StatementKind};
@@ -17,6 +17,7 @@ pub fn target_config(address: &Address, password: Option<&Secret>, application: 
             port,
             database,
             user,
+            encryption,
         } => Config::Postgres {
             host: host.clone(),
             port: *port,
@@ -24,7 +25,22 @@ pub fn target_config(address: &Address, password: Option<&Secret>, application: 
             user: user.clone(),
             password: password.map(|password| gauntlet_targets::Secret::new(password.expose())),
             application_name: application,
+            encryption: encrypted(encryption),
         },
+    }
+}
+
+fn encrypted(encryption: &Encryption) -> gauntlet_targets::Encryption {
+    use gauntlet_targets::{Authorities as Theirs, Encryption as To};
+    let believed = |authorities: &Authorities| match authorities {
+        Authorities::System => Theirs::System,
+        Authorities::Pem(pem) => Theirs::Pem(pem.clone()),
+    };
+    match encryption {
+        Encryption::None => To::None,
+        Encryption::Required => To::Required,
+        Encryption::VerifyAuthority(authorities) => To::VerifyAuthority(believed(authorities)),
+        Encryption::VerifyHost(authorities) => To::VerifyHost(believed(authorities)),
     }
 }
 

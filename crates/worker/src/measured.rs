@@ -94,6 +94,18 @@ impl Measured {
         measured
     }
 
+    /// Says of each operation of the template that it was under load in this phase: where nothing happened, that nothing
+    /// did. A second of which nobody speaks is not known; one in which all stood still is, and must show.
+    pub(crate) fn speak_of(&mut self, operations: u32, stretch: Stretch) {
+        let of_step = |step: u32| Stretch { step, ..stretch };
+        for operation in 0..operations {
+            let phase = (operation, of_step(0))..=(operation, of_step(u32::MAX));
+            if self.operations.range(phase).next().is_none() {
+                self.part(operation, stretch);
+            }
+        }
+    }
+
     fn part(&mut self, operation: u32, stretch: Stretch) -> &mut Part {
         self.operations.entry((operation, stretch)).or_default()
     }

@@ -371,6 +371,9 @@ pub(crate) mod tests {
             port: 5_432,
             database: "d".into(),
             user: "u".into(),
+            encryption: gauntlet_model::target::Encryption::VerifyHost(
+                gauntlet_model::target::Authorities::System,
+            ),
         };
         assign.password = Some(gauntlet_model::target::Secret::new("pw".into()));
         assert_eq!(
@@ -382,6 +385,9 @@ pub(crate) mod tests {
                 user: "u".into(),
                 password: Some(gauntlet_targets::Secret::new("pw")),
                 application_name: "gauntlet run".into(),
+                encryption: gauntlet_targets::Encryption::VerifyHost(
+                    gauntlet_targets::Authorities::System,
+                ),
             }
         );
     }

@@ -1,2 +1,2 @@
-INSERT INTO template_versions (template_id, version, spec, updated_us)
-VALUES ($1, $2, $3, $4)
+INSERT INTO template_versions (template_id, version, spec, updated_us, source)
+VALUES ($1, $2, $3, $4, $5)

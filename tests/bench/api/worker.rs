@@ -138,8 +138,8 @@ fn heartbeats(number: u32) -> Interval {
 
 fn hello(number: u32) -> pb::Hello {
     pb::Hello {
-        protocol_min: 1,
-        protocol_max: 1,
+        protocol_min: 2,
+        protocol_max: 2,
         worker_id: uuid::Uuid::now_v7().to_string(),
         name: format!("simulated-{number}"),
         capacity: 1,

@@ -49,7 +49,7 @@ async function work({ name, transport }: NodeClient): Promise<string> {
     return listed.workers.filter((worker) => worker.workerId === workerId).map((worker) => worker.status);
   };
   const up = new Mailbox<Up>();
-  const hello = { protocolMin: 1, protocolMax: 1, workerId, name: someName(name), capacity: 1, processors: 1 };
+  const hello = { protocolMin: 2, protocolMax: 2, workerId, name: someName(name), capacity: 1, processors: 1 };
   up.put({ message: { case: "hello", value: { ...hello, version: "0.0.0" } } });
   const down = workers.attach(up)[Symbol.asyncIterator]();
   const next = async () => (await down.next()).value?.message;

@@ -144,7 +144,7 @@ class Walk:
     async def work(self, session: Session) -> str:
         """Attaches as a worker, beats once, is sent home and leaves."""
         self.worker_id = str(uuid.uuid4())
-        hello = {"protocolMin": 1, "protocolMax": 1, "workerId": self.worker_id, "name": self.name}
+        hello = {"protocolMin": 2, "protocolMax": 2, "workerId": self.worker_id, "name": self.name}
         await session.send({"hello": hello | {"capacity": 1, "processors": 1, "version": "0.0.0"}})
         first = await self.next(session)
         expect(first["welcome"]["protocol"], 1)

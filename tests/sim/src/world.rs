@@ -137,6 +137,7 @@ impl World {
             name: name("bench"),
             version: 1,
             spec: self.scenario.spec.clone(),
+            source: None,
             created: now,
             updated: now,
         };

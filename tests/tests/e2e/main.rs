@@ -6,10 +6,13 @@ mod api;
 mod counts;
 mod documents;
 mod faults;
+mod files;
 mod placement;
 mod plane;
 mod prepare;
 mod proxy;
 
 mod search;
+mod standstill;
+mod tls;
 mod words;

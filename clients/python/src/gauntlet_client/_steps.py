@@ -36,6 +36,8 @@ from .gen.gauntlet.v1.template_service_pb import (
 )
 
 DEFAULT_PROJECT: Final = "default"
+# The longest file that the control plane keeps beside what it says, bytes.
+_LONGEST_SOURCE: Final = 256 << 10
 _NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
 T = TypeVar("T")
@@ -122,18 +124,22 @@ def apply(text: str, given_project: str | None) -> Steps[Template]:
     if faults or parsed.spec is None:
         raise FaultyTemplate(faults)
     project = parsed.project or given_project or DEFAULT_PROJECT
-    return (yield from _write(project, parsed.name, parsed.spec))
+    # The control plane keeps the file as it was written, unless it is very long.
+    source = text if len(text.encode()) <= _LONGEST_SOURCE else ""
+    return (yield from _write(project, parsed.name, parsed.spec, source))
 
 
-def _write(project: str, name: str, spec: TemplateSpec) -> Steps[Template]:
+def _write(project: str, name: str, spec: TemplateSpec, source: str) -> Steps[Template]:
     try:
         stored: GetTemplateResponse = yield Call("templates", "get_template", GetTemplateRequest(project=project, name=name))
     except NotFound:
-        request = CreateTemplateRequest(request_id=str(uuid4()), project=project, name=name, spec=spec)
+        request = CreateTemplateRequest(
+            request_id=str(uuid4()), project=project, name=name, spec=spec, source=source
+        )
         created: CreateTemplateResponse = yield Call("templates", "create_template", request)
         return created.template or Template()
     etag = stored.template.etag if stored.template else ""
-    update = UpdateTemplateRequest(project=project, name=name, spec=spec, etag=etag)
+    update = UpdateTemplateRequest(project=project, name=name, spec=spec, etag=etag, source=source)
     updated: UpdateTemplateResponse = yield Call("templates", "update_template", update)
     return updated.template or Template()
 

@@ -42,7 +42,7 @@ from .gen.gauntlet.v1.worker_pb import (
 )
 from .gen.gauntlet.v1.worker_service_connect import WorkerServiceClientSync
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 # Messages to the control plane that may wait. One that takes none for SILENCE_S is gone: the session ends.
 QUEUE: Final = 256
 # A control plane that says nothing for so long is gone: it answers every heartbeat.

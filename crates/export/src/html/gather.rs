@@ -156,12 +156,13 @@ impl Gathered {
         });
         Moment {
             at_s: (middle - self.origin.0) as f64 / 1e6,
-            throughput_per_s: total.throughput_per_s,
+            throughput_per_s: total.throughput_per_s.unwrap_or_default(),
             offered_per_s: asked,
             failed_per_s: total.failed as f64 / point.covered.as_secs_f64(),
-            percentiles_us: <[f64; 4]>::try_from(total.response.percentiles_us.as_slice())
-                .ok()
-                .filter(|_| total.succeeded > 0),
+            percentiles_us: total
+                .response
+                .as_ref()
+                .and_then(|response| <[f64; 4]>::try_from(response.percentiles_us.as_slice()).ok()),
             backlog: point.backlog_max,
         }
     }

@@ -65,6 +65,23 @@ fn it_has_a_row_for_each_second_and_operation() {
     assert!(fields.into_iter().all(|fields| fields == header.len()));
 }
 
+#[test]
+fn a_second_in_which_nothing_ended_has_rows_without_latencies() {
+    let rollups = Sample::with_standstill(4, 1..3).rollups;
+    let text = String::from_utf8(write(Format::Csv, &contents(), &rollups)).unwrap();
+    let rows: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(rows.len(), 8);
+    for row in &rows[2..6] {
+        // Counts and throughput are 0, 8 are in flight, and no latency is known.
+        let nothing = format!(",0,0,0,0,0,0,0,8,0{},0,0,0,0,0,0", ",".repeat(4 * 7));
+        assert!(row.ends_with(&nothing), "{row}");
+    }
+    // Where none failed, failures have no latency either.
+    let fields: Vec<&str> = rows[0].split(',').collect();
+    assert_eq!((fields[9], &fields[37..44]), ("0", &[""; 7][..]));
+    assert!(fields[16..23].iter().all(|field| !field.is_empty()));
+}
+
 /// The step of each row.
 fn steps(contents: &Contents) -> Vec<String> {
     let file = write(Format::Csv, contents, &Sample::of_seconds(4).rollups);

@@ -35,6 +35,14 @@ fn check(page: &str, expected: &[&str]) {
 }
 
 #[test]
+fn a_second_in_which_nothing_ended_is_zero_and_has_no_latency() {
+    let still = Sample::with_standstill(5, 2..4).rollups;
+    let nothing = "0.0/s 0.0/s – – – –";
+    let second = format!("2 s {nothing} 3 s {nothing} 4 s 20.0/s");
+    check(&page(&contents(), &still), &["Throughput", &second]);
+}
+
+#[test]
 fn what_matters_comes_first() {
     let page = page(&full(), &busy(20));
     check(
@@ -78,6 +86,7 @@ fn what_matters_comes_first() {
             "Lock/tuple 1.50 25 %",
             "cache_hit_ratio 99.5 %",
             "wal_bytes 2.00 kB",
+            "file_bytes −4.00 kB",
             "Counters at 0: deadlocks, conflicts.",
             "Workers",
             "w1, 4 processors",

@@ -75,6 +75,29 @@ fn a_point_has_all_figures() {
 }
 
 #[test]
+fn a_second_in_which_nothing_ended_has_no_latencies() {
+    let rollups = Sample::with_standstill(4, 1..3).rollups;
+    let file = write(Format::Json, &contents(), &rollups);
+    let document: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let points = document["points"].as_array().unwrap();
+    let shown: Vec<_> = points
+        .iter()
+        .map(|point| {
+            let total = &point["total"];
+            let rate = total["throughput_per_s"].as_f64().unwrap();
+            (
+                rate,
+                total["response"].is_object(),
+                point["in_flight_max"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert!(points[1]["total"]["response"].is_null());
+    let (full, none) = ((20.0, true, 8), (0.0, false, 8));
+    assert_eq!(shown, [full, none, none, full]);
+}
+
+#[test]
 fn it_has_the_search_and_what_the_target_said() {
     let mut contents = contents();
     let progress = Progress {

@@ -14,14 +14,6 @@ use gauntlet_model::history::SeriesError;
 use support::{Sample, contents, write};
 
 #[test]
-fn every_format_is_known_by_its_extension() {
-    for format in Format::ALL {
-        assert_eq!(Format::of_extension(format.extension()), Some(format));
-    }
-    assert_eq!(Format::of_extension("xml"), None);
-}
-
-#[test]
 fn a_run_without_measurements_makes_a_whole_file() {
     for format in Format::ALL {
         assert!(!write(format, &contents(), &[]).is_empty(), "{format:?}");

@@ -8,6 +8,24 @@ use parquet::{
 use crate::support::{Sample, contents, write};
 
 #[test]
+fn a_latency_that_is_not_known_is_null() {
+    let rollups = Sample::with_standstill(4, 1..3).rollups;
+    let file = write(Format::Parquet, &contents(), &rollups);
+    let reader = SerializedFileReader::new(bytes::Bytes::from(file)).unwrap();
+    let rows: Vec<_> = reader
+        .get_row_iter(None)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let shown: Vec<_> = rows
+        .iter()
+        .map(|row| (row.get_double(13).unwrap(), row.get_double(16).is_ok()))
+        .collect();
+    let (full, none) = ((10.0, true), (0.0, false));
+    assert_eq!(shown, [full, full, none, none, none, none, full, full]);
+}
+
+#[test]
 fn its_rows_are_read_back() {
     let seconds = 10_000;
     let file = write(

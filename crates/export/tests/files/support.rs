@@ -1,5 +1,7 @@
 //! A run and its measurements.
 
+use std::ops::Range;
+
 use gauntlet_export::{Background, Contents, Exporter, Format};
 use gauntlet_model::{
     history::{Percentiles, Resolution, Roller, Rollup},
@@ -132,12 +134,21 @@ pub struct Sample {
 impl Sample {
     /// Two workers and two operations: `scan` fails once a second.
     pub fn of_seconds(seconds: i64) -> Self {
+        Self::with_standstill(seconds, 0..0)
+    }
+
+    /// The same, but in some of the seconds nothing ends.
+    pub fn with_standstill(seconds: i64, still: Range<i64>) -> Self {
         let mut roller = Roller::new(RunId(Uuid::from_u128(7)), ORIGIN);
         let mut responses = [empty_histogram(), empty_histogram()];
         let mut rollups = Vec::new();
         for second in 0..seconds {
             for shard in 0..2 {
-                let interval = interval(second, shard, &mut responses);
+                let interval = if still.contains(&second) {
+                    standstill(second, shard)
+                } else {
+                    interval(second, shard, &mut responses)
+                };
                 assert_eq!(roller.add(&interval).unwrap(), []);
             }
             rollups.extend(roller.take_until(at(second + 1)));
@@ -145,6 +156,18 @@ impl Sample {
         rollups.retain(|rollup| rollup.resolution == Resolution::Second);
         Self { rollups, responses }
     }
+}
+
+/// All is in flight, and nothing ends.
+fn standstill(second: i64, shard: u32) -> Interval {
+    let mut still = interval(second, shard, &mut [empty_histogram(), empty_histogram()]);
+    for part in &mut still.operations {
+        part.succeeded = Latencies::default();
+        part.failed = Latencies::default();
+        part.dropped = 0;
+    }
+    still.errors.clear();
+    still
 }
 
 fn interval(second: i64, shard: u32, responses: &mut [Histogram<u64>; 2]) -> Interval {

@@ -78,7 +78,7 @@ impl Evidence {
             }
         }
         add_hit_ratio(&mut period.counters);
-        period.counters.extend(after.levels.iter().cloned());
+        period.counters.extend(changes(before, after));
         if let (Some(earlier), Some(later)) = (&before.statements, &after.statements) {
             match executed(earlier, later) {
                 Some(figures) => period.statements = figures,
@@ -135,6 +135,14 @@ fn snapshot(piece: Option<&Piece>) -> Option<(Timestamp, &Snapshot)> {
         Found::Snapshot(snapshot) => Some((piece.taken, snapshot)),
         _ => None,
     }
+}
+
+/// By how much each size grew; shrinking is negative.
+fn changes(before: &Snapshot, after: &Snapshot) -> impl Iterator<Item = (String, f64)> {
+    after.levels.iter().filter_map(|(name, later)| {
+        let earlier = before.levels.iter().find(|(known, _)| known == name);
+        earlier.map(|(_, earlier)| (name.clone(), later - earlier))
+    })
 }
 
 /// The measurement decides: its two ends, or why one is not there.

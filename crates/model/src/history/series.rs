@@ -122,19 +122,21 @@ pub struct Stats {
     pub dropped: u64,
     /// Rows read or written by those that succeeded.
     pub rows: u64,
-    /// How many succeeded per second.
-    pub throughput_per_s: f64,
-    /// From due to end, of those that succeeded.
-    pub response: Distribution,
+    /// How many succeeded per second that the phase covers; `None` where it
+    /// covers none: what is counted there was due before the phase's end and
+    /// came after it.
+    pub throughput_per_s: Option<f64>,
+    /// From due to end, of those that succeeded; `None` when none did.
+    pub response: Option<Distribution>,
     /// From sent to end, of those that succeeded.
-    pub service: Distribution,
+    pub service: Option<Distribution>,
     /// From due to sent, of those that succeeded.
-    pub lag: Distribution,
+    pub lag: Option<Distribution>,
     /// From due to end, of those that failed.
-    pub failed_response: Distribution,
+    pub failed_response: Option<Distribution>,
 }
 
-/// The shape of a distribution of latencies, microseconds; zeros when there was nothing.
+/// The shape of a distribution of latencies, microseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Distribution {
     /// The smallest.
@@ -148,19 +150,22 @@ pub struct Distribution {
 }
 
 impl Distribution {
-    /// The shape of what was counted.
+    /// The shape of what was counted; nothing has none.
     #[must_use]
-    pub fn of(counts: &Counts, percentiles: &Percentiles) -> Self {
+    pub fn of(counts: &Counts, percentiles: &Percentiles) -> Option<Self> {
+        if counts.is_empty() {
+            return None;
+        }
         let mut percentiles_us = Vec::with_capacity(percentiles.0.len());
         counts.at_ranks(percentiles.ranks(counts.len()), |value| {
             percentiles_us.push(value as f64 / 1e3);
         });
-        Self {
+        Some(Self {
             min_us: counts.min() as f64 / 1e3,
             mean_us: counts.mean() / 1e3,
             max_us: counts.max() as f64 / 1e3,
             percentiles_us,
-        }
+        })
     }
 }
 
@@ -283,16 +288,17 @@ impl Series {
         })
     }
 
-    /// How much of a bucket its phase covers; all of it when the phases do not say.
+    /// How much of a bucket its phase covers; all of it when the phases do not
+    /// know this one.
     fn covered(&self, start: Timestamp, phase: Phase) -> Duration {
         let to = start + self.resolution.length();
         let bucket = Window { from: start, to };
         let windows = self.phases.iter().filter(|(known, _)| *known == phase);
-        let covered: i64 = windows.map(|(_, window)| overlap(bucket, *window)).sum();
-        match u64::try_from(covered) {
-            Ok(0) | Err(_) => self.resolution.length(),
-            Ok(covered) => Duration::from_micros(covered),
+        if windows.clone().next().is_none() {
+            return self.resolution.length();
         }
+        let covered: i64 = windows.map(|(_, window)| overlap(bucket, *window)).sum();
+        Duration::from_micros(covered.unsigned_abs())
     }
 }
 
@@ -306,7 +312,8 @@ impl Cell {
             cut: self.cut,
             dropped: self.dropped,
             rows: self.succeeded.rows,
-            throughput_per_s: succeeded as f64 / covered.as_secs_f64(),
+            throughput_per_s: (!covered.is_zero())
+                .then(|| succeeded as f64 / covered.as_secs_f64()),
             response: Distribution::of(&self.succeeded.response, percentiles),
             service: Distribution::of(&self.succeeded.service, percentiles),
             lag: Distribution::of(&self.succeeded.lag, percentiles),

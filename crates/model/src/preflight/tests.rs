@@ -137,6 +137,7 @@ fn postgres(host: &str) -> Address {
         port: 5_432,
         database: "shop".to_owned(),
         user: "app".to_owned(),
+        encryption: crate::target::Encryption::None,
     }
 }
 

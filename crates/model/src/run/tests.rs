@@ -83,24 +83,34 @@ fn a_level_is_of_the_kind_of_the_load() {
 }
 
 #[test]
-fn a_command_belongs_to_its_kind_of_event_and_to_no_other() {
+fn a_command_and_an_entry_belong_to_their_kind_of_event_and_to_no_other() {
     let command = ControlEvent {
         sequence: 1,
         at: Timestamp(2),
         action: Action::Pause,
     };
+    let entry = PhaseEntry {
+        phase: Phase::Warmup,
+        at: Timestamp(3),
+        joined: true,
+    };
     let kinds = [
         RunEventKind::Status,
         RunEventKind::Phase,
         RunEventKind::Control(command.clone()),
-        RunEventKind::Worker,
+        RunEventKind::Worker(None),
+        RunEventKind::Worker(Some(entry)),
         RunEventKind::Error,
     ];
     for kind in kinds {
-        let (word, own) = (kind.as_str(), kind.command().cloned());
+        let (word, own, entered) = (kind.as_str(), kind.command().cloned(), kind.entered());
         let other = own.is_none().then(|| command.clone());
-        assert_eq!(RunEventKind::parse(word, other), None, "{word}");
-        assert_eq!(RunEventKind::parse(word, own), Some(kind));
+        assert_eq!(RunEventKind::parse(word, other, entered), None, "{word}");
+        if word != "WORKER" {
+            let found = RunEventKind::parse(word, own.clone(), Some(entry));
+            assert_eq!(found, None, "{word}");
+        }
+        assert_eq!(RunEventKind::parse(word, own, entered), Some(kind));
     }
-    assert_eq!(RunEventKind::parse("control", Some(command)), None);
+    assert_eq!(RunEventKind::parse("control", Some(command), None), None);
 }

@@ -9,8 +9,8 @@ const NOW: Timestamp = Timestamp(1_000_000_000);
 
 fn hello(id: u128, name: &str) -> Hello {
     Hello {
-        protocol_min: 1,
-        protocol_max: 1,
+        protocol_min: gauntlet_model::session::PROTOCOL,
+        protocol_max: gauntlet_model::session::PROTOCOL,
         worker: worker_id(id),
         name: name.to_owned(),
         capacity: 10,
@@ -424,12 +424,12 @@ fn who_waits_is_told_when_the_queue_changes() {
 fn foreign_protocols_are_refused() {
     let registry = Registry::default();
     let newer = Hello {
-        protocol_min: 2,
-        protocol_max: 3,
+        protocol_min: 3,
+        protocol_max: 4,
         ..hello(1, "a")
     };
     assert_eq!(
         registry.attach(&newer, NOW).unwrap_err(),
-        AttachError::Protocol { min: 2, max: 3 }
+        AttachError::Protocol { min: 3, max: 4 }
     );
 }

@@ -7,7 +7,7 @@ use gauntlet_model::{
     id::RunId,
     lifecycle::{Action, Phase, ShardStage, StopReason, Window},
     report::ShardFacts,
-    run::{Attempt, ControlEvent, Run, RunEventKind},
+    run::{Attempt, ControlEvent, PhaseEntry, Run},
     template::Level,
     time::Timestamp,
 };
@@ -172,42 +172,45 @@ pub(super) fn level(run: &Run, step: u32) -> Level {
         .map_or_else(|| run.level(), |step| step.trial.level)
 }
 
-/// What the run's log of events says of a phase that a worker entered.
-pub(crate) fn entered(phase: Phase, at: Timestamp) -> String {
-    format!("entered {} at {} us", phase.as_str(), at.0)
-}
-
-fn parse_entered(message: &str) -> Option<(Phase, Timestamp)> {
-    let (phase, rest) = message.strip_prefix("entered ")?.split_once(" at ")?;
-    let at = rest.strip_suffix(" us")?.parse().ok()?;
-    Some((Phase::parse(phase)?, Timestamp(at)))
-}
-
 /// The furthest apart that workers entered a phase together, from the run's
 /// events: they survive a restart.
 pub(super) async fn phase_skew(
     stores: &Stores,
     run: RunId,
 ) -> Result<Duration, gauntlet_store::Error> {
-    let mut spread: BTreeMap<Phase, (Timestamp, Timestamp)> = BTreeMap::new();
+    let mut spread = Spread::default();
     let mut after = None;
     loop {
         let page = PageQuery { after, limit: PAGE };
         let events = stores.runs.events(run, page).await?;
-        let told = events
-            .iter()
-            .filter(|event| event.kind == RunEventKind::Worker);
-        for (phase, at) in told.filter_map(|event| parse_entered(&event.message)) {
-            let (first, last) = spread.entry(phase).or_insert((at, at));
-            (*first, *last) = ((*first).min(at), (*last).max(at));
-        }
+        let entries = events.iter().filter_map(|event| event.kind.entered());
+        entries.for_each(|entry| spread.take(entry));
         match events.last() {
             Some(last) if events.len() == PAGE as usize => after = Some(last.sequence),
             _ => break,
         }
     }
-    let apart = spread.values().map(|(first, last)| last.since(*first));
-    Ok(apart.max().unwrap_or_default())
+    Ok(spread.most())
+}
+
+/// When each phase was entered first and last.
+#[derive(Default)]
+struct Spread(BTreeMap<Phase, (Timestamp, Timestamp)>);
+
+impl Spread {
+    /// Who joined a phase that had begun is not late.
+    fn take(&mut self, entry: PhaseEntry) {
+        if !entry.joined {
+            let at = entry.at;
+            let (first, last) = self.0.entry(entry.phase).or_insert((at, at));
+            (*first, *last) = ((*first).min(at), (*last).max(at));
+        }
+    }
+
+    fn most(&self) -> Duration {
+        let apart = self.0.values().map(|(first, last)| last.since(*first));
+        apart.max().unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -215,19 +218,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_of_a_phase_can_be_read_again() {
-        for phase in Phase::ALL {
-            let at = Timestamp(1_700_000_000_123_456);
-            assert_eq!(parse_entered(&entered(phase, at)), Some((phase, at)));
-        }
-        for other in [
-            "",
-            "joined in WARMUP at 5 us",
-            "entered X at 5 us",
-            "entered WARMUP at x us",
+    fn phases_are_entered_as_far_apart_as_those_who_entered_together() {
+        let mut spread = Spread::default();
+        assert_eq!(spread.most(), Duration::ZERO);
+        for (phase, at, joined) in [
+            (Phase::Warmup, 5, false),
+            (Phase::Warmup, 9, false),
+            (Phase::Warmup, 90_000, true),
+            (Phase::Measurement, 1_007, false),
+            (Phase::Measurement, 1_000, false),
+            (Phase::Cooldown, 2_000, false),
         ] {
-            assert_eq!(parse_entered(other), None, "{other}");
+            let at = Timestamp(at);
+            spread.take(PhaseEntry { phase, at, joined });
         }
+        assert_eq!(spread.most(), Duration::from_micros(7));
     }
 
     #[test]

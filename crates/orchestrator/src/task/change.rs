@@ -186,7 +186,7 @@ impl Task {
         let stage = attempt.stage.as_str();
         let (kind, message) = if attempt.message.is_empty() {
             (
-                RunEventKind::Worker,
+                RunEventKind::Worker(None),
                 format!("{stage} on {}", attempt.worker_text),
             )
         } else {
@@ -264,7 +264,8 @@ fn control_text(event: &ControlEvent) -> String {
         Action::Stop { drain_us: 0 } => "STOP at once".to_owned(),
         Action::Stop { drain_us } => format!("STOP, drain within {} ms", drain_us / 1_000),
     };
-    format!("command {}: {action}, at {} us", event.sequence, event.at.0)
+    let (sequence, at) = (event.sequence, event.at.time_of_day());
+    format!("command {sequence}: {action}, at {at}")
 }
 
 fn aim_text(aim: &Aim) -> String {

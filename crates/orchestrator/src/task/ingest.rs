@@ -10,7 +10,7 @@ use gauntlet_model::{
     interval::Interval,
     lifecycle::Event,
     logs::LogLine,
-    run::{RunEvent, RunEventKind},
+    run::{PhaseEntry, RunEvent, RunEventKind},
     sample::{OperationSample, SampleKind},
     session::{AttemptRef, ControlMessage, WorkerEvent},
     time::Timestamp,
@@ -18,7 +18,6 @@ use gauntlet_model::{
 use gauntlet_store::Error;
 
 use super::{Task, UP_QUEUE, Upward, lines::LINES, transient};
-use crate::report::entered;
 
 /// Intervals that are stored at a time.
 const INTERVALS: usize = 256;
@@ -120,19 +119,16 @@ impl Task {
                     self.batch.late = self.batch.late.max(late);
                     let late = late.as_millis();
                     let message = format!("command {sequence} was carried out {late} ms late");
-                    self.take_event(attempt.shard, message);
+                    self.take_event(attempt.shard, None, message);
                 }
             }
             WorkerEvent::PhaseEntered { attempt, phase, at } => {
                 let shards = &self.run.state.shards;
                 let shard = shards.get(attempt.shard as usize);
                 // Those that come later enter a phase when it is theirs to.
-                let message = if shard.is_some_and(|shard| shard.joined_after > 0) {
-                    format!("joined {} at {} us", phase.as_str(), at.0)
-                } else {
-                    entered(phase, at)
-                };
-                self.take_event(attempt.shard, message);
+                let joined = shard.is_some_and(|shard| shard.joined_after > 0);
+                let entry = PhaseEntry { phase, at, joined };
+                self.take_event(attempt.shard, Some(entry), entry_text(entry));
             }
             // These are dealt with one by one, or by the session.
             WorkerEvent::Ready { .. }
@@ -146,8 +142,8 @@ impl Task {
         }
     }
 
-    fn take_event(&mut self, shard: u32, message: String) {
-        let event = self.note(RunEventKind::Worker, Some(shard), message);
+    fn take_event(&mut self, shard: u32, entered: Option<PhaseEntry>, message: String) {
+        let event = self.note(RunEventKind::Worker(entered), Some(shard), message);
         self.batch.events.push(event);
     }
 
@@ -362,6 +358,12 @@ fn is_told(news: &Upward) -> bool {
             ..
         }
     )
+}
+
+fn entry_text(entry: PhaseEntry) -> String {
+    let verb = if entry.joined { "joined" } else { "entered" };
+    let (phase, at) = (entry.phase.as_str(), entry.at.time_of_day());
+    format!("{verb} {phase} at {at}")
 }
 
 fn cut(text: &mut String) {

@@ -140,7 +140,7 @@ impl Task {
         let shard = Some(attempt.shard);
         let change = RunChange {
             attempts: vec![attempt.clone()],
-            events: vec![self.note(RunEventKind::Worker, shard, why.to_owned())],
+            events: vec![self.note(RunEventKind::Worker(None), shard, why.to_owned())],
             ..only(self.run.clone())
         };
         if let Err(error) = self.save(change, attempts).await {

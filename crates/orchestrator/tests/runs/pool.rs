@@ -97,8 +97,8 @@ impl PoolWorker {
             memory.shard.iter().map(resume).collect()
         };
         let hello = Hello {
-            protocol_min: 1,
-            protocol_max: 1,
+            protocol_min: gauntlet_model::session::PROTOCOL,
+            protocol_max: gauntlet_model::session::PROTOCOL,
             worker: self.id,
             name: format!("w{}", self.id.0.as_u128()),
             capacity: self.capacity,

@@ -17,7 +17,7 @@ use gauntlet_model::{
     lifecycle::{Phase, Status},
     run::Run,
     session::KeyRange,
-    target::{Address, Dataset, Sealed, Secret, Target},
+    target::{Address, Dataset, Encryption, Sealed, Secret, Target},
     template::{
         Control, Load, Operation, Parameter, Phases, Spec, Statement, Template, WorkerLossPolicy,
     },
@@ -255,6 +255,7 @@ impl Plane {
                 port: 5_432,
                 database: "d".to_owned(),
                 user: "u".to_owned(),
+                encryption: Encryption::None,
             }
         } else {
             Address::Sqlite {
@@ -283,6 +284,7 @@ impl Plane {
             name: name("bench"),
             version: 1,
             spec,
+            source: None,
             created: now,
             updated: now,
         };

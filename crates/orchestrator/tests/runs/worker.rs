@@ -140,8 +140,8 @@ impl Worker {
                 })
         };
         let hello = Hello {
-            protocol_min: 1,
-            protocol_max: 1,
+            protocol_min: gauntlet_model::session::PROTOCOL,
+            protocol_max: gauntlet_model::session::PROTOCOL,
             worker: self.id,
             name: format!("w{}", self.id.0.as_u128()),
             capacity: 100,

@@ -1,11 +1,14 @@
 //! Benchmark descriptions and their versions.
 
+use std::panic;
+
 use gauntlet_model::{
     id::{Name, Project, TemplateId},
     template::{Spec, Template, Violation},
     time::Timestamp,
 };
 use gauntlet_store::{Error as StoreError, PageQuery, Stores};
+use gauntlet_template_file as template_file;
 use gauntlet_wire::{
     Violations,
     decode::{
@@ -71,6 +74,7 @@ pub async fn create_template(
         name: request.name,
         version: 1,
         spec: request.spec,
+        source: request.source,
         created: now,
         updated: now,
     };
@@ -143,8 +147,8 @@ pub async fn versions(
     Ok(versions)
 }
 
-/// Makes the next version of a template; none when nothing would change.
-/// Returns the newest version.
+/// Makes the next version of a template; none when nothing would change. A file
+/// that says what is asked for stays, when no other is given. Returns the newest version.
 pub async fn update_template(
     stores: &Stores,
     request: UpdateTemplate,
@@ -157,13 +161,15 @@ pub async fn update_template(
     for _ in 0..TRIES {
         let before = template(stores, &newest).await?;
         must_follow(&before, request.follows)?;
-        if before.spec == request.spec {
+        let is_kept = request.source.is_none() || request.source == before.source;
+        if before.spec == request.spec && is_kept {
             return Ok(before);
         }
         need_pools(stores, &before.project, &request.spec).await?;
         let next = Template {
             version: before.version + 1,
             spec: request.spec.clone(),
+            source: request.source.clone(),
             updated: now,
             ..before
         };
@@ -203,17 +209,34 @@ pub async fn clone_template(
         request.fingerprint(),
     );
     let original = template(stores, &request.from).await?;
+    let source = renamed(original.source, &request.to).await;
     let copy = Template {
         id: TemplateId(id),
         project: request.to.project,
         name: request.to.name,
         version: 1,
         spec: original.spec,
+        source,
         created: now,
         updated: now,
     };
     let made = stores.templates.insert(&copy, repeatable.as_ref());
     Ok(made.await?)
+}
+
+/// The file of a copy; none where the file cannot be changed in place.
+async fn renamed(source: Option<String>, to: &Named) -> Option<String> {
+    let (source, to) = (source?, to.clone());
+    // A long one takes long enough to keep others from being answered.
+    let renaming = tokio::task::spawn_blocking(move || {
+        template_file::rename(&source, to.name.as_str(), to.project.as_str())
+    });
+    match renaming.await {
+        Ok(copy) => copy,
+        Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),
+        // The control plane is going: nobody waits for the answer.
+        Err(_) => None,
+    }
 }
 
 /// Removes a template with all its versions.

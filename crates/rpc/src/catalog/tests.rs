@@ -133,6 +133,7 @@ async fn update(others: usize, follows: Option<i32>) -> Result<i32, TemplateErro
         project,
         name,
         spec: spec("first"),
+        source: None,
     };
     let made = create_template(&stores, first, Uuid::from_u128(1), Timestamp(1)).await;
     assert_eq!(made.unwrap().version, 1);
@@ -143,6 +144,7 @@ async fn update(others: usize, follows: Option<i32>) -> Result<i32, TemplateErro
     let request = UpdateTemplate {
         template: named(),
         spec: spec("mine"),
+        source: None,
         follows,
     };
     let newest = update_template(&stores, request, Timestamp(2)).await?;

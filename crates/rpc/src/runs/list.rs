@@ -44,6 +44,8 @@ pub(crate) fn encode_summary(backend: &Backend, run: &RunSummary) -> pb::Run {
         template: &run.template,
         template_version: run.template_version,
         state: &run.state,
+        load: &run.load,
+        finds_max: run.finds_max,
         workers: run.workers,
         revision: run.revision,
         labels: &run.labels,

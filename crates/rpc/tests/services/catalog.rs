@@ -122,6 +122,7 @@ async fn an_update_follows_the_version_that_was_read() {
     let plane = Plane::ready().await;
     let mut templates = plane.templates();
     let update = |description: &str, etag: &str| pb::UpdateTemplateRequest {
+        source: String::new(),
         project: "acme".to_owned(),
         name: "lookups".to_owned(),
         spec: Some(pb::TemplateSpec {
@@ -400,6 +401,7 @@ async fn versions_are_listed_the_newest_first() {
     let mut templates = plane.templates();
     for description in ["b", "c"] {
         let update = pb::UpdateTemplateRequest {
+            source: String::new(),
             project: "acme".to_owned(),
             name: "lookups".to_owned(),
             spec: Some(pb::TemplateSpec {

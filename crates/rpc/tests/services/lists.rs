@@ -9,7 +9,7 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     made::{create_mixed, create_named, ended, get, judge, measuring, put, second},
-    support::Plane,
+    support::{Plane, create_template, spec},
 };
 
 fn list(filter: pb::RunFilter, order_by: &str) -> pb::ListRunsRequest {
@@ -24,6 +24,30 @@ fn list(filter: pb::RunFilter, order_by: &str) -> pb::ListRunsRequest {
 async fn names(plane: &Plane, request: pb::ListRunsRequest) -> Vec<String> {
     let answer = plane.runs().list_runs(request).await.unwrap().into_inner();
     answer.runs.into_iter().map(|run| run.name).collect()
+}
+
+fn seconds(seconds: i64) -> prost_types::Duration {
+    prost_types::Duration { seconds, nanos: 0 }
+}
+
+/// A template that looks for the highest level.
+async fn create_searching(plane: &Plane) {
+    let mut template = create_template("searching");
+    let linear = pb::LinearSearch {
+        increment: 2.0,
+        ..pb::LinearSearch::default()
+    };
+    template.spec = Some(pb::TemplateSpec {
+        search: Some(pb::Search {
+            method: Some(pb::search::Method::Linear(linear)),
+            step: Some(seconds(1)),
+            settle: Some(seconds(0)),
+            confirm: Some(seconds(0)),
+            ..pb::Search::default()
+        }),
+        ..spec()
+    });
+    plane.templates().create_template(template).await.unwrap();
 }
 
 async fn label(plane: &Plane, run: Run, labels: &[(&str, &str)]) -> Run {
@@ -264,11 +288,20 @@ async fn every_order_gives_every_run_once_at_any_page_size() {
 #[tokio::test]
 async fn a_list_and_a_get_say_the_same() {
     let plane = five().await;
+    create_searching(&plane).await;
+    create_named(&plane, "searching", "f-0").await;
     let request = list(pb::RunFilter::default(), "name asc");
     let listed = plane.runs().list_runs(request).await.unwrap().into_inner();
+    let searching: Vec<bool> = listed.runs.iter().map(|run| run.finds_max).collect();
+    assert_eq!(searching, [false, false, false, false, false, true]);
     for run in listed.runs {
         let whole = plane.get_run(&run.run_id).await;
-        assert!(whole.spec.is_some());
+        let spec = whole.spec.clone().unwrap();
+        assert!(run.load.is_some());
+        assert_eq!(
+            (run.load, run.finds_max),
+            (spec.load, spec.search.is_some())
+        );
         let expected = pb::Run {
             spec: None,
             server_time_us: run.server_time_us,

@@ -25,5 +25,6 @@ mod steer;
 mod streams;
 mod support;
 mod template_files;
+mod template_sources;
 mod watches;
 mod workers;

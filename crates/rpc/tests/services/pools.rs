@@ -154,6 +154,7 @@ async fn a_template_draws_from_pools_that_are_there() {
         assert_eq!(violations.map(|one| one.field).collect::<Vec<_>>(), found);
     }
     let update = pb::UpdateTemplateRequest {
+        source: String::new(),
         project: "acme".to_owned(),
         name: "lookups".to_owned(),
         spec: Some(drawing("keys")),
@@ -180,6 +181,7 @@ async fn a_pool_stays_while_a_newest_version_draws_from_it() {
     let pool = create("", "keys", &[Some("1")]);
     templates.create_value_pool(pool).await.unwrap();
     let update = |spec| pb::UpdateTemplateRequest {
+        source: String::new(),
         project: "acme".to_owned(),
         name: "lookups".to_owned(),
         spec: Some(spec),
@@ -291,6 +293,7 @@ async fn preparing_says_what_stands_in_its_way() {
         ..pb::Operation::default()
     };
     let update = pb::UpdateTemplateRequest {
+        source: String::new(),
         project: "acme".to_owned(),
         name: "lookups".to_owned(),
         spec: Some(pb::TemplateSpec {

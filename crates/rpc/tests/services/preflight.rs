@@ -163,6 +163,7 @@ async fn what_a_start_does_not_find_by_itself_holds_it() {
     spec.operations[0].kind = pb::OperationKind::Insert.into();
     spec.operations[0].columns = vec!["k".to_owned()];
     let update = pb::UpdateTemplateRequest {
+        source: String::new(),
         project: "acme".to_owned(),
         name: "lookups".to_owned(),
         spec: Some(spec),
@@ -212,6 +213,7 @@ async fn what_a_run_uses_stays_until_it_is_over() {
     };
     templates.create_value_pool(pool).await.unwrap();
     let update = |spec| pb::UpdateTemplateRequest {
+        source: String::new(),
         project: "acme".to_owned(),
         name: "lookups".to_owned(),
         spec: Some(spec),

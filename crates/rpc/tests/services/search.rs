@@ -315,6 +315,7 @@ async fn a_template_keeps_all_that_it_says_of_its_control() {
     assert_eq!((slo.label.as_str(), slo.abort_on_fail), ("hot", false));
     // What was answered can be given again, and says the same.
     let update = pb::UpdateTemplateRequest {
+        source: String::new(),
         project: "acme".to_owned(),
         name: "search".to_owned(),
         spec: Some(kept.clone()),

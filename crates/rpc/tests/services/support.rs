@@ -133,6 +133,7 @@ pub fn create_target(name: &str) -> pb::CreateTargetRequest {
         database: "shop".to_owned(),
         user: "app".to_owned(),
         password: "hunter2".to_owned(),
+        ..pb::PostgresAddress::default()
     };
     pb::CreateTargetRequest {
         request_id: String::new(),
@@ -168,6 +169,7 @@ impl Parts for Failing {
 
 pub fn create_template(name: &str) -> pb::CreateTemplateRequest {
     pb::CreateTemplateRequest {
+        source: String::new(),
         request_id: String::new(),
         project: "acme".to_owned(),
         name: name.to_owned(),
@@ -450,8 +452,8 @@ impl TargetAccess for Target {
 /// Says hello as this worker.
 pub fn hello(id: u128) -> gauntlet_model::session::Hello {
     gauntlet_model::session::Hello {
-        protocol_min: 1,
-        protocol_max: 1,
+        protocol_min: gauntlet_model::session::PROTOCOL,
+        protocol_max: gauntlet_model::session::PROTOCOL,
         worker: gauntlet_model::id::WorkerId(Uuid::from_u128(id)),
         name: format!("worker-{id}"),
         capacity: 100,

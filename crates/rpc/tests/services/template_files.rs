@@ -49,6 +49,7 @@ async fn a_good_file_is_a_template() {
 
     // What is said to be good can be made.
     let made = pb::CreateTemplateRequest {
+        source: String::new(),
         request_id: String::new(),
         project: answer.project,
         name: answer.name,
@@ -85,6 +86,14 @@ async fn every_fault_comes_with_its_place() {
     ];
     assert_eq!(begin, expected, "{told:?}");
     assert!(answer.spec.is_some());
+
+    // The path of a file in place of what it says.
+    let answer = parse(&plane, "benchmarks/shop.yaml").await;
+    let expected = "1:1 : this looks like a file's path: read the file and give its text";
+    assert_eq!(
+        (self::told(&answer), answer.spec),
+        (vec![expected.to_owned()], None)
+    );
 
     // A form can show what has no name yet.
     let answer = parse(&plane, &GOOD.replace("name: lookups\n", "")).await;

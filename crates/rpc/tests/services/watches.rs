@@ -63,7 +63,7 @@ mod runs {
             match self.next().await {
                 Update::Run(state) => {
                     let run = state.run.unwrap();
-                    assert_eq!(run.spec, None);
+                    assert_eq!((run.spec, run.load.is_some()), (None, true));
                     (run.run_id, run.revision, state.revision)
                 }
                 other => panic!("{other:?}"),
@@ -244,7 +244,7 @@ mod events {
         let event = RunEvent {
             sequence: 0,
             time: Timestamp(1),
-            kind: RunEventKind::Worker,
+            kind: RunEventKind::Worker(None),
             message: "something".to_owned(),
             shard: None,
         };

@@ -15,10 +15,10 @@ pub struct Adjust {
     #[command(flatten)]
     which: Which,
     /// Of a closed loop: connections over all workers
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     connections: Option<u32>,
     /// Of an open loop: operations due each second over all workers
-    #[arg(long, value_name = "PER_SECOND")]
+    #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
     rate: Option<f64>,
 }
 
@@ -46,6 +46,15 @@ struct Which {
     /// Why, for the record
     #[arg(long, default_value = "", hide_default_value = true)]
     message: String,
+}
+
+/// Operations per second.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok();
+    let rate = rate.filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| {
+        "a rate is a number above 0; to let nothing be due: gauntlet pause".to_owned()
+    })
 }
 
 impl Adjust {
@@ -96,5 +105,18 @@ impl Which {
             print::line(&format!("run {} {done}", run.name))?;
         }
         Ok(Exit::Pass)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_above_nothing() {
+        assert_eq!(rate("0.5"), Ok(0.5));
+        for bad in ["-5", "0", "nan", "inf", "5/s", ""] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -14,7 +14,11 @@ use super::{
     exit::Exit,
     failure::Failure,
     find, print,
-    text::number::{latency, percent, plain, rate},
+    text::{
+        number::{latency, percent, plain, rate},
+        table::{Align, Table},
+        wrap::columns,
+    },
     view::terminal::columns_of_results,
 };
 
@@ -28,6 +32,9 @@ const SHOWN: [&str; 6] = [
     "error_ratio",
 ];
 
+/// What stands above the settings that differ.
+const SETTINGS: &str = "different settings";
+
 /// What the help says of the gate.
 const GATE: &str = "\
 The gate: with --max-regression 10% the exit code says whether a run's
@@ -40,8 +47,8 @@ higher for the others.
   --max-regression total.p99=25%   only this figure, of all operations together
   --max-regression error_ratio=0.1pp   failures, in percentage points
 
-Figures: throughput, p50, p95, p99, p999, error_ratio, row_throughput,
-service_p50 to service_p999; before one and a dot: an operation, or total. The
+Figures: throughput, p50, p95, p99, p99.9, error_ratio, row_throughput,
+service_p50 to service_p99.9; before one and a dot: an operation, or total. The
 limit that names most holds.
 
 Exit codes of the gate: 0 within all limits; 2 worse than a limit; 3 not to be
@@ -100,12 +107,13 @@ impl Compare {
             return Ok(exit);
         }
         let comparison = answer.comparison.unwrap_or_default();
-        print::text(&text(&comparison))?;
+        let most = columns_of_results();
+        print::text(&text(&comparison, most))?;
         for warning in &comparison.warnings {
             print::aside(&format!("warning: {warning}"));
         }
         if let Some(gate) = gate {
-            print::text(&format!("\n{}", show::text(&gate, columns_of_results())))?;
+            print::text(&format!("\n{}", show::text(&gate, most)))?;
         }
         Ok(exit)
     }
@@ -135,9 +143,40 @@ fn print_json(answer: &pb::CompareRunsResponse, gate: Option<&gate::Gate>) -> Re
     print::line(&format!("{document:#}"))
 }
 
-/// One block per operation, one line per figure, one column per run.
-fn text(comparison: &pb::Comparison) -> String {
-    let mut rows: Vec<Vec<String>> = vec![heading(&comparison.runs)];
+/// One block per operation, one line per figure, one column per run, for a
+/// terminal with so many columns if it goes to one: runs that have no room beside
+/// the others come below, again beside the baseline.
+fn text(comparison: &pb::Comparison, most: Option<usize>) -> String {
+    let names: Vec<&str> = comparison
+        .runs
+        .iter()
+        .map(|run| run.name.as_str())
+        .collect();
+    let (figures, settings) = (figures(comparison, &names), settings(comparison));
+    let all: Vec<usize> = (0..=names.len()).collect();
+    let whole = [figures.clone(), settings.clone()].concat();
+    let Some(most) = most.filter(|most| wide(&whole, &all) > *most) else {
+        return aligned(&whole, &all);
+    };
+    let mut blocks: Vec<String> = groups(&figures, most)
+        .iter()
+        .map(|group| aligned(&figures, group))
+        .collect();
+    if !comparison.differences.is_empty() {
+        let side_by_side = [vec![figures[0].clone()], settings].concat();
+        blocks.push(if wide(&side_by_side, &all) <= most {
+            aligned(&side_by_side, &all)
+        } else {
+            settings_below(comparison, &names, most)
+        });
+    }
+    blocks.join("\n")
+}
+
+/// The names of the runs, and below them the figures of each operation.
+fn figures(comparison: &pb::Comparison, names: &[&str]) -> Vec<Vec<String>> {
+    let names = names.iter().map(|name| (*name).to_owned());
+    let mut rows: Vec<Vec<String>> = vec![[String::new()].into_iter().chain(names).collect()];
     // A total of one operation says the same again.
     let shown = match comparison.operations.as_slice() {
         [only, total] if total.operation.is_empty() => std::slice::from_ref(only),
@@ -155,33 +194,79 @@ fn text(comparison: &pb::Comparison) -> String {
             }
         }
     }
-    if !comparison.differences.is_empty() {
-        rows.push(vec!["different settings".to_owned()]);
-    }
-    for difference in &comparison.differences {
-        let values = difference.values.iter().map(|value| match value.as_str() {
-            "" => "-".to_owned(),
-            value => value.to_owned(),
-        });
-        let path = format!("  {}", difference.path);
-        rows.push([path].into_iter().chain(values).collect());
-    }
-    aligned(&rows)
+    rows
 }
 
-fn heading(runs: &[pb::Run]) -> Vec<String> {
-    let names = runs.iter().map(|run| run.name.clone());
-    [String::new()].into_iter().chain(names).collect()
+/// What is set differently, one column per run.
+fn settings(comparison: &pb::Comparison) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    if !comparison.differences.is_empty() {
+        rows.push(vec![SETTINGS.to_owned()]);
+    }
+    for difference in &comparison.differences {
+        let path = format!("  {}", difference.path);
+        let values = difference.values.iter().map(|value| given(value));
+        rows.push([path].into_iter().chain(values).collect());
+    }
+    rows
+}
+
+fn given(value: &str) -> String {
+    match value {
+        "" => "-".to_owned(),
+        value => value.to_owned(),
+    }
+}
+
+/// The same with the runs below each other.
+fn settings_below(comparison: &pb::Comparison, names: &[&str], most: usize) -> String {
+    let mut text = format!("{SETTINGS}\n");
+    for difference in &comparison.differences {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "  {}", difference.path);
+        let mut table = Table::plain([Align::Left, Align::Left]);
+        for (name, value) in names.iter().zip(&difference.values) {
+            table.row([format!("    {name}"), given(value)]);
+        }
+        text.push_str(&table.within(Some(most)));
+    }
+    text
+}
+
+/// Which columns stand side by side: the labels and the baseline each time, and
+/// as many of the others as there is room for, one at least.
+fn groups(rows: &[Vec<String>], most: usize) -> Vec<Vec<usize>> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for column in 2..columns {
+        let fits = |group: &Vec<usize>| {
+            let grown: Vec<usize> = group.iter().copied().chain([column]).collect();
+            wide(rows, &grown) <= most
+        };
+        match groups.last_mut() {
+            Some(group) if fits(group) => group.push(column),
+            _ => groups.push(vec![0, 1, column]),
+        }
+    }
+    if groups.is_empty() {
+        groups.push((0..columns).collect());
+    }
+    groups
 }
 
 fn line(metric: &pb::MetricComparison) -> Vec<String> {
     let label = metric.metric.trim_end_matches("_per_s");
-    let label = label.trim_end_matches("_us").replace('_', " ");
+    let label = figure(label.trim_end_matches("_us"));
     let cells = metric
         .values
         .iter()
         .map(|value| cell(&metric.metric, value));
     [format!("  {label}")].into_iter().chain(cells).collect()
+}
+
+/// A figure's name as reports write it.
+fn figure(word: &str) -> String {
+    word.replace("p999", "p99.9").replace('_', " ")
 }
 
 /// A value in the unit of its figure.
@@ -212,25 +297,36 @@ fn cell(metric: &str, value: &pb::MetricValue) -> String {
     }
 }
 
-/// Rows of any length in columns two spaces apart.
-fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+/// Between two columns.
+const GAP: usize = 2;
+
+/// Some columns of rows of any length, two spaces apart.
+fn aligned(rows: &[Vec<String>], chosen: &[usize]) -> String {
+    let widths: Vec<usize> = chosen.iter().map(|column| width(rows, *column)).collect();
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
+        for (column, width) in chosen.iter().zip(&widths) {
+            let cell = row.get(*column).map_or("", String::as_str);
+            let rest = width.saturating_sub(columns(cell)) + GAP;
             // Writing to a string does not fail.
-            let _ = write!(line, "{cell:<width$}  ");
+            let _ = write!(line, "{cell}{:rest$}", "");
         }
         text.push_str(line.trim_end());
         text.push('\n');
     }
     text
+}
+
+fn width(rows: &[Vec<String>], column: usize) -> usize {
+    let cells = rows.iter().filter_map(|row| row.get(column));
+    cells.map(|cell| columns(cell)).max().unwrap_or(0)
+}
+
+/// How many columns of a terminal these take.
+fn wide(rows: &[Vec<String>], chosen: &[usize]) -> usize {
+    let widths = chosen.iter().map(|column| width(rows, *column) + GAP);
+    widths.sum::<usize>().saturating_sub(GAP)
 }
 
 #[cfg(test)]
@@ -274,7 +370,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            text(&comparison),
+            text(&comparison, None),
             [
                 "                    base     other",
                 "total",
@@ -286,5 +382,66 @@ mod tests {
             ]
             .join("\n")
         );
+    }
+
+    fn three_runs() -> pb::Comparison {
+        let names = ["base", "other", "third"];
+        let run = |name: &str| pb::Run {
+            name: name.to_owned(),
+            ..Default::default()
+        };
+        let values = [Some(1_000.0), Some(1_250.0), Some(900.0)];
+        pb::Comparison {
+            runs: names.map(run).to_vec(),
+            operations: vec![pb::OperationComparison {
+                operation: String::new(),
+                metrics: vec![metric("throughput_per_s", &values)],
+            }],
+            differences: vec![pb::ConfigurationDifference {
+                path: "description".to_owned(),
+                values: vec![
+                    "as it was at first".to_owned(),
+                    "with the new index and all".to_owned(),
+                    String::new(),
+                ],
+            }],
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_runs_stand_below_each_other_and_nothing_is_left_out() {
+        // What has room, and a file, gets one table.
+        let shown = text(&three_runs(), None);
+        assert_eq!(shown.lines().count(), 5, "{shown}");
+        assert_eq!(text(&three_runs(), Some(200)), shown);
+        let beside = "              base     other              third
+total
+  throughput  1,000/s  1,250/s (+25.0 %)  900/s (-10.0 %)
+
+different settings
+  description
+    base   as it was at first
+    other  with the new index and all
+    third  -
+";
+        assert_eq!(text(&three_runs(), Some(60)), beside);
+        let below = "              base     other
+total
+  throughput  1,000/s  1,250/s (+25.0 %)
+
+              base     third
+total
+  throughput  1,000/s  900/s (-10.0 %)
+
+different settings
+  description
+    base   as it was at first
+    other  with the new index and all
+    third  -
+";
+        assert_eq!(text(&three_runs(), Some(40)), below);
+        let longest = below.lines().map(columns).max();
+        assert!(longest <= Some(40), "{longest:?}");
     }
 }

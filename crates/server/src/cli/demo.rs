@@ -19,7 +19,7 @@ use super::{
     run::start_and_follow,
     target::{add::sqlite, load::load},
     template::apply,
-    text::{address, plan},
+    text::{address, number::counted, plan},
     up::Local,
 };
 use crate::plane::{self, UpOptions};
@@ -74,8 +74,8 @@ impl Demo {
             otlp: None,
         };
         print::aside(&format!(
-            "starting a control plane and {} workers, data in {}",
-            self.local.workers,
+            "starting a control plane and {}, data in {}",
+            counted(self.local.workers.into(), "worker"),
             self.data_dir.display()
         ));
         let plane = tokio::select! {
@@ -231,20 +231,23 @@ async fn create(
 
 /// Whether a target without its password is at an address with one.
 fn is_at(known: &pb::Target, address: &pb::target::Address) -> bool {
-    let mut asked = address.clone();
-    if let pb::target::Address::Postgres(postgres) = &mut asked {
+    let known = known.address.as_ref().map(completed);
+    known == Some(completed(address))
+}
+
+/// An address with what the server takes where nothing is said, without its password.
+fn completed(address: &pb::target::Address) -> pb::target::Address {
+    let mut address = address.clone();
+    if let pb::target::Address::Postgres(postgres) = &mut address {
         postgres.password.clear();
         if postgres.port == 0 {
             postgres.port = 5432;
         }
+        if postgres.ssl_mode() == pb::SslMode::Unspecified {
+            postgres.set_ssl_mode(pb::SslMode::Disable);
+        }
     }
-    let mut known = known.address.clone();
-    if let Some(pb::target::Address::Postgres(postgres)) = &mut known
-        && postgres.port == 0
-    {
-        postgres.port = 5432;
-    }
-    known.as_ref() == Some(&asked)
+    address
 }
 
 /// Whether a known target lets us in: its password may be another one now. A
@@ -299,6 +302,7 @@ mod tests {
             database: "d".to_owned(),
             user: "u".to_owned(),
             password: password.to_owned(),
+            ..pb::PostgresAddress::default()
         })
     }
 
@@ -311,6 +315,11 @@ mod tests {
         assert!(is_at(&known(5432), &postgres(0, "secret")));
         assert!(is_at(&known(0), &postgres(5432, "secret")));
         assert!(!is_at(&known(5433), &postgres(0, "secret")));
+        let mut plain = known(5432);
+        if let Some(pb::target::Address::Postgres(postgres)) = &mut plain.address {
+            postgres.set_ssl_mode(pb::SslMode::Disable);
+        }
+        assert!(is_at(&plain, &postgres(0, "secret")));
         let file = pb::target::Address::Sqlite(pb::SqliteAddress {
             path: "/x.db".to_owned(),
         });

@@ -13,7 +13,7 @@ use super::{
     Context,
     exit::Exit,
     failure::Failure,
-    print,
+    listen, print,
     text::table::{Align, Table},
     view::terminal::columns_of_results,
 };
@@ -35,7 +35,7 @@ pub struct Doctor {
     #[arg(long, default_value = ".gauntlet", value_name = "FOLDER")]
     data_dir: PathBuf,
     /// The address that `gauntlet up` would listen on
-    #[arg(long, default_value = "127.0.0.1:8090", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1:8090", value_name = "ADDRESS", value_parser = listen::address)]
     listen: SocketAddr,
 }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use gauntlet_client::pb;
 
-use super::{Context, exit::Exit, failure::Failure, find, print, text::number::bytes};
+use super::{
+    Context, exit::Exit, failure::Failure, find, print, report::unfinished, text::number::bytes,
+};
 
 pub mod file;
 
@@ -75,6 +77,9 @@ impl Export {
     pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client().await?;
         let run = find::run(&client, context, self.run.as_deref()).await?;
+        if run.status() == pb::RunStatus::Prepared {
+            return Err(Failure::Asked(unfinished(&run)));
+        }
         let request = pb::ExportRunRequest {
             run_id: run.run_id,
             format: pb::ExportFormat::from(self.format).into(),

@@ -128,23 +128,38 @@ pub fn is_attached(worker: &pb::Worker) -> bool {
     )
 }
 
-/// Why no run has a name that may be a template's too, with the template that may
-/// have been meant.
+/// Why no run has a name that may be a template's too, with the template or the
+/// run that may have been meant.
 pub async fn or_template(
     client: &Client,
     context: &Context,
     name: &str,
     failure: Failure,
 ) -> Failure {
-    let Ok(names) = template_names(client, context).await else {
+    // A run that was asked for by its id was not meant as a template.
+    if !matches!(failure, Failure::Asked(_)) {
+        return failure;
+    }
+    let templates = template_names(client, context).await;
+    let runs = page(client, context, "", PAGE, String::new()).await;
+    let (Ok(templates), Ok((runs, _))) = (templates, runs) else {
         return failure;
     };
-    match near::nearest(name, names.iter().map(String::as_str)) {
-        Some(near) => Failure::Asked(format!(
-            "no template and no run is named \"{name}\" in project {}; did you mean the template \"{near}\"?",
-            context.project()
-        )),
-        None => failure,
+    let template = near::nearest(name, templates.iter().map(String::as_str));
+    let run = near::nearest(name, runs.iter().map(|run| run.name.as_str()));
+    Failure::Asked(format!(
+        "no template and no run is named \"{name}\" in project {}{}",
+        context.project(),
+        meant(template, run)
+    ))
+}
+
+/// What may have been meant, or where to look.
+fn meant(template: Option<&str>, run: Option<&str>) -> String {
+    match (template, run) {
+        (Some(near), _) => format!("; did you mean the template \"{near}\"?"),
+        (None, Some(near)) => format!("; did you mean the run \"{near}\"?"),
+        (None, None) => "; see: gauntlet template list, and gauntlet list".to_owned(),
     }
 }
 
@@ -237,6 +252,22 @@ fn not_found<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_may_be_that_of_a_template_or_of_a_run() {
+        assert_eq!(
+            meant(Some("mix"), Some("mix-1")),
+            "; did you mean the template \"mix\"?"
+        );
+        assert_eq!(
+            meant(None, Some("mix-1")),
+            "; did you mean the run \"mix-1\"?"
+        );
+        assert_eq!(
+            meant(None, None),
+            "; see: gauntlet template list, and gauntlet list"
+        );
+    }
 
     #[test]
     fn an_operation_is_one_of_the_run() {

@@ -14,7 +14,11 @@ use super::{
     failure::Failure,
     interrupt::Interrupts,
     looks::Looks,
-    print, text,
+    print,
+    text::{
+        self,
+        number::{counted, were},
+    },
     view::{Look, View, terminal::columns_of_results},
 };
 
@@ -131,7 +135,9 @@ fn show(
         Ok(Some(Update::New(Metric::SnapshotDone(_)))) => view.live(),
         Ok(Some(Update::New(Metric::Skipped(seconds)))) => {
             view.note(&format!(
-                "{seconds} seconds were skipped: this reader is slow"
+                "{} {} skipped: this reader is slow",
+                counted(seconds, "second"),
+                were(seconds)
             ));
         }
         // The watch of the states says that the connection broke.

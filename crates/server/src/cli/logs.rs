@@ -57,6 +57,11 @@ impl Logs {
     pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client().await?;
         let run = find::run(&client, context, self.run.as_deref()).await?;
+        if let Some(shard) = self.shard
+            && shard >= run.shards_total
+        {
+            return Err(Failure::Asked(no_such_shard(&run, shard)));
+        }
         let request = pb::StreamLogsRequest {
             run_id: run.run_id,
             min_level: pb::LogLevel::from(self.level).into(),
@@ -78,6 +83,15 @@ impl Logs {
         )
         .await
     }
+}
+
+fn no_such_shard(run: &pb::Run, shard: u32) -> String {
+    let there = match run.shards_total {
+        0 => "it has none yet".to_owned(),
+        1 => "it has 1 shard, 0".to_owned(),
+        shards => format!("it has {shards} shards, 0 to {}", shards - 1),
+    };
+    format!("run {} has no shard {shard}: {there}", run.name)
 }
 
 fn show(context: &Context, line: &pb::LogLine) -> Result<(), Failure> {
@@ -104,6 +118,22 @@ fn text(line: &pb::LogLine) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shard_is_one_of_the_run() {
+        let said = |shards_total| {
+            let run = pb::Run {
+                name: "demo-1".to_owned(),
+                shards_total,
+                ..Default::default()
+            };
+            no_such_shard(&run, 99)
+        };
+        let none = "run demo-1 has no shard 99: it has none yet";
+        assert_eq!(said(0), none);
+        assert!(said(1).ends_with(": it has 1 shard, 0"));
+        assert!(said(4).ends_with(": it has 4 shards, 0 to 3"));
+    }
 
     #[test]
     fn a_line_says_who_spoke() {

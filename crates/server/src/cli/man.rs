@@ -7,7 +7,7 @@ use std::{
 
 use clap::{Args, Command, CommandFactory as _};
 
-use super::{Cli, Context, exit::Exit, failure::Failure, print};
+use super::{Cli, Context, exit::Exit, failure::Failure, print, text::number::counted};
 
 const HOW: &str = "\
 Where man looks for them:
@@ -33,7 +33,11 @@ impl Man {
             let dir = serde_json::Value::from(self.dir.to_string_lossy());
             print::line(&format!("{{\"dir\":{dir},\"pages\":{pages}}}"))?;
         } else {
-            print::line(&format!("{pages} pages in {}", self.dir.display()))?;
+            print::line(&format!(
+                "{} in {}",
+                counted(pages as u64, "page"),
+                self.dir.display()
+            ))?;
         }
         Ok(Exit::Pass)
     }

@@ -15,7 +15,7 @@ use super::{
     failure::Failure,
     find, print,
     text::{
-        number::{count, instant},
+        number::{count, counted, instant},
         table::{Align, Table},
     },
 };
@@ -84,8 +84,8 @@ impl Create {
         if context.is_json() {
             print::document("ValuePool", &pool)?;
         } else {
-            let values = count(u64::from(pool.count));
-            print::line(&format!("pool {} made: {values} values", pool.name))?;
+            let values = counted(u64::from(pool.count), "value");
+            print::line(&format!("pool {} made: {values}", pool.name))?;
         }
         Ok(Exit::Pass)
     }

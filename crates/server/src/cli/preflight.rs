@@ -1,13 +1,20 @@
 //! `gauntlet preflight`: what a start would meet. And what the commands that
 //! start runs do with it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use clap::Args;
-use gauntlet_client::{Client, Code, pb};
+use gauntlet_client::{Client, Code, near, pb};
+use gauntlet_model::preflight::Code as Known;
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{Context, ask, exit::Exit, failure::Failure, find, print, text::findings};
+use super::{
+    Context, ask, exit::Exit, failure::Failure, find, interrupt::Interrupts, print, text::findings,
+};
+
+/// How long the removal of a run may take before the command ends without it.
+const DISCARD: Duration = Duration::from_secs(15);
 
 /// Check what a start would meet; sends no load
 ///
@@ -26,7 +33,10 @@ impl Preflight {
         let client = context.client().await?;
         let template = template(&client, context, &self.what).await?;
         let found = if let Some(template) = template {
-            as_a_run(&client, context, template).await?
+            match as_a_run(&client, context, template).await? {
+                Some(found) => found,
+                None => return Ok(Exit::Cancelled),
+            }
         } else {
             let run = match find::run(&client, context, Some(&self.what)).await {
                 Ok(run) => run,
@@ -69,12 +79,14 @@ async fn template(
     }
 }
 
-/// Checks a template by a run that is made for it and removed again.
+/// Checks a template by a run that is made for it and removed again, also when
+/// somebody presses Ctrl-C meanwhile: `None` then.
 async fn as_a_run(
     client: &Client,
     context: &Context,
     template: pb::Template,
-) -> Result<pb::PreflightRunResponse, Failure> {
+) -> Result<Option<pb::PreflightRunResponse>, Failure> {
+    let mut interrupts = Interrupts::listen()?;
     let request = pb::CreateRunRequest {
         request_id: Uuid::new_v4().to_string(),
         project: context.project(),
@@ -84,7 +96,10 @@ async fn as_a_run(
     };
     let made = client.runs().create_run(request).await?;
     let run = made.into_inner().run.unwrap_or_default();
-    let found = check(client, &run).await;
+    let found = tokio::select! {
+        found = check(client, &run) => found.map(Some),
+        () = interrupts.next() => Ok(None),
+    };
     discard(client, &run).await;
     found
 }
@@ -95,16 +110,38 @@ async fn check(client: &Client, run: &pb::Run) -> Result<pb::PreflightRunRespons
     Ok(client.runs().preflight_run(request).await?.into_inner())
 }
 
-/// Removes a run that was not started.
+/// Removes a run that was not started, or says that it is there.
 async fn discard(client: &Client, run: &pb::Run) {
     let run_id = run.run_id.clone();
     let request = pb::DeleteRunRequest { run_id };
-    if let Err(status) = client.runs().delete_run(request).await {
-        print::aside(&format!(
-            "run {} stays prepared: {}",
-            run.name,
-            status.message()
-        ));
+    let why = match timeout(DISCARD, client.runs().delete_run(request)).await {
+        Ok(Ok(_)) => return,
+        Ok(Err(status)) => gauntlet_client::Error::from(status).to_string(),
+        Err(_) => "the control plane does not answer".to_owned(),
+    };
+    let name = &run.name;
+    print::aside(&format!(
+        "run {name} stays prepared: {why}; remove it with: gauntlet delete {name}"
+    ));
+}
+
+/// Removes a run whose start was refused. One that ended by its start stays: it
+/// says why.
+pub async fn discard_unless_begun(client: &Client, run: &pb::Run) {
+    let run_id = run.run_id.clone();
+    let request = pb::GetRunRequest { run_id };
+    let state = timeout(DISCARD, client.runs().get_run(request)).await;
+    let status = match state {
+        Ok(Ok(found)) => found.into_inner().run.unwrap_or_default().status(),
+        _ => pb::RunStatus::Unspecified,
+    };
+    match status {
+        pb::RunStatus::Prepared => discard(client, run).await,
+        pb::RunStatus::Unspecified => print::aside(&format!(
+            "run {name} may be there, prepared or under way; see: gauntlet list --name {name}",
+            name = run.name
+        )),
+        _ => {}
     }
 }
 
@@ -132,6 +169,30 @@ enum Decision {
 }
 
 impl Consent {
+    /// Why a code is none, with those that there are. A code that this run does not
+    /// meet is taken: a script may accept what is found now and then.
+    fn unknown(&self, found: &[pb::PreflightFinding], what: &str) -> Option<String> {
+        let severe = found
+            .iter()
+            .filter(|one| one.severity() == pb::Severity::Severe);
+        let severe: BTreeSet<&str> = severe.map(|one| one.code.as_str()).collect();
+        let is_none =
+            |code: &&String| !severe.contains(code.as_str()) && Known::parse(code).is_none();
+        let code = self.acknowledged.iter().find(is_none)?;
+        let mut candidates: Vec<&str> = severe.iter().copied().collect();
+        let there = if severe.is_empty() {
+            "no finding of this run is severe".to_owned()
+        } else {
+            let listed = candidates.join(", ");
+            format!("the severe findings of this run are {listed}")
+        };
+        candidates.extend(Known::ALL.iter().map(|code| code.as_str()));
+        let meant = near::hint(code, candidates);
+        Some(format!(
+            "not started: --acknowledge {code}: no finding has this code; {there}, see: gauntlet preflight {what}{meant}"
+        ))
+    }
+
     fn decide(&self, found: &[pb::PreflightFinding], interactive: bool) -> Decision {
         let of =
             |severity: pb::Severity| found.iter().filter(move |one| one.severity() == severity);
@@ -167,15 +228,23 @@ impl Consent {
 }
 
 /// Checks a prepared run, shows what was found, and asks where that is needed.
-/// Returns the codes to start it with. A run that shall not start is removed.
+/// Returns the codes to start it with; `None` when somebody pressed Ctrl-C. A run
+/// that shall not start is removed.
 pub async fn consent(
     client: &Client,
     context: &Context,
     run: &pb::Run,
     consent: &Consent,
-) -> Result<Vec<String>, Failure> {
-    let decided = decided(client, context, run, consent).await;
-    if decided.is_err() {
+    interrupts: &mut Interrupts,
+) -> Result<Option<Vec<String>>, Failure> {
+    let decided = tokio::select! {
+        decided = decided(client, context, run, consent) => decided.map(Some),
+        () = interrupts.next() => {
+            print::aside("\nnot started");
+            Ok(None)
+        }
+    };
+    if !matches!(decided, Ok(Some(_))) {
         discard(client, run).await;
     }
     decided
@@ -190,6 +259,9 @@ async fn decided(
     let found = check(client, run).await?;
     if !found.findings.is_empty() {
         print::aside(findings::lines(&found.findings).trim_end());
+    }
+    if let Some(why) = consent.unknown(&found.findings, &run.template) {
+        return Err(Failure::Asked(why));
     }
     match consent.decide(&found.findings, context.interactive) {
         Decision::Start(codes) => Ok(codes),
@@ -248,6 +320,35 @@ mod tests {
             panic!("A is not acknowledged");
         };
         assert!(why.contains("not acknowledged: A;"), "{why}");
+    }
+
+    #[test]
+    fn a_code_that_there_is_not_is_told_from_one_that_is_not_met() {
+        let severe = [
+            found(pb::Severity::Severe, "NEW"),
+            found(pb::Severity::Severe, "TABLE_SCAN"),
+        ];
+        let unknown = |code: &str, found: &[pb::PreflightFinding]| {
+            let acknowledged = vec![code.to_owned()];
+            let consent = Consent {
+                yes: true,
+                acknowledged,
+            };
+            consent.unknown(found, "mix")
+        };
+        for known in Known::ALL {
+            assert_eq!(unknown(known.as_str(), &[]), None);
+        }
+        // A control plane that is newer has findings that are not known here.
+        assert_eq!(unknown("NEW", &severe), None);
+        assert_eq!(
+            unknown("FOO", &severe).unwrap(),
+            "not started: --acknowledge FOO: no finding has this code; the severe findings of this run are NEW, TABLE_SCAN, see: gauntlet preflight mix"
+        );
+        assert_eq!(
+            unknown("TABLE_SCAM", &[]).unwrap(),
+            "not started: --acknowledge TABLE_SCAM: no finding has this code; no finding of this run is severe, see: gauntlet preflight mix; did you mean \"TABLE_SCAN\"?"
+        );
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use gauntlet_store_sql::Location;
 
-use super::{Context, age, exit::Exit, failure::Failure, interrupt, print};
+use super::{Context, age, exit::Exit, failure::Failure, interrupt, print, text::number::counted};
 use crate::plane::{Pruned, Retention, upkeep};
 
 /// Remove runs that ended long ago
@@ -15,6 +15,7 @@ use crate::plane::{Pruned, Retention, upkeep};
 /// Works on the store itself: a SQLite store must not be served meanwhile, see
 /// `gauntlet serve --retain`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("age").required(true).multiple(true).args(["older_than", "raw_older_than"])))]
 pub struct Prune {
     /// The store: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE
     #[arg(long, env = "GAUNTLET_STORE", hide_env_values = true)]
@@ -24,7 +25,7 @@ pub struct Prune {
     older_than: Option<Duration>,
     /// How long ago a run must have ended for who measured what in which second
     /// to go; its report, rollups and errors stay
-    #[arg(long, value_name = "DURATION", value_parser = age::positive, required_unless_present = "older_than")]
+    #[arg(long, value_name = "DURATION", value_parser = age::positive)]
     raw_older_than: Option<Duration>,
     /// Only say how many runs would go
     #[arg(long, requires = "older_than", conflicts_with = "raw_older_than")]
@@ -41,7 +42,10 @@ impl Prune {
             if context.is_json() {
                 print::line(&format!("{{\"wouldRemoveRuns\":{runs}}}"))?;
             } else {
-                print::line(&format!("would remove {runs} runs from {store}"))?;
+                print::line(&format!(
+                    "would remove {} from {store}",
+                    counted(runs, "run")
+                ))?;
             }
             return Ok(Exit::Pass);
         }
@@ -54,7 +58,9 @@ impl Prune {
             print::line(&format!("{{\"runs\":{runs},\"intervals\":{intervals}}}"))?;
         } else {
             print::line(&format!(
-                "removed {runs} runs, and {intervals} seconds of workers of others, from {store}"
+                "removed {}, and {} of workers of others, from {store}",
+                counted(runs, "run"),
+                counted(intervals, "second")
             ))?;
         }
         if stop.is_cancelled() {

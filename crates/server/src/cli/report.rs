@@ -79,8 +79,9 @@ async fn page(
     Ok(Exit::of(run, report))
 }
 
-fn unfinished(run: &pb::Run) -> String {
-    let status = super::text::word::status(run);
+/// Why there is no report yet.
+pub fn unfinished(run: &pb::Run) -> String {
+    let status = text::word::status(run);
     if run.status() == pb::RunStatus::Prepared {
         return format!("run {} is {status}: it was never started", run.name);
     }

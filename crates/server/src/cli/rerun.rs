@@ -9,6 +9,7 @@ use super::{
     exit::Exit,
     failure::Failure,
     find,
+    interrupt::Interrupts,
     preflight::Consent,
     print,
     run::{check_and_start, label},
@@ -39,6 +40,7 @@ impl Rerun {
         let client = context.client().await?;
         let other = find::run(&client, context, self.run.as_deref()).await?;
         print::aside(&plan(&other));
+        let mut interrupts = Interrupts::listen()?;
         let made = client
             .runs()
             .rerun_run(pb::RerunRunRequest {
@@ -50,7 +52,7 @@ impl Rerun {
             .await
             .map_err(|status| Failure::from(status).already("choose another --name"))?;
         let run = made.into_inner().run.unwrap_or_default();
-        check_and_start(&client, context, &run, &self.consent).await
+        check_and_start(&client, context, &run, &self.consent, &mut interrupts).await
     }
 }
 

@@ -26,8 +26,8 @@ pub struct Run {
     #[command(flatten)]
     consent: Consent,
     /// The template's version [default: the newest]
-    #[arg(long, default_value_t = 0, hide_default_value = true)]
-    version: i32,
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    version: Option<i32>,
     /// The run's name [default: made from the template's]
     #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
@@ -48,10 +48,18 @@ impl Run {
     /// Carries the command out.
     pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client().await?;
-        let template = find::template(&client, context, &self.template, self.version).await?;
+        let template = find::template(
+            &client,
+            context,
+            &self.template,
+            self.version.unwrap_or_default(),
+        )
+        .await?;
         let name = template.spec.as_ref().map(|spec| spec.target.clone());
         let target = find::target(&client, context, &name.unwrap_or_default()).await?;
         print::aside(text::plan::lines(&template, Some(&target)).trim_end());
+        // From here on Ctrl-C leaves no run behind.
+        let mut interrupts = Interrupts::listen()?;
         let created = client
             .runs()
             .create_run(pb::CreateRunRequest {
@@ -66,7 +74,7 @@ impl Run {
             .await
             .map_err(|status| Failure::from(status).already("choose another --name"))?;
         let run = created.into_inner().run.unwrap_or_default();
-        check_and_start(&client, context, &run, &self.consent).await
+        check_and_start(&client, context, &run, &self.consent, &mut interrupts).await
     }
 }
 
@@ -76,10 +84,14 @@ pub async fn check_and_start(
     context: &Context,
     run: &pb::Run,
     consent: &Consent,
+    interrupts: &mut Interrupts,
 ) -> Result<Exit, Failure> {
-    let acknowledged = preflight::consent(client, context, run, consent).await?;
-    let mut interrupts = Interrupts::listen()?;
-    start_and_follow(client, context, run, acknowledged, &mut interrupts).await
+    match preflight::consent(client, context, run, consent, interrupts).await? {
+        Some(acknowledged) => {
+            start_and_follow(client, context, run, acknowledged, interrupts).await
+        }
+        None => Ok(Exit::Cancelled),
+    }
 }
 
 /// Starts a prepared run with these codes of severe findings acknowledged,
@@ -96,7 +108,10 @@ pub async fn start_and_follow(
         run_id: run.run_id.clone(),
         acknowledged_findings,
     };
-    client.runs().start_run(request).await?;
+    if let Err(status) = client.runs().start_run(request).await {
+        preflight::discard_unless_begun(client, run).await;
+        return Err(status.into());
+    }
     let followed = follow::to_the_end(
         client,
         &run.run_id,

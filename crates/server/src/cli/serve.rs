@@ -6,7 +6,7 @@ use clap::Args;
 use gauntlet_store_sql::Location;
 
 use super::{
-    Context, exit::Exit, failure::Failure, interrupt, limits::Limits, otlp::Otlp, print,
+    Context, exit::Exit, failure::Failure, interrupt, limits::Limits, listen, otlp::Otlp, print,
     retain::Retain,
 };
 use crate::plane::{self, Options, TlsFiles};
@@ -21,7 +21,7 @@ pub struct Serve {
     #[arg(long, env = "GAUNTLET_STORE", hide_env_values = true)]
     store: String,
     /// The address to listen on; port 0 takes any free port
-    #[arg(long, default_value = "127.0.0.1:8090", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1:8090", value_name = "ADDRESS", value_parser = listen::address)]
     listen: SocketAddr,
     /// Allow an address that others reach; whoever reaches it can do everything
     #[arg(long)]

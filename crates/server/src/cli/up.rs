@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Args;
 
 use super::{
-    Context, exit::Exit, failure::Failure, interrupt, limits::Limits, otlp::Otlp, print,
-    retain::Retain,
+    Context, exit::Exit, failure::Failure, interrupt, limits::Limits, listen, otlp::Otlp, print,
+    retain::Retain, text::number::counted,
 };
 use crate::plane::{self, UpOptions};
 
@@ -36,7 +36,7 @@ pub struct Up {
 #[derive(Debug, Args)]
 pub struct Local {
     /// The address to listen on; port 0 takes any free port
-    #[arg(long, default_value = "127.0.0.1:8090", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1:8090", value_name = "ADDRESS", value_parser = listen::address)]
     pub listen: SocketAddr,
     /// How many worker processes to start
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=64))]
@@ -63,17 +63,10 @@ impl Up {
         } else {
             print::line(&format!(
                 "serving at {url} with {} until Ctrl-C: open it in a browser for the dashboard",
-                workers(self.local.workers)
+                counted(self.local.workers.into(), "worker")
             ))?;
         }
         plane.wait().await?;
         Ok(Exit::Pass)
-    }
-}
-
-fn workers(count: u32) -> String {
-    match count {
-        1 => "1 worker".to_owned(),
-        count => format!("{count} workers"),
     }
 }

@@ -18,9 +18,15 @@ use super::{
 
 /// List workers
 ///
-/// Lists the workers that are attached or were within the last hour.
+/// Lists the workers that are attached. The control plane also remembers those
+/// that were within the last hour: --all shows them, and with --output json they
+/// are always there.
 #[derive(Debug, Args)]
-pub struct Workers {}
+pub struct Workers {
+    /// Also those that left or were lost within the last hour
+    #[arg(long)]
+    all: bool,
+}
 
 impl Workers {
     /// Carries the command out.
@@ -34,12 +40,37 @@ impl Workers {
             print::document("ListWorkersResponse", &response)?;
             return Ok(Exit::Pass);
         }
-        if response.workers.is_empty() {
-            print::aside("no workers; start one with: gauntlet worker");
-            return Ok(Exit::Pass);
+        let (shown, hidden): (Vec<_>, Vec<_>) = response
+            .workers
+            .into_iter()
+            .partition(|worker| self.all || is_attached(worker));
+        if shown.is_empty() {
+            print::aside("no workers are attached; start one with: gauntlet worker");
+        } else {
+            print::text(&table(&shown).within(columns_of_results()))?;
         }
-        print::text(&table(&response.workers).within(columns_of_results()))?;
+        if let Some(remark) = remark(hidden.len()) {
+            print::aside(&remark);
+        }
         Ok(Exit::Pass)
+    }
+}
+
+fn is_attached(worker: &pb::Worker) -> bool {
+    !matches!(
+        worker.status(),
+        pb::WorkerStatus::Lost | pb::WorkerStatus::Gone
+    )
+}
+
+/// What is said of so many workers that are not shown.
+fn remark(hidden: usize) -> Option<String> {
+    match hidden {
+        0 => None,
+        1 => Some("1 that left within the last hour is not shown; see --all".to_owned()),
+        more => Some(format!(
+            "{more} that left within the last hour are not shown; see --all"
+        )),
     }
 }
 
@@ -79,4 +110,24 @@ fn table(workers: &[pb::Worker]) -> Table {
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_those_that_left_are_hidden() {
+        use pb::WorkerStatus::{Busy, Draining, Gone, Idle, Lost};
+        let is_attached = |status: pb::WorkerStatus| {
+            is_attached(&pb::Worker {
+                status: status.into(),
+                ..Default::default()
+            })
+        };
+        let shown = [Idle, Busy, Draining, Lost, Gone].map(is_attached);
+        assert_eq!(shown, [true, true, true, false, false]);
+        assert_eq!(remark(0), None);
+        assert!(remark(2).is_some_and(|text| text.starts_with("2 that left")));
+    }
 }

@@ -258,6 +258,7 @@ fn outcome(error: TargetError) -> AccessError {
             AccessError::AlreadyExists(message)
         }
         TargetError::AuthenticationFailed { .. }
+        | TargetError::Encryption { .. }
         | TargetError::NoSuchDatabase { .. }
         | TargetError::NoSuchTable { .. }
         | TargetError::NoSuchColumn { .. }

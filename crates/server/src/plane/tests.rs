@@ -350,6 +350,7 @@ fn template() -> pb::CreateTemplateRequest {
         request_id: String::new(),
         project: "acme".to_owned(),
         name: "ones".to_owned(),
+        source: String::new(),
         spec: Some(pb::TemplateSpec {
             target: "db".to_owned(),
             operations: vec![one],

@@ -9,6 +9,7 @@ mod otlp;
 mod own_workers;
 mod serving;
 mod setup;
+mod starting;
 mod support;
 mod tls;
 mod token;

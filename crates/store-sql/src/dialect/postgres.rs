@@ -17,6 +17,7 @@ use crate::{
     statement::{Statement, query},
 };
 
+mod carrier;
 mod connection;
 mod lanes;
 mod news;
@@ -43,6 +44,10 @@ pub(crate) const WORDS: Words = Words {
         include_str!(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../../sql/schema/postgres/004_history.sql"
+        )),
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../sql/schema/postgres/005_faces.sql"
         )),
     ],
     schema_exists: query!("schema/exists_postgres"),

@@ -51,6 +51,10 @@ pub(crate) const WORDS: Words = Words {
             env!("CARGO_MANIFEST_DIR"),
             "/../../sql/schema/sqlite/004_history.sql"
         )),
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../sql/schema/sqlite/005_faces.sql"
+        )),
     ],
     schema_exists: query!("schema/exists_sqlite"),
     schema_lock: None,

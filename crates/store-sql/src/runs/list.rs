@@ -4,8 +4,9 @@
 //! the page before ended and stops when it is full. What an index cannot give
 //! as one walk is several, each no longer than a page, that are merged: one for
 //! each status, and with the order by end one for those that have not ended. So
-//! a page costs the same whatever its depth. Conditions that no index has are
-//! checked along the walk.
+//! a page costs the same whatever its depth. Other conditions are checked along
+//! the walk; the indexes by creation and by status have what people filter by, so
+//! that a run which does not match need not be read.
 
 use gauntlet_model::{id::Project, time::Timestamp};
 use gauntlet_store::{
@@ -151,7 +152,9 @@ impl<'a> Walks<'a> {
                 self.label_exists(&format!("x.key = {key}"))
             }
             RunTerm::Load(mode) => format!("r.load = {}", self.value(mode.as_str())),
-            RunTerm::Created(range) => return Some(self.within("r.created_us", range)),
+            RunTerm::Created(range) => {
+                return Some(self.within("r.created_us", &self.ahead(*range)));
+            }
             RunTerm::Started(range) => return Some(self.happened("r.started_us", range)),
             RunTerm::Ended(range) => return Some(self.happened("r.ended_us", range)),
             RunTerm::RerunOf(run) => format!("r.rerun_of = {}", self.value(id(*run))),
@@ -173,6 +176,17 @@ impl<'a> Walks<'a> {
             .map(|at| format!("{column} >= {}", self.value(at)));
         let to = range.to.map(|at| format!("{column} < {}", self.value(at)));
         from.into_iter().chain(to).collect()
+    }
+
+    /// What a walk must still check of a range of its creation: where it begins
+    /// holds from its start on, and saying it twice misleads SQLite's planner.
+    fn ahead(&self, range: TimeRange) -> TimeRange {
+        let RunOrder { by, descending } = self.order;
+        let starts = |with: bool| by == RunOrderBy::Created && descending == with;
+        TimeRange {
+            from: range.from.filter(|_| !starts(false)),
+            to: range.to.filter(|_| !starts(true)),
+        }
     }
 
     fn happened(&mut self, column: &str, range: &TimeRange) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gauntlet_model::{
     id::{Project, RunId},
     lifecycle::{Phase, RunState, ShardStage},
-    run::{Attempt, ControlEvent, PhaseTransition, Run, RunEvent, RunEventKind},
+    run::{Attempt, ControlEvent, PhaseEntry, PhaseTransition, Run, RunEvent, RunEventKind},
     session::KeyRange,
     time::Timestamp,
 };
@@ -48,6 +48,8 @@ pub(super) fn insert(subject: &str, run: &Run) -> Result<Statement> {
         1_i64.into(),
         0_i64.into(),
         search(subject, run)?,
+        json(subject, &run.spec.load)?,
+        i64::from(run.spec.control.search.is_some()).into(),
     ];
     Ok(Statement::rows(query!("runs/insert"), [values]))
 }
@@ -99,7 +101,8 @@ pub(super) fn read_summary(row: Row) -> Result<RunSummary> {
         name: columns.named()?,
         template: columns.named()?,
         template_version: columns.number()?,
-        load: columns.word(LoadMode::parse)?,
+        load: columns.json()?,
+        finds_max: columns.integer()? != 0,
         workers: columns.number()?,
         state: columns.json()?,
         revision: columns.integer()?,
@@ -244,6 +247,10 @@ pub(super) fn event_rows(run: RunId, events: &[RunEvent]) -> Result<Vec<Vec<Valu
             Some(command) => json("a command", command)?,
             None => Value::Text(None),
         };
+        let entered = match event.kind.entered() {
+            Some(entered) => json("a phase entry", &entered)?,
+            None => Value::Text(None),
+        };
         Ok(vec![
             id(run),
             event.sequence.into(),
@@ -252,6 +259,7 @@ pub(super) fn event_rows(run: RunId, events: &[RunEvent]) -> Result<Vec<Vec<Valu
             event.message.as_str().into(),
             event.shard.into(),
             command,
+            entered,
         ])
     };
     events.iter().map(row).collect()
@@ -260,10 +268,11 @@ pub(super) fn event_rows(run: RunId, events: &[RunEvent]) -> Result<Vec<Vec<Valu
 pub(super) fn read_event(row: Row) -> Result<RunEvent> {
     let mut columns = Columns::new("run_events", row);
     let command: Option<ControlEvent> = columns.optional_json()?;
+    let entered: Option<PhaseEntry> = columns.optional_json()?;
     Ok(RunEvent {
         sequence: columns.integer()?,
         time: columns.time()?,
-        kind: columns.word(|word| RunEventKind::parse(word, command.clone()))?,
+        kind: columns.word(|word| RunEventKind::parse(word, command.clone(), entered))?,
         message: columns.text()?,
         shard: columns.optional_number()?,
     })

@@ -1,12 +1,13 @@
 //! How every store lists runs.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use gauntlet_model::{
     id::{Name, RunId},
     lifecycle::{End, ProcessingStatus, Stage, Status, StopReason},
     run::Run,
     search::{Outcome, Progress, StepKind},
+    template::{Linear, Load, Method, Search, StopSignals},
     time::Timestamp,
 };
 
@@ -295,6 +296,50 @@ pub async fn without_searches(stores: Stores) {
     advanced_by(&stores, &change).await;
     let read = stores.runs.get(one.id).await.expect("a run");
     assert_eq!(read.map(|run| run.state.search), Some(None));
+}
+
+/// Lists have the load of a run as it was written, and say whether there is a search.
+pub async fn with_loads(stores: Stores) {
+    let closed = Load::Concurrency {
+        connections: 7,
+        think_time: Duration::from_millis(20),
+    };
+    let open = Load::Rate {
+        per_second: 0.1,
+        connections: 3,
+        max_backlog: 9,
+    };
+    let search = Search {
+        method: Method::Linear(Linear {
+            increment: 2.0,
+            backoffs: 3,
+        }),
+        step: Duration::from_secs(1),
+        settle: Duration::ZERO,
+        confirm: Duration::ZERO,
+        max_level: 12.0,
+        max_steps: 40,
+        stop: StopSignals::default(),
+    };
+    let mut expected = Vec::new();
+    for (load, search) in [
+        (closed, None),
+        (open, None),
+        (closed, Some(search)),
+        (open, Some(search)),
+    ] {
+        let place = expected.len() as i64;
+        let mut one = run("acme", &format!("r{place}"));
+        one.created = Timestamp(-place);
+        one.spec.load = load;
+        one.spec.control.search = search;
+        stored(&stores, &one).await;
+        expected.push((load, search.is_some()));
+    }
+    let listed = stores.runs.list(&runs_of("acme"), NEWEST, all()).await;
+    let listed = listed.expect("a list").into_iter();
+    let found: Vec<_> = listed.map(|run| (run.load, run.finds_max)).collect();
+    assert_eq!(found, expected);
 }
 
 /// A run is found by the status that it has now.

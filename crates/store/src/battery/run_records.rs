@@ -5,7 +5,7 @@ use gauntlet_model::{
         Action, Aim, End, Phase, ProcessingStatus, RunState, ShardStage, ShardState, Stage,
         StepPlan, StopReason, Window,
     },
-    run::{Attempt, ControlEvent, PhaseTransition, RunEvent, RunEventKind},
+    run::{Attempt, ControlEvent, PhaseEntry, PhaseTransition, RunEvent, RunEventKind},
     search::{Current, Outcome, Progress, SearchEnd, StepKind, Trial},
     template::{Level, Split},
     time::Timestamp,
@@ -380,7 +380,12 @@ pub async fn every_event_kind(stores: Stores) {
         RunEventKind::Status,
         RunEventKind::Phase,
         RunEventKind::Control(control(7)),
-        RunEventKind::Worker,
+        RunEventKind::Worker(None),
+        RunEventKind::Worker(Some(PhaseEntry {
+            phase: Phase::Cooldown,
+            at: Timestamp(i64::MAX),
+            joined: true,
+        })),
         RunEventKind::Error,
     ];
     let events: Vec<RunEvent> = (2..)

@@ -10,7 +10,7 @@ use gauntlet_model::{
     lifecycle::{End, Phase, ProcessingStatus, RunState, ShardStage, Stage, StopReason},
     run::{Attempt, Gauges, Run, RunEvent, RunEventKind, Worker, WorkerStatus},
     session::{AttemptRef, KeyRange},
-    target::{Address, Target},
+    target::{Address, Authorities, Encryption, Target},
     template::Template,
     time::Timestamp,
 };
@@ -84,6 +84,7 @@ pub fn target(of: &str, called: &str) -> Target {
             port: 65_535,
             database: "it's".to_owned(),
             user: "o\"neil".to_owned(),
+            encryption: Encryption::VerifyHost(Authorities::Pem("-----BEGIN".to_owned())),
         },
         created: Timestamp(1_700_000_000_000_001),
         revision: 1,
@@ -111,6 +112,7 @@ pub fn template(of: &str, called: &str) -> Template {
         name: name(called),
         version: 1,
         spec: spec(),
+        source: None,
         created: Timestamp(1_700_000_000_000_002),
         updated: Timestamp(1_700_000_000_000_002),
     }

@@ -37,6 +37,44 @@ pub async fn kept_whole(stores: Stores) {
     assert_eq!(read, Ok(Some(mixed)));
 }
 
+/// A file stays with its version, byte by byte; lists leave it out.
+pub async fn sources(stores: Stores) {
+    let mut first = template("acme", "mixed");
+    first.source = Some("# why: ö \"a\" 'b' \\ $1 50 %\r\n\tname: mixed\n\n".to_owned());
+    let bare = next(&first);
+    let bare = Template {
+        source: None,
+        ..bare
+    };
+    let long = Template {
+        source: Some("# é\n".repeat(50_000)),
+        ..next(&bare)
+    };
+    let once = request("k", "one");
+    let insert = async || stores.templates.insert(&first, Some(&once)).await;
+    assert_eq!(insert().await, Ok(first.clone()));
+    for version in [&bare, &long] {
+        assert_eq!(stores.templates.append(version).await, Ok(()));
+    }
+    let (of, called) = (&first.project, &first.name);
+    for version in [&first, &bare, &long] {
+        let read = stores.templates.get(of, called, Some(version.version));
+        assert_eq!(read.await, Ok(Some(version.clone())));
+    }
+    let newest = stores.templates.get(of, called, None).await;
+    assert_eq!(newest, Ok(Some(long.clone())));
+    // The same request is answered as it was at first.
+    assert_eq!(insert().await, Ok(first.clone()));
+    let [first, long] = [first, long].map(|version| Template {
+        source: None,
+        ..version
+    });
+    let listed = stores.templates.list(&long.project, all()).await;
+    assert_eq!(listed, Ok(vec![long.clone()]));
+    let versions = stores.templates.versions(&long.project, &long.name, all());
+    assert_eq!(versions.await, Ok(vec![long, bare, first]));
+}
+
 /// A name is unique in its project, not beyond.
 pub async fn name_taken(stores: Stores) {
     inserted(&stores, &template("acme", "mixed")).await;

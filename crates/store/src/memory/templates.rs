@@ -92,7 +92,7 @@ impl Templates for Memory {
             .templates
             .iter()
             .filter(|((of, _), _)| project.covers(of))
-            .filter_map(|(key, all)| Some((key.clone(), all.last()?.clone())));
+            .filter_map(|(key, all)| Some((key.clone(), listed(all.last()?))));
         Ok(page(newest, &query, |key, last| key > last))
     }
 
@@ -105,7 +105,15 @@ impl Templates for Memory {
         let key = (project.clone(), name.clone());
         let state = self.state();
         let all = state.templates.get(&key).map_or(&[][..], Vec::as_slice);
-        let newest_first = all.iter().rev().map(|one| (one.version, one.clone()));
+        let newest_first = all.iter().rev().map(|one| (one.version, listed(one)));
         Ok(page(newest_first, &query, |key, last| key < last))
+    }
+}
+
+/// A version as lists hold it.
+fn listed(template: &Template) -> Template {
+    Template {
+        source: None,
+        ..template.clone()
     }
 }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Error, NoTls, Row};
+use tokio_postgres::{Client, Error, Row};
 
-use super::{catalog, driver_config, message, target_error};
+use super::driver::Driver;
+use super::{catalog, message, target_error};
 use crate::access::{ANSWER_WITHIN, COUNT_WITHIN, Column, FACTS_WITHIN, TableDescription, Tested};
 use crate::config::Config;
 use crate::error::TargetError;
@@ -18,6 +19,7 @@ use crate::statement::{Statement, StatementKind};
 pub(super) struct Line<'a> {
     pub(super) client: Client,
     pub(super) config: Cow<'a, Config>,
+    driver: Driver,
     within: Duration,
     connection: JoinHandle<()>,
 }
@@ -35,8 +37,8 @@ impl<'a> Line<'a> {
     }
 
     async fn connect(config: Cow<'a, Config>, within: Duration) -> Result<Self, TargetError> {
-        let driver = driver_config(&config, within)?;
-        let connecting = tokio::time::timeout(super::CONNECT_WITHIN, driver.connect(NoTls)).await;
+        let driver = Driver::new(&config, within)?;
+        let connecting = tokio::time::timeout(super::CONNECT_WITHIN, driver.connect()).await;
         let timed_out = |_| TargetError::Timeout {
             address: config.address(),
             within: super::CONNECT_WITHIN,
@@ -44,15 +46,10 @@ impl<'a> Line<'a> {
         let (client, connection) = connecting
             .map_err(timed_out)?
             .map_err(|error| target_error(&config, &error, within))?;
-        let connection = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                // The question in flight fails with the same error.
-                tracing::debug!(%error, "a connection was lost");
-            }
-        });
         Ok(Self {
             client,
             config,
+            driver,
             within,
             connection,
         })
@@ -155,10 +152,14 @@ pub(crate) async fn test(config: &Config) -> Result<Tested, TargetError> {
         )
         .await?;
     let version: String = row.get(0);
+    let encrypted = line.driver.negotiated();
     let sent = Instant::now();
     line.bounded(line.client.simple_query("SELECT 1")).await?;
     Ok(Tested {
-        version: format!("PostgreSQL {version}"),
+        version: match encrypted {
+            None => format!("PostgreSQL {version}"),
+            Some(negotiated) => format!("PostgreSQL {version} over {negotiated}"),
+        },
         latency: sent.elapsed(),
     })
 }

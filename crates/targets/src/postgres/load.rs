@@ -5,12 +5,14 @@ use std::sync::Arc;
 use gauntlet_engine::{
     AsyncSession, AsyncTarget, Done, ErrorClass, Failure, Handle, Plan, Value, start_async,
 };
+use gauntlet_postgres_tls::Trouble;
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Error, NoTls};
+use tokio_postgres::{Client, Error};
 
+use super::driver::Driver;
 use super::parameter::Parameter;
-use super::{driver_config, message, target_error};
+use super::{message, target_error};
 use crate::config::Config;
 use crate::error::TargetError;
 use crate::sql::{Dialect, sql_text};
@@ -22,7 +24,7 @@ pub(crate) fn start(
     plan: Plan,
 ) -> Result<Handle, TargetError> {
     // The server ends a statement at the same time as the engine would, and then the connection survives.
-    let driver = driver_config(config, plan.operation_timeout)?;
+    let driver = Arc::new(Driver::new(config, plan.operation_timeout)?);
     let texts = statements
         .iter()
         .map(|statement| {
@@ -44,13 +46,14 @@ pub(crate) fn start(
 
 struct PostgresTarget {
     config: Config,
-    driver: tokio_postgres::Config,
+    driver: Arc<Driver>,
     /// Operation names and SQL texts.
     texts: Arc<[(String, String)]>,
 }
 
 struct Session {
     client: Client,
+    driver: Arc<Driver>,
     statements: Vec<tokio_postgres::Statement>,
     /// Moves the bytes; it ends when the client is dropped.
     connection: JoinHandle<()>,
@@ -62,15 +65,9 @@ impl AsyncTarget for PostgresTarget {
     async fn connect(&self, _connection: u32) -> Result<Session, Failure> {
         let (client, connection) = self
             .driver
-            .connect(NoTls)
+            .connect_here()
             .await
             .map_err(|error| self.not_connected(&error))?;
-        let connection = tokio::task::spawn_local(async move {
-            if let Err(error) = connection.await {
-                // The operation in flight fails with the same error and is counted.
-                tracing::debug!(%error, "a connection was lost");
-            }
-        });
         let mut statements = Vec::with_capacity(self.texts.len());
         for (name, text) in &*self.texts {
             let statement = client.prepare(text).await.map_err(|error| {
@@ -84,6 +81,7 @@ impl AsyncTarget for PostgresTarget {
         }
         Ok(Session {
             client,
+            driver: self.driver.clone(),
             statements,
             connection,
         })
@@ -123,7 +121,7 @@ impl AsyncSession for Session {
 
     async fn cancel(&mut self) {
         // If the server does not hear it, its statement timeout ends the statement.
-        let _ = self.client.cancel_token().cancel_query(NoTls).await;
+        let _ = self.driver.cancel(&self.client).await;
     }
 
     async fn close(self) {
@@ -137,6 +135,13 @@ impl AsyncSession for Session {
 fn failure(error: &Error) -> Failure {
     let message = message(error);
     let Some(state) = error.code() else {
+        if Trouble::of(error).is_some() {
+            return Failure {
+                class: ErrorClass::Connection,
+                code: "TLS".to_owned(),
+                message,
+            };
+        }
         let closed = error.is_closed()
             || std::error::Error::source(error)
                 .is_some_and(<dyn std::error::Error>::is::<std::io::Error>);

@@ -47,7 +47,7 @@ fn read(connection: &Connection, path: &Path, tables: &[String]) -> rusqlite::Re
             ("pages".to_owned(), pages as f64),
             ("free_pages".to_owned(), number("freelist_count")? as f64),
             ("file_bytes".to_owned(), file_bytes(path) as f64),
-            ("wal_bytes".to_owned(), file_bytes(&wal(path)) as f64),
+            ("wal_file_bytes".to_owned(), file_bytes(&wal(path)) as f64),
         ],
         settings: read_settings(connection)?,
         skipped: vec![NO_COUNTERS.to_owned()],

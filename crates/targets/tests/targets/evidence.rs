@@ -244,7 +244,7 @@ async fn sqlite_tells_sizes_and_says_what_it_cannot() {
         found.map_or(-1.0, |(_, value)| *value)
     };
     assert!(level("pages") > 20.0 && level("file_bytes") >= level("pages") * 512.0);
-    assert!(level("free_pages") >= 0.0 && level("wal_bytes") >= 0.0);
+    assert!(level("free_pages") >= 0.0 && level("wal_file_bytes") >= 0.0);
     assert_eq!(found.relations[0].name, "demo");
     assert!(found.relations[0].bytes > 100_000);
     assert!(found.settings.iter().any(|one| one.name == "journal_mode"));

@@ -2,8 +2,8 @@ use std::time::{Duration, Instant};
 
 use gauntlet_engine::{Epoch, ErrorClass, Generator, Load, Outcome, Plan, Value};
 use gauntlet_targets::{
-    Column, Config, Dataset, Loaded, Secret, StatementKind, TableDescription, TargetError,
-    check_statements, count_keys, describe_table, max_key, start, test,
+    Column, Config, Dataset, Encryption, Loaded, Secret, StatementKind, TableDescription,
+    TargetError, check_statements, count_keys, describe_table, max_key, start, test,
 };
 use gauntlet_testkit::postgres::Cluster;
 
@@ -21,6 +21,7 @@ pub fn config(cluster: &Cluster, database: &str) -> Config {
         user: cluster.user.clone(),
         password: Some(Secret::new(cluster.password())),
         application_name: "gauntlet-test".into(),
+        encryption: Encryption::None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Requests of `TargetService`.
 
+mod encryption;
+
 use std::path::PathBuf;
 
 use gauntlet_api::v1 as pb;
@@ -333,12 +335,20 @@ fn postgres(
     };
     let database = fields.filled("database", address.database, LONGEST_NAME);
     let user = fields.filled("user", address.user, LONGEST_NAME);
-    let password = fields.text("password", address.password, LONGEST_PASSWORD)?;
+    let password = fields.text("password", address.password, LONGEST_PASSWORD);
+    let encryption = encryption::encryption(
+        fields,
+        host.as_deref().unwrap_or_default(),
+        address.ssl_mode,
+        address.root_certificate,
+    );
+    let password = password?;
     let address = Address::Postgres {
         host: host?,
         port: port?,
         database: database?,
         user: user?,
+        encryption: encryption?,
     };
     Some((
         address,

@@ -22,6 +22,8 @@ const LONGEST_TABLE: usize = 512;
 /// The most pools of one call.
 const MOST_POOLS: usize = 16;
 const POOL_SIZE: u32 = 1_000;
+/// The longest file that is kept with a version, in bytes.
+const LONGEST_SOURCE: usize = 256 << 10;
 
 /// A template to make.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,13 +36,15 @@ pub struct CreateTemplate {
     pub name: Name,
     /// The description.
     pub spec: Spec,
+    /// The file that it was read from, if it was; not yet compared with it.
+    pub source: Option<String>,
 }
 
 impl CreateTemplate {
     /// A digest of the content.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let content = (&self.project, &self.name, &self.spec);
+        let content = (&self.project, &self.name, &self.spec, &self.source);
         format!("{:032x}", digest(&format!("{content:?}")))
     }
 }
@@ -61,6 +65,8 @@ pub struct UpdateTemplate {
     pub template: Named,
     /// The whole description.
     pub spec: Spec,
+    /// The file that it was read from, if it was; not yet compared with it.
+    pub source: Option<String>,
     /// The version that this one follows; `None` for whatever is newest.
     pub follows: Option<i32>,
 }
@@ -155,12 +161,14 @@ pub fn create_template(request: pb::CreateTemplateRequest) -> Result<CreateTempl
         let request_id = fields.request_id(request.request_id);
         let template = named(fields, request.project, request.name);
         let spec = required_spec(fields, request.spec);
+        let source = fields.text("source", request.source, LONGEST_SOURCE);
         let Named { project, name } = template?;
         Some(CreateTemplate {
             request_id,
             project,
             name,
             spec: spec?,
+            source: Some(source?).filter(|source| !source.is_empty()),
         })
     })
 }
@@ -189,10 +197,12 @@ pub fn update_template(request: pb::UpdateTemplateRequest) -> Result<UpdateTempl
     read(check(&request), |fields| {
         let template = named(fields, request.project, request.name);
         let spec = required_spec(fields, request.spec);
+        let source = fields.text("source", request.source, LONGEST_SOURCE);
         let follows = etag(fields, &request.etag);
         Some(UpdateTemplate {
             template: template?,
             spec: spec?,
+            source: Some(source?).filter(|source| !source.is_empty()),
             follows,
         })
     })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gauntlet_model::{
     id::Name,
-    target::{Address, Secret},
+    target::{Address, Authorities, Encryption, Secret},
     template::{Class, Limit, Load, Parameter, Statement, Violation, WorkerLossPolicy},
 };
 
@@ -245,6 +245,7 @@ fn targets_are_checked_and_completed() {
             database: "bench".into(),
             user: "app".into(),
             password: password.into(),
+            ..pb::PostgresAddress::default()
         }))
     };
     refused(
@@ -272,6 +273,75 @@ fn targets_are_checked_and_completed() {
             ("target.name", "is required"),
             ("target.address", "is required: give sqlite or postgres"),
         ],
+    );
+}
+
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+fn encrypted(host: &str, mode: pb::SslMode, root: &str) -> Result<Encryption, Violations> {
+    let target = target(pb::target::Address::Postgres(pb::PostgresAddress {
+        host: host.into(),
+        database: "bench".into(),
+        user: "app".into(),
+        ssl_mode: mode.into(),
+        root_certificate: root.into(),
+        ..pb::PostgresAddress::default()
+    }))?;
+    let Address::Postgres { encryption, .. } = target.address else {
+        panic!("it is a PostgreSQL target");
+    };
+    Ok(encryption)
+}
+
+#[test]
+fn every_mode_of_encryption_is_read() {
+    use pb::SslMode as Mode;
+    let pem = || Authorities::Pem(CERTIFICATE.to_owned());
+    for (mode, root, expected) in [
+        (Mode::Unspecified, "", Encryption::None),
+        (Mode::Disable, "", Encryption::None),
+        (Mode::Require, "", Encryption::Required),
+        (
+            Mode::VerifyCa,
+            CERTIFICATE,
+            Encryption::VerifyAuthority(pem()),
+        ),
+        (
+            Mode::VerifyFull,
+            "",
+            Encryption::VerifyHost(Authorities::System),
+        ),
+        (Mode::VerifyFull, CERTIFICATE, Encryption::VerifyHost(pem())),
+    ] {
+        assert_eq!(encrypted("db", mode, root).unwrap(), expected, "{mode:?}");
+    }
+}
+
+#[test]
+fn what_encryption_cannot_be_is_refused_at_its_field() {
+    use pb::SslMode as Mode;
+    let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    let both = format!("{CERTIFICATE}{key}");
+    let at_root = |message| [("target.postgres.root_certificate", message)];
+    for mode in [Mode::Unspecified, Mode::Disable, Mode::Require] {
+        refused(
+            encrypted("db", mode, CERTIFICATE),
+            &at_root("needs ssl_mode VERIFY_CA or VERIFY_FULL"),
+        );
+    }
+    for (root, message) in [
+        (both.as_str(), "holds a private key"),
+        ("/etc/ssl/ca.pem", "must hold a certificate as PEM"),
+        ("-----BEGIN CERTIFICATE-----\n", "cannot be read as PEM"),
+    ] {
+        refused(encrypted("db", Mode::VerifyFull, root), &at_root(message));
+    }
+    refused(
+        encrypted("/run/postgresql", Mode::Require, ""),
+        &[(
+            "target.postgres.ssl_mode",
+            "must be DISABLE over a unix socket",
+        )],
     );
 }
 
@@ -318,6 +388,7 @@ fn an_etag_is_that_of_a_version() {
             name: "reads".into(),
             spec: Some(spec::good()),
             etag: etag.into(),
+            source: String::new(),
         })
         .map(|update| update.follows)
     };

@@ -142,11 +142,11 @@ fn place(aligned: &AlignedPoint, resolution: Resolution) -> i64 {
 fn value(stats: &Stats) -> pb::AlignedValue {
     let ended = stats.succeeded.saturating_add(stats.failed);
     let percentile = |place: usize| {
-        let known = stats.response.percentiles_us.get(place).copied();
-        known.filter(|_| stats.succeeded > 0)
+        let response = stats.response.as_ref()?;
+        response.percentiles_us.get(place).copied()
     };
     pb::AlignedValue {
-        throughput_per_s: Some(stats.throughput_per_s),
+        throughput_per_s: stats.throughput_per_s,
         response_p50_us: percentile(0),
         response_p95_us: percentile(1),
         response_p99_us: percentile(2),

@@ -21,6 +21,7 @@ pub fn history_point(point: &HistoryPoint, spec: &Spec) -> pb::HistoryPoint {
         total: Some(operation(String::new(), &point.total)),
         in_flight_max: point.in_flight_max,
         backlog_max: point.backlog_max,
+        covered_us: micros(point.covered),
     }
 }
 
@@ -35,6 +36,7 @@ pub fn phase_total(total: &PhaseTotal, spec: &Spec) -> pb::HistoryPoint {
         total: Some(operation(String::new(), &total.total)),
         in_flight_max: total.in_flight_max,
         backlog_max: total.backlog_max,
+        covered_us: micros(total.covered),
     }
 }
 
@@ -53,11 +55,11 @@ fn operation(operation: String, stats: &Stats) -> pb::OperationHistory {
         cut: stats.cut,
         dropped: stats.dropped,
         rows: stats.rows,
-        throughput_per_s: stats.throughput_per_s,
-        response: Some(latency(&stats.response)),
-        service: Some(latency(&stats.service)),
-        lag: Some(latency(&stats.lag)),
-        failed_response: Some(latency(&stats.failed_response)),
+        throughput_per_s: stats.throughput_per_s.unwrap_or_default(),
+        response: stats.response.as_ref().map(latency),
+        service: stats.service.as_ref().map(latency),
+        lag: stats.lag.as_ref().map(latency),
+        failed_response: stats.failed_response.as_ref().map(latency),
         failures: failures(stats.failures),
     }
 }

@@ -6,9 +6,9 @@ use gauntlet_api::v1 as pb;
 use gauntlet_model::{
     id::{Name, Project, RunId},
     lifecycle::{Action, Phase, ProcessingStatus, RunState, ShardStage, Status, StopReason},
-    run::{Attempt, ControlEvent, Run, RunEvent, RunEventKind, etag},
+    run::{Attempt, ControlEvent, PhaseEntry, Run, RunEvent, RunEventKind, etag},
     session::KeyRange,
-    template::Level,
+    template::{Level, Load},
     time::Timestamp,
 };
 
@@ -29,6 +29,10 @@ pub struct RunHead<'a> {
     pub template_version: i32,
     /// Where the run is in its life.
     pub state: &'a RunState,
+    /// How much load.
+    pub load: &'a Load,
+    /// Whether it looks for the highest level that the target sustains.
+    pub finds_max: bool,
     /// How many workers share it.
     pub workers: u32,
     /// Grows by one with every stored change.
@@ -57,6 +61,8 @@ pub fn run(run: &Run, now: Timestamp) -> pb::Run {
         template: &run.template,
         template_version: run.template_version,
         state: &run.state,
+        load: &run.spec.load,
+        finds_max: run.spec.control.search.is_some(),
         workers: run.spec.workers,
         revision: run.revision,
         labels: &run.labels,
@@ -90,6 +96,8 @@ pub fn run_head(run: &RunHead<'_>, now: Timestamp) -> pb::Run {
         template: run.template.to_string(),
         template_version: run.template_version,
         spec: None,
+        load: Some(super::spec::load(run.load)),
+        finds_max: run.finds_max,
         status: status(state.status()).into(),
         phase: optional_phase(state.phase()).into(),
         phase_started_us: instant(state.phase_started()),
@@ -175,7 +183,7 @@ pub fn run_event(event: &RunEvent) -> pb::RunEvent {
         RunEventKind::Status => pb::RunEventKind::Status,
         RunEventKind::Phase => pb::RunEventKind::Phase,
         RunEventKind::Control(_) => pb::RunEventKind::Control,
-        RunEventKind::Worker => pb::RunEventKind::Worker,
+        RunEventKind::Worker(_) => pb::RunEventKind::Worker,
         RunEventKind::Error => pb::RunEventKind::Error,
     };
     pb::RunEvent {
@@ -185,6 +193,15 @@ pub fn run_event(event: &RunEvent) -> pb::RunEvent {
         message: event.message.clone(),
         shard: event.shard,
         command: event.kind.command().map(command),
+        entered: event.kind.entered().map(phase_entry),
+    }
+}
+
+fn phase_entry(entry: PhaseEntry) -> pb::PhaseEntry {
+    pb::PhaseEntry {
+        phase: phase(entry.phase).into(),
+        at_us: entry.at.0,
+        joined: entry.joined,
     }
 }
 

@@ -156,7 +156,7 @@ fn pool_draw(pool: &str, order: PoolOrder) -> pb::PoolDraw {
     }
 }
 
-fn load(load: &Load) -> pb::Load {
+pub(super) fn load(load: &Load) -> pb::Load {
     let mode = match load {
         Load::Concurrency {
             connections,

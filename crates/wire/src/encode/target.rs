@@ -1,7 +1,7 @@
 //! Targets.
 
 use gauntlet_api::v1 as pb;
-use gauntlet_model::target::{Address, Secret, Target};
+use gauntlet_model::target::{Address, Authorities, Encryption, Secret, Target};
 
 use super::etag;
 
@@ -30,12 +30,30 @@ pub(crate) fn address(address: &Address, password: Option<&Secret>) -> pb::targe
             port,
             database,
             user,
-        } => pb::target::Address::Postgres(pb::PostgresAddress {
-            host: host.clone(),
-            port: u32::from(*port),
-            database: database.clone(),
-            user: user.clone(),
-            password: password.map_or_else(String::new, |secret| secret.expose().to_owned()),
-        }),
+            encryption,
+        } => {
+            let (mode, authorities) = ssl_mode(encryption);
+            pb::target::Address::Postgres(pb::PostgresAddress {
+                host: host.clone(),
+                port: u32::from(*port),
+                database: database.clone(),
+                user: user.clone(),
+                password: password.map_or_else(String::new, |secret| secret.expose().to_owned()),
+                ssl_mode: mode.into(),
+                root_certificate: match authorities {
+                    Some(Authorities::Pem(pem)) => pem.clone(),
+                    Some(Authorities::System) | None => String::new(),
+                },
+            })
+        }
+    }
+}
+
+fn ssl_mode(encryption: &Encryption) -> (pb::SslMode, Option<&Authorities>) {
+    match encryption {
+        Encryption::None => (pb::SslMode::Disable, None),
+        Encryption::Required => (pb::SslMode::Require, None),
+        Encryption::VerifyAuthority(authorities) => (pb::SslMode::VerifyCa, Some(authorities)),
+        Encryption::VerifyHost(authorities) => (pb::SslMode::VerifyFull, Some(authorities)),
     }
 }

@@ -17,6 +17,7 @@ pub fn template(template: &Template) -> pb::Template {
         etag: etag(i64::from(template.version)),
         created_us: template.created.0,
         updated_us: template.updated.0,
+        source: template.source.clone().unwrap_or_default(),
     }
 }
 

@@ -8,7 +8,7 @@ use gauntlet_model::{
     lifecycle::{End, RunState, ShardStage, ShardState, Stage, StopReason},
     run::{Attempt, Run},
     session::KeyRange,
-    target::{Address, Target},
+    target::{Address, Authorities, Encryption, Target},
     template::{
         Bisect, Control, GuardrailMode, Guardrails, Launcher, Limit, Linear, Load, Method,
         Operation, Parameter, Phases, Scaling, ScalingMode, Scope, Search, Slo, Spec, Statement,
@@ -179,6 +179,7 @@ fn a_target_goes_out_without_a_password() {
             port: 5_433,
             database: "d".into(),
             user: "u".into(),
+            encryption: Encryption::VerifyHost(Authorities::System),
         },
         created: Timestamp(3),
         revision: 1,
@@ -188,6 +189,8 @@ fn a_target_goes_out_without_a_password() {
         panic!("it is a PostgreSQL target");
     };
     assert_eq!(address.password, "");
+    assert_eq!(address.ssl_mode(), pb::SslMode::VerifyFull);
+    assert_eq!(address.root_certificate, "");
     assert_eq!((address.port, message.created_us), (5_433, 3));
     assert_eq!(message.price_per_hour.to_string(), "1.25");
 }
@@ -200,10 +203,12 @@ fn a_template_carries_the_etag_of_its_version() {
         name: Name::new("reads").unwrap(),
         version: 7,
         spec: a_simple_spec(),
+        source: Some("# why\nname: reads\n".to_owned()),
         created: Timestamp(1),
         updated: Timestamp(2),
     });
     assert_eq!(message.etag, etag(7));
+    assert_eq!(message.source, "# why\nname: reads\n");
     assert_eq!((message.created_us, message.updated_us), (1, 2));
 }
 

@@ -106,6 +106,7 @@ fn what_is_absent_or_empty_is_told_apart() {
             name: "reads".into(),
             spec: Some(spec),
             etag: String::new(),
+            source: String::new(),
         },
         &[
             (

@@ -14,13 +14,15 @@ use gauntlet_model::{
         Assign, Command, ControlMessage, Heartbeat, Hello, KeyRange, ResumePoint, ShardTotals,
         Welcome, WorkerEvent,
     },
-    target::{Address, Secret},
+    target::{Address, Authorities, Encryption, Secret},
     template::{Level, Parameter, PoolOrder, Split},
 };
 use uuid::Uuid;
 
 use super::*;
 use crate::encode::tests::a_simple_spec;
+
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
 fn an_attempt() -> AttemptRef {
     AttemptRef {
@@ -230,6 +232,7 @@ fn every_control_message_survives_with_its_generation() {
             port: 5_432,
             database: "d".into(),
             user: "u".into(),
+            encryption: Encryption::VerifyAuthority(Authorities::Pem(CERTIFICATE.into())),
         },
         password: Some(Secret::new("pw".into())),
         shards: 2,

@@ -63,6 +63,19 @@ impl Course {
         self.enter_from(at)
     }
 
+    /// Nothing more is due from an instant on: what is measured after it is of the cooldown. No epoch begins.
+    pub(super) fn cools(&mut self, at: Timestamp) {
+        set(&mut self.phases, at, Phase::Cooldown);
+        set(&mut self.steps, at, 0);
+    }
+
+    /// What is in force at an instant; `None` before the first phase.
+    pub(super) fn at(&self, instant: Timestamp) -> Option<Stretch> {
+        let phase = in_force(&self.phases, instant)?;
+        let step = in_force(&self.steps, instant).unwrap_or(0);
+        Some(Stretch { phase, step })
+    }
+
     /// A level begins that operations due in `window` belong to a step with, and those before and after it to none.
     pub(super) fn step(&mut self, at: Timestamp, step: u32, window: Range<Timestamp>) -> Epochs {
         set(&mut self.steps, at, 0);
@@ -87,12 +100,11 @@ impl Course {
         let later: BTreeSet<Timestamp> = begins.filter(|begin| *begin > at).chain([at]).collect();
         let mut epochs = Vec::new();
         for at in later {
-            let Some(phase) = in_force(&self.phases, at) else {
+            let Some(stretch) = self.at(at) else {
                 continue;
             };
-            let step = in_force(&self.steps, at).unwrap_or(0);
             epochs.push((at, Epoch(self.stretches.len() as u32)));
-            self.stretches.push(Stretch { phase, step });
+            self.stretches.push(stretch);
         }
         epochs
     }
@@ -289,8 +301,30 @@ mod tests {
                     // Before the first phase nothing is due.
                     let expected = expected.0.map(|phase| stretch(phase, expected.1));
                     prop_assert_eq!(found, expected, "at {}", instant);
+                    let instant = Timestamp(instant as i64);
+                    prop_assert_eq!(course.at(instant), expected, "in force at {:?}", instant);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn after_its_end_a_load_is_in_the_cooldown_and_in_no_step() {
+        let mut course = Course::default();
+        assert_eq!(course.at(Timestamp(9)), None);
+        course.phase(Timestamp(10), Phase::Measurement);
+        course.step(Timestamp(20), 1, Timestamp(20)..Timestamp(60));
+        let epochs = course.stretches().len();
+        course.cools(Timestamp(40));
+        assert_eq!(course.stretches().len(), epochs);
+        for (instant, expected) in [
+            (9, None),
+            (10, Some(stretch(Phase::Measurement, 0))),
+            (39, Some(stretch(Phase::Measurement, 1))),
+            (40, Some(stretch(Phase::Cooldown, 0))),
+            (70, Some(stretch(Phase::Cooldown, 0))),
+        ] {
+            assert_eq!(course.at(Timestamp(instant)), expected, "{instant}");
         }
     }
 

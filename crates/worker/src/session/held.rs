@@ -1,6 +1,6 @@
 //! One shard that a worker holds, from Assign to Release.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use gauntlet_engine::{Replay, Snapshot};
 use gauntlet_model::{
@@ -21,11 +21,17 @@ use crate::{
 
 mod commands;
 
+/// An interval so long speaks of the phase that it lies in even when nothing happened. Shorter ones, between the last
+/// second and the end of the load or of a step, would look like seconds in which everything stood still.
+const SPEAKS: Duration = Duration::from_millis(500);
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) attempt: AttemptRef,
     shards: u32,
+    /// How many the template has.
+    kinds: u32,
     /// Connections that it was assigned.
     connections: u32,
     /// The run is under way without it.
@@ -79,6 +85,7 @@ impl Held {
         Self {
             attempt,
             shards: assign.shards,
+            kinds: assign.spec.operations.len() as u32,
             connections: connections(assign),
             joins: joins(assign),
             plan: assign.spec.phases,
@@ -240,8 +247,13 @@ impl Held {
         }
         let samples = std::mem::take(&mut snapshot.samples);
         self.examples.add(samples, snapshot.started, start);
+        let middle = Timestamp(i64::midpoint(start.0, end.0));
+        let lies_in = self.course.at(middle);
         let (start, end) = (clock.corrected(start), clock.corrected(end));
-        let measured = Measured::new(snapshot, stretches, start, end);
+        let mut measured = Measured::new(snapshot, stretches, start, end);
+        if let Some(stretch) = lies_in.filter(|_| end.since(start) >= SPEAKS) {
+            measured.speak_of(self.kinds, stretch);
+        }
         self.operations += measured.ended();
         self.outbox.push(measured);
     }

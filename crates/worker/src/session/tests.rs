@@ -13,6 +13,7 @@ use uuid::Uuid;
 mod joining;
 mod script;
 mod several;
+mod standstill;
 mod steering;
 
 use script::*;
@@ -455,12 +456,14 @@ fn a_foreign_protocol_ends_the_worker() {
     let mut script = Script::new();
     script.on(Event::Connected);
     let todo = script.control(ControlMessage::Welcome(Welcome {
-        protocol: 2,
+        protocol: PROTOCOL + 1,
         generation: 1,
         heartbeat_period: Duration::from_secs(1),
         now: Timestamp(1),
     }));
-    assert!(matches!(&todo[..], [Do::GiveUp(message)] if message.contains("protocol 2")));
+    assert!(
+        matches!(&todo[..], [Do::GiveUp(message)] if message.contains(&format!("protocol {}", PROTOCOL + 1)))
+    );
 }
 
 fn goodbye() -> Vec<Do> {

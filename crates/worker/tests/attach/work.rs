@@ -240,14 +240,14 @@ impl Told {
 
 pub fn quiet(event: &WorkerEvent) -> Option<()> {
     match event {
-        WorkerEvent::Interval { interval, .. } => interval.operations.is_empty().then_some(()),
+        WorkerEvent::Interval { interval, .. } => (interval.ended() == Ok(0)).then_some(()),
         _ => None,
     }
 }
 
 pub fn busy(event: &WorkerEvent) -> Option<()> {
     match event {
-        WorkerEvent::Interval { interval, .. } => (!interval.operations.is_empty()).then_some(()),
+        WorkerEvent::Interval { interval, .. } => (interval.ended() != Ok(0)).then_some(()),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use gauntlet_testkit::postgres::Cluster;
+use gauntlet_testkit::postgres::{Authority, Cluster, PlainText};
 use tempfile::TempDir;
 
 use super::{root, steps::Step};
@@ -19,6 +19,8 @@ const ADDRESS: &str = "127.0.0.1:8090";
 /// What a reader has who has followed the first guide.
 const DATABASE: &str =
     "CREATE ROLE bench LOGIN PASSWORD 'secret';\nCREATE DATABASE bench OWNER bench;";
+/// What a provider of databases has for download.
+const AUTHORITY: &str = "postgres-ca.pem";
 /// Commands that go on until they are ended: a reader gives each a terminal of its own.
 const LASTING: [&str; 3] = ["gauntlet up", "gauntlet serve", "gauntlet worker --"];
 /// How often a reader runs again what was INVALID, as the guides say.
@@ -26,7 +28,7 @@ const ATTEMPTS: usize = 5;
 /// The exit code of a run whose numbers cannot be trusted.
 const INVALID: i32 = 4;
 
-/// A reader has a `PostgreSQL` server, a free port, a folder, and says yes when asked.
+/// A reader has a `PostgreSQL` server with TLS, a free port, a folder, and says yes when asked.
 pub struct Reader {
     server: OnceCell<Cluster>,
     /// What the server's owner has done before the document begins.
@@ -198,7 +200,10 @@ impl Reader {
     /// The server, started when it is needed first.
     fn server(&self) -> &Cluster {
         self.server.get_or_init(|| {
-            let cluster = Cluster::start();
+            let authority = Authority::new("provider");
+            let identity = authority.sign(&["127.0.0.1"]);
+            let cluster = Cluster::start_with_tls(&identity, PlainText::Taken);
+            fs::write(self.folder.path().join(AUTHORITY), authority.pem()).unwrap();
             carry_out(&cluster, self.prepared).unwrap();
             cluster
         })

@@ -1159,7 +1159,12 @@ type Run struct {
 	QueuePosition uint32 `protobuf:"varint,30,opt,name=queue_position,json=queuePosition,proto3" json:"queue_position,omitempty"`
 	// Whether the warmup ended because the load was steady; absent when it is
 	// not over, or ends by time alone.
-	WarmupSteady  *bool `protobuf:"varint,31,opt,name=warmup_steady,json=warmupSteady,proto3,oneof" json:"warmup_steady,omitempty"`
+	WarmupSteady *bool `protobuf:"varint,31,opt,name=warmup_steady,json=warmupSteady,proto3,oneof" json:"warmup_steady,omitempty"`
+	// The load of the spec: also where the spec is left out.
+	Load *Load `protobuf:"bytes,32,opt,name=load,proto3" json:"load,omitempty"`
+	// Whether the run looks for the highest level that the target sustains: also
+	// where the spec is left out.
+	FindsMax      bool `protobuf:"varint,33,opt,name=finds_max,json=findsMax,proto3" json:"finds_max,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1407,6 +1412,20 @@ func (x *Run) GetQueuePosition() uint32 {
 func (x *Run) GetWarmupSteady() bool {
 	if x != nil && x.WarmupSteady != nil {
 		return *x.WarmupSteady
+	}
+	return false
+}
+
+func (x *Run) GetLoad() *Load {
+	if x != nil {
+		return x.Load
+	}
+	return nil
+}
+
+func (x *Run) GetFindsMax() bool {
+	if x != nil {
+		return x.FindsMax
 	}
 	return false
 }
@@ -2150,8 +2169,8 @@ type EvidencePeriod struct {
 	ToUs int64 `protobuf:"varint,3,opt,name=to_us,json=toUs,proto3" json:"to_us,omitempty"`
 	// Per operation, as the target counted it.
 	Statements []*EvidenceStatement `protobuf:"bytes,4,rep,name=statements,proto3" json:"statements,omitempty"`
-	// Named counters of the whole database: their difference, or for sizes and
-	// ratios their value at the end.
+	// Named counters and sizes of the whole database: their difference, negative
+	// when a size shrank; ratios are of the period itself.
 	Counters []*EvidenceCounter `protobuf:"bytes,5,rep,name=counters,proto3" json:"counters,omitempty"`
 	// What sessions waited for, most first.
 	Waits []*EvidenceWait `protobuf:"bytes,6,rep,name=waits,proto3" json:"waits,omitempty"`
@@ -2999,7 +3018,9 @@ type RunEvent struct {
 	// The shard; absent when it concerns the whole run.
 	Shard *uint32 `protobuf:"varint,5,opt,name=shard,proto3,oneof" json:"shard,omitempty"`
 	// The command; present for CONTROL and for no other kind.
-	Command       *ControlCommand `protobuf:"bytes,6,opt,name=command,proto3" json:"command,omitempty"`
+	Command *ControlCommand `protobuf:"bytes,6,opt,name=command,proto3" json:"command,omitempty"`
+	// The phase that the shard's worker entered; present for some of the kind WORKER.
+	Entered       *PhaseEntry `protobuf:"bytes,7,opt,name=entered,proto3" json:"entered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3076,6 +3097,77 @@ func (x *RunEvent) GetCommand() *ControlCommand {
 	return nil
 }
 
+func (x *RunEvent) GetEntered() *PhaseEntry {
+	if x != nil {
+		return x.Entered
+	}
+	return nil
+}
+
+// A worker's entry into a phase.
+type PhaseEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The phase.
+	Phase RunPhase `protobuf:"varint,1,opt,name=phase,proto3,enum=gauntlet.v1.RunPhase" json:"phase,omitempty"`
+	// When, by the server's clock, microseconds since the Unix epoch, UTC.
+	AtUs int64 `protobuf:"varint,2,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"`
+	// Whether the worker came later than the others, to a phase that had begun.
+	Joined        bool `protobuf:"varint,3,opt,name=joined,proto3" json:"joined,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PhaseEntry) Reset() {
+	*x = PhaseEntry{}
+	mi := &file_gauntlet_v1_run_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PhaseEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PhaseEntry) ProtoMessage() {}
+
+func (x *PhaseEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_gauntlet_v1_run_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PhaseEntry.ProtoReflect.Descriptor instead.
+func (*PhaseEntry) Descriptor() ([]byte, []int) {
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *PhaseEntry) GetPhase() RunPhase {
+	if x != nil {
+		return x.Phase
+	}
+	return RunPhase_RUN_PHASE_UNSPECIFIED
+}
+
+func (x *PhaseEntry) GetAtUs() int64 {
+	if x != nil {
+		return x.AtUs
+	}
+	return 0
+}
+
+func (x *PhaseEntry) GetJoined() bool {
+	if x != nil {
+		return x.Joined
+	}
+	return false
+}
+
 // A command to the workers of a run.
 type ControlCommand struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3098,7 +3190,7 @@ type ControlCommand struct {
 
 func (x *ControlCommand) Reset() {
 	*x = ControlCommand{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[19]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3110,7 +3202,7 @@ func (x *ControlCommand) String() string {
 func (*ControlCommand) ProtoMessage() {}
 
 func (x *ControlCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[19]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3123,7 +3215,7 @@ func (x *ControlCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ControlCommand.ProtoReflect.Descriptor instead.
 func (*ControlCommand) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ControlCommand) GetSequence() int64 {
@@ -3191,7 +3283,7 @@ type MetricsPoint struct {
 
 func (x *MetricsPoint) Reset() {
 	*x = MetricsPoint{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[20]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3203,7 +3295,7 @@ func (x *MetricsPoint) String() string {
 func (*MetricsPoint) ProtoMessage() {}
 
 func (x *MetricsPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[20]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3216,7 +3308,7 @@ func (x *MetricsPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricsPoint.ProtoReflect.Descriptor instead.
 func (*MetricsPoint) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MetricsPoint) GetTimeUs() int64 {
@@ -3279,14 +3371,19 @@ type HistoryPoint struct {
 	InFlightMax uint64 `protobuf:"varint,6,opt,name=in_flight_max,json=inFlightMax,proto3" json:"in_flight_max,omitempty"`
 	// Of the whole run: operations due and not sent at the end of a second; the
 	// most in the stretch.
-	BacklogMax    uint64 `protobuf:"varint,7,opt,name=backlog_max,json=backlogMax,proto3" json:"backlog_max,omitempty"`
+	BacklogMax uint64 `protobuf:"varint,7,opt,name=backlog_max,json=backlogMax,proto3" json:"backlog_max,omitempty"`
+	// How much of it the phase covers, microseconds: all of it, or less where the
+	// phase began or ended within. 0 for a stretch after the phase's end, which
+	// counts what was due in the phase and was answered later; it has no
+	// throughput, and is no second to draw a line through.
+	CoveredUs     int64 `protobuf:"varint,8,opt,name=covered_us,json=coveredUs,proto3" json:"covered_us,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HistoryPoint) Reset() {
 	*x = HistoryPoint{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[21]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3298,7 +3395,7 @@ func (x *HistoryPoint) String() string {
 func (*HistoryPoint) ProtoMessage() {}
 
 func (x *HistoryPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[21]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3311,7 +3408,7 @@ func (x *HistoryPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryPoint.ProtoReflect.Descriptor instead.
 func (*HistoryPoint) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HistoryPoint) GetTimeUs() int64 {
@@ -3363,6 +3460,13 @@ func (x *HistoryPoint) GetBacklogMax() uint64 {
 	return 0
 }
 
+func (x *HistoryPoint) GetCoveredUs() int64 {
+	if x != nil {
+		return x.CoveredUs
+	}
+	return 0
+}
+
 // One operation in one stretch of a run.
 type OperationHistory struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3378,7 +3482,8 @@ type OperationHistory struct {
 	Dropped uint64 `protobuf:"varint,5,opt,name=dropped,proto3" json:"dropped,omitempty"`
 	// Rows read or written.
 	Rows uint64 `protobuf:"varint,6,opt,name=rows,proto3" json:"rows,omitempty"`
-	// Operations that succeeded, per second.
+	// Operations that succeeded, per second that the phase covers; 0 where it
+	// covers none.
 	ThroughputPerS float64 `protobuf:"fixed64,7,opt,name=throughput_per_s,json=throughputPerS,proto3" json:"throughput_per_s,omitempty"`
 	// From due to end, of those that succeeded.
 	Response *Latency `protobuf:"bytes,8,opt,name=response,proto3" json:"response,omitempty"`
@@ -3398,7 +3503,7 @@ type OperationHistory struct {
 
 func (x *OperationHistory) Reset() {
 	*x = OperationHistory{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[22]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3410,7 +3515,7 @@ func (x *OperationHistory) String() string {
 func (*OperationHistory) ProtoMessage() {}
 
 func (x *OperationHistory) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[22]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3423,7 +3528,7 @@ func (x *OperationHistory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationHistory.ProtoReflect.Descriptor instead.
 func (*OperationHistory) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *OperationHistory) GetOperation() string {
@@ -3523,7 +3628,7 @@ type FailureCount struct {
 
 func (x *FailureCount) Reset() {
 	*x = FailureCount{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[23]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3535,7 +3640,7 @@ func (x *FailureCount) String() string {
 func (*FailureCount) ProtoMessage() {}
 
 func (x *FailureCount) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[23]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3548,7 +3653,7 @@ func (x *FailureCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailureCount.ProtoReflect.Descriptor instead.
 func (*FailureCount) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FailureCount) GetClass() string {
@@ -3566,10 +3671,11 @@ func (x *FailureCount) GetCount() uint64 {
 }
 
 // A latency distribution at the percentiles asked for, computed from one
-// histogram that holds every operation of the stretch; microseconds.
+// histogram that holds every operation of the stretch; microseconds. Absent
+// where there was none.
 type Latency struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The smallest value; 0 when there are none.
+	// The smallest value.
 	MinUs float64 `protobuf:"fixed64,1,opt,name=min_us,json=minUs,proto3" json:"min_us,omitempty"`
 	// The mean.
 	MeanUs float64 `protobuf:"fixed64,2,opt,name=mean_us,json=meanUs,proto3" json:"mean_us,omitempty"`
@@ -3583,7 +3689,7 @@ type Latency struct {
 
 func (x *Latency) Reset() {
 	*x = Latency{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[24]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3595,7 +3701,7 @@ func (x *Latency) String() string {
 func (*Latency) ProtoMessage() {}
 
 func (x *Latency) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[24]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3608,7 +3714,7 @@ func (x *Latency) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Latency.ProtoReflect.Descriptor instead.
 func (*Latency) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Latency) GetMinUs() float64 {
@@ -3658,7 +3764,7 @@ type OperationPoint struct {
 
 func (x *OperationPoint) Reset() {
 	*x = OperationPoint{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[25]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3670,7 +3776,7 @@ func (x *OperationPoint) String() string {
 func (*OperationPoint) ProtoMessage() {}
 
 func (x *OperationPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[25]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3683,7 +3789,7 @@ func (x *OperationPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationPoint.ProtoReflect.Descriptor instead.
 func (*OperationPoint) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *OperationPoint) GetOperation() string {
@@ -3744,7 +3850,7 @@ type LatencySummary struct {
 
 func (x *LatencySummary) Reset() {
 	*x = LatencySummary{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[26]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3756,7 +3862,7 @@ func (x *LatencySummary) String() string {
 func (*LatencySummary) ProtoMessage() {}
 
 func (x *LatencySummary) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[26]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3769,7 +3875,7 @@ func (x *LatencySummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LatencySummary.ProtoReflect.Descriptor instead.
 func (*LatencySummary) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LatencySummary) GetMinUs() float64 {
@@ -3876,7 +3982,7 @@ type Report struct {
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[27]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3888,7 +3994,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[27]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3901,7 +4007,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Report) GetRunId() string {
@@ -4078,7 +4184,7 @@ type ShardReport struct {
 
 func (x *ShardReport) Reset() {
 	*x = ShardReport{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[28]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4090,7 +4196,7 @@ func (x *ShardReport) String() string {
 func (*ShardReport) ProtoMessage() {}
 
 func (x *ShardReport) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[28]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4103,7 +4209,7 @@ func (x *ShardReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShardReport.ProtoReflect.Descriptor instead.
 func (*ShardReport) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ShardReport) GetShard() uint32 {
@@ -4193,7 +4299,7 @@ type OperationReport struct {
 
 func (x *OperationReport) Reset() {
 	*x = OperationReport{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[29]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4205,7 +4311,7 @@ func (x *OperationReport) String() string {
 func (*OperationReport) ProtoMessage() {}
 
 func (x *OperationReport) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[29]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4218,7 +4324,7 @@ func (x *OperationReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationReport.ProtoReflect.Descriptor instead.
 func (*OperationReport) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{29}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OperationReport) GetOperation() string {
@@ -4323,7 +4429,7 @@ type Reconciliation struct {
 
 func (x *Reconciliation) Reset() {
 	*x = Reconciliation{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[30]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4335,7 +4441,7 @@ func (x *Reconciliation) String() string {
 func (*Reconciliation) ProtoMessage() {}
 
 func (x *Reconciliation) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[30]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4348,7 +4454,7 @@ func (x *Reconciliation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reconciliation.ProtoReflect.Descriptor instead.
 func (*Reconciliation) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{30}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Reconciliation) GetTable() string {
@@ -4429,7 +4535,7 @@ type ErrorSummary struct {
 
 func (x *ErrorSummary) Reset() {
 	*x = ErrorSummary{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[31]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4441,7 +4547,7 @@ func (x *ErrorSummary) String() string {
 func (*ErrorSummary) ProtoMessage() {}
 
 func (x *ErrorSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[31]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4454,7 +4560,7 @@ func (x *ErrorSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorSummary.ProtoReflect.Descriptor instead.
 func (*ErrorSummary) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{31}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ErrorSummary) GetOperation() string {
@@ -4567,7 +4673,7 @@ type OperationSample struct {
 
 func (x *OperationSample) Reset() {
 	*x = OperationSample{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[32]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4579,7 +4685,7 @@ func (x *OperationSample) String() string {
 func (*OperationSample) ProtoMessage() {}
 
 func (x *OperationSample) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[32]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4592,7 +4698,7 @@ func (x *OperationSample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationSample.ProtoReflect.Descriptor instead.
 func (*OperationSample) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{32}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *OperationSample) GetOperation() string {
@@ -4721,7 +4827,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[33]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4733,7 +4839,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[33]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4746,7 +4852,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{33}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *LogLine) GetSequence() int64 {
@@ -4813,7 +4919,7 @@ type PreflightFinding struct {
 
 func (x *PreflightFinding) Reset() {
 	*x = PreflightFinding{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[34]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4825,7 +4931,7 @@ func (x *PreflightFinding) String() string {
 func (*PreflightFinding) ProtoMessage() {}
 
 func (x *PreflightFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[34]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4838,7 +4944,7 @@ func (x *PreflightFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreflightFinding.ProtoReflect.Descriptor instead.
 func (*PreflightFinding) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{34}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PreflightFinding) GetCode() string {
@@ -4904,7 +5010,7 @@ type Comparison struct {
 
 func (x *Comparison) Reset() {
 	*x = Comparison{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[35]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4916,7 +5022,7 @@ func (x *Comparison) String() string {
 func (*Comparison) ProtoMessage() {}
 
 func (x *Comparison) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[35]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4929,7 +5035,7 @@ func (x *Comparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comparison.ProtoReflect.Descriptor instead.
 func (*Comparison) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{35}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Comparison) GetRuns() []*Run {
@@ -4987,7 +5093,7 @@ type OperationComparison struct {
 
 func (x *OperationComparison) Reset() {
 	*x = OperationComparison{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[36]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4999,7 +5105,7 @@ func (x *OperationComparison) String() string {
 func (*OperationComparison) ProtoMessage() {}
 
 func (x *OperationComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[36]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5012,7 +5118,7 @@ func (x *OperationComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationComparison.ProtoReflect.Descriptor instead.
 func (*OperationComparison) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{36}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *OperationComparison) GetOperation() string {
@@ -5044,7 +5150,7 @@ type MetricComparison struct {
 
 func (x *MetricComparison) Reset() {
 	*x = MetricComparison{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[37]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5056,7 +5162,7 @@ func (x *MetricComparison) String() string {
 func (*MetricComparison) ProtoMessage() {}
 
 func (x *MetricComparison) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[37]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5069,7 +5175,7 @@ func (x *MetricComparison) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricComparison.ProtoReflect.Descriptor instead.
 func (*MetricComparison) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{37}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *MetricComparison) GetMetric() string {
@@ -5108,7 +5214,7 @@ type MetricValue struct {
 
 func (x *MetricValue) Reset() {
 	*x = MetricValue{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[38]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5120,7 +5226,7 @@ func (x *MetricValue) String() string {
 func (*MetricValue) ProtoMessage() {}
 
 func (x *MetricValue) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[38]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5133,7 +5239,7 @@ func (x *MetricValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetricValue.ProtoReflect.Descriptor instead.
 func (*MetricValue) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{38}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *MetricValue) GetValue() float64 {
@@ -5170,7 +5276,7 @@ type ConfigurationDifference struct {
 
 func (x *ConfigurationDifference) Reset() {
 	*x = ConfigurationDifference{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[39]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5182,7 +5288,7 @@ func (x *ConfigurationDifference) String() string {
 func (*ConfigurationDifference) ProtoMessage() {}
 
 func (x *ConfigurationDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[39]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5195,7 +5301,7 @@ func (x *ConfigurationDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationDifference.ProtoReflect.Descriptor instead.
 func (*ConfigurationDifference) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{39}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ConfigurationDifference) GetPath() string {
@@ -5226,7 +5332,7 @@ type AlignedPoint struct {
 
 func (x *AlignedPoint) Reset() {
 	*x = AlignedPoint{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[40]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5238,7 +5344,7 @@ func (x *AlignedPoint) String() string {
 func (*AlignedPoint) ProtoMessage() {}
 
 func (x *AlignedPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[40]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5251,7 +5357,7 @@ func (x *AlignedPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlignedPoint.ProtoReflect.Descriptor instead.
 func (*AlignedPoint) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{40}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *AlignedPoint) GetOffsetUs() int64 {
@@ -5287,7 +5393,7 @@ type AlignedValue struct {
 
 func (x *AlignedValue) Reset() {
 	*x = AlignedValue{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[41]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5299,7 +5405,7 @@ func (x *AlignedValue) String() string {
 func (*AlignedValue) ProtoMessage() {}
 
 func (x *AlignedValue) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[41]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5312,7 +5418,7 @@ func (x *AlignedValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AlignedValue.ProtoReflect.Descriptor instead.
 func (*AlignedValue) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{41}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *AlignedValue) GetThroughputPerS() float64 {
@@ -5369,7 +5475,7 @@ type ErrorGroup struct {
 
 func (x *ErrorGroup) Reset() {
 	*x = ErrorGroup{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[42]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5381,7 +5487,7 @@ func (x *ErrorGroup) String() string {
 func (*ErrorGroup) ProtoMessage() {}
 
 func (x *ErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[42]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5394,7 +5500,7 @@ func (x *ErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorGroup.ProtoReflect.Descriptor instead.
 func (*ErrorGroup) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{42}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ErrorGroup) GetOperation() string {
@@ -5461,7 +5567,7 @@ type SloReport struct {
 
 func (x *SloReport) Reset() {
 	*x = SloReport{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[43]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5473,7 +5579,7 @@ func (x *SloReport) String() string {
 func (*SloReport) ProtoMessage() {}
 
 func (x *SloReport) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[43]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5486,7 +5592,7 @@ func (x *SloReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SloReport.ProtoReflect.Descriptor instead.
 func (*SloReport) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{43}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SloReport) GetName() string {
@@ -5572,7 +5678,7 @@ type ValidityReason struct {
 
 func (x *ValidityReason) Reset() {
 	*x = ValidityReason{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[44]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5584,7 +5690,7 @@ func (x *ValidityReason) String() string {
 func (*ValidityReason) ProtoMessage() {}
 
 func (x *ValidityReason) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[44]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5597,7 +5703,7 @@ func (x *ValidityReason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidityReason.ProtoReflect.Descriptor instead.
 func (*ValidityReason) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{44}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ValidityReason) GetCode() string {
@@ -5629,7 +5735,7 @@ type Environment struct {
 
 func (x *Environment) Reset() {
 	*x = Environment{}
-	mi := &file_gauntlet_v1_run_proto_msgTypes[45]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5641,7 +5747,7 @@ func (x *Environment) String() string {
 func (*Environment) ProtoMessage() {}
 
 func (x *Environment) ProtoReflect() protoreflect.Message {
-	mi := &file_gauntlet_v1_run_proto_msgTypes[45]
+	mi := &file_gauntlet_v1_run_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5654,7 +5760,7 @@ func (x *Environment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Environment.ProtoReflect.Descriptor instead.
 func (*Environment) Descriptor() ([]byte, []int) {
-	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{45}
+	return file_gauntlet_v1_run_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Environment) GetGauntletVersion() string {
@@ -5682,7 +5788,8 @@ var File_gauntlet_v1_run_proto protoreflect.FileDescriptor
 
 const file_gauntlet_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15gauntlet/v1/run.proto\x12\vgauntlet.v1\x1a\x18gauntlet/v1/common.proto\x1a\x1agauntlet/v1/template.proto\"\xdf\t\n" +
+	"\x15gauntlet/v1/run.proto\x12\vgauntlet.v1\x1a\x18gauntlet/v1/common.proto\x1a\x1agauntlet/v1/template.proto\"\xa3\n" +
+	"\n" +
 	"\x03Run\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -5720,7 +5827,9 @@ const file_gauntlet_v1_run_proto_rawDesc = "" +
 	"\bvalidity\x18\x1c \x01(\x0e2\x15.gauntlet.v1.ValidityR\bvalidity\x123\n" +
 	"\x06search\x18\x1d \x01(\v2\x1b.gauntlet.v1.SearchProgressR\x06search\x12%\n" +
 	"\x0equeue_position\x18\x1e \x01(\rR\rqueuePosition\x12(\n" +
-	"\rwarmup_steady\x18\x1f \x01(\bH\x00R\fwarmupSteady\x88\x01\x01\x1a9\n" +
+	"\rwarmup_steady\x18\x1f \x01(\bH\x00R\fwarmupSteady\x88\x01\x01\x12%\n" +
+	"\x04load\x18  \x01(\v2\x11.gauntlet.v1.LoadR\x04load\x12\x1b\n" +
+	"\tfinds_max\x18! \x01(\bR\bfindsMax\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x10\n" +
@@ -5860,15 +5969,21 @@ const file_gauntlet_v1_run_proto_rawDesc = "" +
 	"\vassigned_us\x18\x06 \x01(\x03R\n" +
 	"assignedUs\x12\x19\n" +
 	"\bended_us\x18\a \x01(\x03R\aendedUs\x12,\n" +
-	"\x12first_operation_us\x18\b \x01(\x03R\x10firstOperationUs\"\xe4\x01\n" +
+	"\x12first_operation_us\x18\b \x01(\x03R\x10firstOperationUs\"\x97\x02\n" +
 	"\bRunEvent\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x17\n" +
 	"\atime_us\x18\x02 \x01(\x03R\x06timeUs\x12-\n" +
 	"\x04kind\x18\x03 \x01(\x0e2\x19.gauntlet.v1.RunEventKindR\x04kind\x12\x18\n" +
 	"\amessage\x18\x04 \x01(\tR\amessage\x12\x19\n" +
 	"\x05shard\x18\x05 \x01(\rH\x00R\x05shard\x88\x01\x01\x125\n" +
-	"\acommand\x18\x06 \x01(\v2\x1b.gauntlet.v1.ControlCommandR\acommandB\b\n" +
-	"\x06_shard\"\xe4\x01\n" +
+	"\acommand\x18\x06 \x01(\v2\x1b.gauntlet.v1.ControlCommandR\acommand\x121\n" +
+	"\aentered\x18\a \x01(\v2\x17.gauntlet.v1.PhaseEntryR\aenteredB\b\n" +
+	"\x06_shard\"f\n" +
+	"\n" +
+	"PhaseEntry\x12+\n" +
+	"\x05phase\x18\x01 \x01(\x0e2\x15.gauntlet.v1.RunPhaseR\x05phase\x12\x13\n" +
+	"\x05at_us\x18\x02 \x01(\x03R\x04atUs\x12\x16\n" +
+	"\x06joined\x18\x03 \x01(\bR\x06joined\"\xe4\x01\n" +
 	"\x0eControlCommand\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x13\n" +
 	"\x05at_us\x18\x02 \x01(\x03R\x04atUs\x122\n" +
@@ -5884,7 +5999,7 @@ const file_gauntlet_v1_run_proto_rawDesc = "" +
 	"operations\x121\n" +
 	"\x05total\x18\x04 \x01(\v2\x1b.gauntlet.v1.OperationPointR\x05total\x12\x1b\n" +
 	"\tin_flight\x18\x05 \x01(\x04R\binFlight\x12\x18\n" +
-	"\abacklog\x18\x06 \x01(\x04R\abacklog\"\xaa\x02\n" +
+	"\abacklog\x18\x06 \x01(\x04R\abacklog\"\xc9\x02\n" +
 	"\fHistoryPoint\x12\x17\n" +
 	"\atime_us\x18\x01 \x01(\x03R\x06timeUs\x12\x1b\n" +
 	"\tlength_us\x18\x02 \x01(\x03R\blengthUs\x12+\n" +
@@ -5895,7 +6010,9 @@ const file_gauntlet_v1_run_proto_rawDesc = "" +
 	"\x05total\x18\x05 \x01(\v2\x1d.gauntlet.v1.OperationHistoryR\x05total\x12\"\n" +
 	"\rin_flight_max\x18\x06 \x01(\x04R\vinFlightMax\x12\x1f\n" +
 	"\vbacklog_max\x18\a \x01(\x04R\n" +
-	"backlogMax\"\xd0\x03\n" +
+	"backlogMax\x12\x1d\n" +
+	"\n" +
+	"covered_us\x18\b \x01(\x03R\tcoveredUs\"\xd0\x03\n" +
 	"\x10OperationHistory\x12\x1c\n" +
 	"\toperation\x18\x01 \x01(\tR\toperation\x12\x1c\n" +
 	"\tsucceeded\x18\x02 \x01(\x04R\tsucceeded\x12\x16\n" +
@@ -6248,7 +6365,7 @@ func file_gauntlet_v1_run_proto_rawDescGZIP() []byte {
 }
 
 var file_gauntlet_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 16)
-var file_gauntlet_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_gauntlet_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_gauntlet_v1_run_proto_goTypes = []any{
 	(StepKind)(0),                   // 0: gauntlet.v1.StepKind
 	(StepOutcome)(0),                // 1: gauntlet.v1.StepOutcome
@@ -6285,132 +6402,137 @@ var file_gauntlet_v1_run_proto_goTypes = []any{
 	(*Shard)(nil),                   // 32: gauntlet.v1.Shard
 	(*Attempt)(nil),                 // 33: gauntlet.v1.Attempt
 	(*RunEvent)(nil),                // 34: gauntlet.v1.RunEvent
-	(*ControlCommand)(nil),          // 35: gauntlet.v1.ControlCommand
-	(*MetricsPoint)(nil),            // 36: gauntlet.v1.MetricsPoint
-	(*HistoryPoint)(nil),            // 37: gauntlet.v1.HistoryPoint
-	(*OperationHistory)(nil),        // 38: gauntlet.v1.OperationHistory
-	(*FailureCount)(nil),            // 39: gauntlet.v1.FailureCount
-	(*Latency)(nil),                 // 40: gauntlet.v1.Latency
-	(*OperationPoint)(nil),          // 41: gauntlet.v1.OperationPoint
-	(*LatencySummary)(nil),          // 42: gauntlet.v1.LatencySummary
-	(*Report)(nil),                  // 43: gauntlet.v1.Report
-	(*ShardReport)(nil),             // 44: gauntlet.v1.ShardReport
-	(*OperationReport)(nil),         // 45: gauntlet.v1.OperationReport
-	(*Reconciliation)(nil),          // 46: gauntlet.v1.Reconciliation
-	(*ErrorSummary)(nil),            // 47: gauntlet.v1.ErrorSummary
-	(*OperationSample)(nil),         // 48: gauntlet.v1.OperationSample
-	(*LogLine)(nil),                 // 49: gauntlet.v1.LogLine
-	(*PreflightFinding)(nil),        // 50: gauntlet.v1.PreflightFinding
-	(*Comparison)(nil),              // 51: gauntlet.v1.Comparison
-	(*OperationComparison)(nil),     // 52: gauntlet.v1.OperationComparison
-	(*MetricComparison)(nil),        // 53: gauntlet.v1.MetricComparison
-	(*MetricValue)(nil),             // 54: gauntlet.v1.MetricValue
-	(*ConfigurationDifference)(nil), // 55: gauntlet.v1.ConfigurationDifference
-	(*AlignedPoint)(nil),            // 56: gauntlet.v1.AlignedPoint
-	(*AlignedValue)(nil),            // 57: gauntlet.v1.AlignedValue
-	(*ErrorGroup)(nil),              // 58: gauntlet.v1.ErrorGroup
-	(*SloReport)(nil),               // 59: gauntlet.v1.SloReport
-	(*ValidityReason)(nil),          // 60: gauntlet.v1.ValidityReason
-	(*Environment)(nil),             // 61: gauntlet.v1.Environment
-	nil,                             // 62: gauntlet.v1.Run.LabelsEntry
-	(*TemplateSpec)(nil),            // 63: gauntlet.v1.TemplateSpec
-	(*KeyRange)(nil),                // 64: gauntlet.v1.KeyRange
-	(StatementClass)(0),             // 65: gauntlet.v1.StatementClass
+	(*PhaseEntry)(nil),              // 35: gauntlet.v1.PhaseEntry
+	(*ControlCommand)(nil),          // 36: gauntlet.v1.ControlCommand
+	(*MetricsPoint)(nil),            // 37: gauntlet.v1.MetricsPoint
+	(*HistoryPoint)(nil),            // 38: gauntlet.v1.HistoryPoint
+	(*OperationHistory)(nil),        // 39: gauntlet.v1.OperationHistory
+	(*FailureCount)(nil),            // 40: gauntlet.v1.FailureCount
+	(*Latency)(nil),                 // 41: gauntlet.v1.Latency
+	(*OperationPoint)(nil),          // 42: gauntlet.v1.OperationPoint
+	(*LatencySummary)(nil),          // 43: gauntlet.v1.LatencySummary
+	(*Report)(nil),                  // 44: gauntlet.v1.Report
+	(*ShardReport)(nil),             // 45: gauntlet.v1.ShardReport
+	(*OperationReport)(nil),         // 46: gauntlet.v1.OperationReport
+	(*Reconciliation)(nil),          // 47: gauntlet.v1.Reconciliation
+	(*ErrorSummary)(nil),            // 48: gauntlet.v1.ErrorSummary
+	(*OperationSample)(nil),         // 49: gauntlet.v1.OperationSample
+	(*LogLine)(nil),                 // 50: gauntlet.v1.LogLine
+	(*PreflightFinding)(nil),        // 51: gauntlet.v1.PreflightFinding
+	(*Comparison)(nil),              // 52: gauntlet.v1.Comparison
+	(*OperationComparison)(nil),     // 53: gauntlet.v1.OperationComparison
+	(*MetricComparison)(nil),        // 54: gauntlet.v1.MetricComparison
+	(*MetricValue)(nil),             // 55: gauntlet.v1.MetricValue
+	(*ConfigurationDifference)(nil), // 56: gauntlet.v1.ConfigurationDifference
+	(*AlignedPoint)(nil),            // 57: gauntlet.v1.AlignedPoint
+	(*AlignedValue)(nil),            // 58: gauntlet.v1.AlignedValue
+	(*ErrorGroup)(nil),              // 59: gauntlet.v1.ErrorGroup
+	(*SloReport)(nil),               // 60: gauntlet.v1.SloReport
+	(*ValidityReason)(nil),          // 61: gauntlet.v1.ValidityReason
+	(*Environment)(nil),             // 62: gauntlet.v1.Environment
+	nil,                             // 63: gauntlet.v1.Run.LabelsEntry
+	(*TemplateSpec)(nil),            // 64: gauntlet.v1.TemplateSpec
+	(*Load)(nil),                    // 65: gauntlet.v1.Load
+	(*KeyRange)(nil),                // 66: gauntlet.v1.KeyRange
+	(StatementClass)(0),             // 67: gauntlet.v1.StatementClass
 }
 var file_gauntlet_v1_run_proto_depIdxs = []int32{
-	63, // 0: gauntlet.v1.Run.spec:type_name -> gauntlet.v1.TemplateSpec
+	64, // 0: gauntlet.v1.Run.spec:type_name -> gauntlet.v1.TemplateSpec
 	4,  // 1: gauntlet.v1.Run.status:type_name -> gauntlet.v1.RunStatus
 	5,  // 2: gauntlet.v1.Run.phase:type_name -> gauntlet.v1.RunPhase
 	6,  // 3: gauntlet.v1.Run.stop_reason:type_name -> gauntlet.v1.StopReason
 	7,  // 4: gauntlet.v1.Run.processing:type_name -> gauntlet.v1.ProcessingStatus
-	62, // 5: gauntlet.v1.Run.labels:type_name -> gauntlet.v1.Run.LabelsEntry
+	63, // 5: gauntlet.v1.Run.labels:type_name -> gauntlet.v1.Run.LabelsEntry
 	31, // 6: gauntlet.v1.Run.level:type_name -> gauntlet.v1.LoadLevel
 	14, // 7: gauntlet.v1.Run.verdict:type_name -> gauntlet.v1.Verdict
 	15, // 8: gauntlet.v1.Run.validity:type_name -> gauntlet.v1.Validity
 	17, // 9: gauntlet.v1.Run.search:type_name -> gauntlet.v1.SearchProgress
-	18, // 10: gauntlet.v1.SearchProgress.current:type_name -> gauntlet.v1.SearchTrial
-	31, // 11: gauntlet.v1.SearchProgress.next:type_name -> gauntlet.v1.LoadLevel
-	31, // 12: gauntlet.v1.SearchProgress.best:type_name -> gauntlet.v1.LoadLevel
-	31, // 13: gauntlet.v1.SearchProgress.failed:type_name -> gauntlet.v1.LoadLevel
-	2,  // 14: gauntlet.v1.SearchProgress.end:type_name -> gauntlet.v1.SearchEnd
-	0,  // 15: gauntlet.v1.SearchTrial.kind:type_name -> gauntlet.v1.StepKind
-	31, // 16: gauntlet.v1.SearchTrial.level:type_name -> gauntlet.v1.LoadLevel
-	0,  // 17: gauntlet.v1.Step.kind:type_name -> gauntlet.v1.StepKind
-	31, // 18: gauntlet.v1.Step.level:type_name -> gauntlet.v1.LoadLevel
-	1,  // 19: gauntlet.v1.Step.outcome:type_name -> gauntlet.v1.StepOutcome
-	42, // 20: gauntlet.v1.Step.response:type_name -> gauntlet.v1.LatencySummary
-	2,  // 21: gauntlet.v1.SearchResult.end:type_name -> gauntlet.v1.SearchEnd
-	31, // 22: gauntlet.v1.SearchResult.best:type_name -> gauntlet.v1.LoadLevel
-	31, // 23: gauntlet.v1.SearchResult.failed:type_name -> gauntlet.v1.LoadLevel
-	19, // 24: gauntlet.v1.SearchResult.steps:type_name -> gauntlet.v1.Step
-	21, // 25: gauntlet.v1.SearchResult.fit:type_name -> gauntlet.v1.ScalabilityFit
-	31, // 26: gauntlet.v1.SearchResult.knee:type_name -> gauntlet.v1.LoadLevel
-	7,  // 27: gauntlet.v1.Evidence.status:type_name -> gauntlet.v1.ProcessingStatus
-	23, // 28: gauntlet.v1.Evidence.periods:type_name -> gauntlet.v1.EvidencePeriod
-	28, // 29: gauntlet.v1.Evidence.settings:type_name -> gauntlet.v1.EvidenceSetting
-	5,  // 30: gauntlet.v1.EvidencePeriod.phase:type_name -> gauntlet.v1.RunPhase
-	24, // 31: gauntlet.v1.EvidencePeriod.statements:type_name -> gauntlet.v1.EvidenceStatement
-	25, // 32: gauntlet.v1.EvidencePeriod.counters:type_name -> gauntlet.v1.EvidenceCounter
-	26, // 33: gauntlet.v1.EvidencePeriod.waits:type_name -> gauntlet.v1.EvidenceWait
-	27, // 34: gauntlet.v1.EvidencePeriod.relations:type_name -> gauntlet.v1.EvidenceRelation
-	30, // 35: gauntlet.v1.TargetActivity.waits:type_name -> gauntlet.v1.TargetWait
-	8,  // 36: gauntlet.v1.Shard.status:type_name -> gauntlet.v1.AttemptStatus
-	33, // 37: gauntlet.v1.Shard.attempts:type_name -> gauntlet.v1.Attempt
-	8,  // 38: gauntlet.v1.Attempt.status:type_name -> gauntlet.v1.AttemptStatus
-	64, // 39: gauntlet.v1.Attempt.keys:type_name -> gauntlet.v1.KeyRange
-	10, // 40: gauntlet.v1.RunEvent.kind:type_name -> gauntlet.v1.RunEventKind
-	35, // 41: gauntlet.v1.RunEvent.command:type_name -> gauntlet.v1.ControlCommand
-	9,  // 42: gauntlet.v1.ControlCommand.action:type_name -> gauntlet.v1.ControlAction
-	5,  // 43: gauntlet.v1.ControlCommand.phase:type_name -> gauntlet.v1.RunPhase
-	31, // 44: gauntlet.v1.ControlCommand.level:type_name -> gauntlet.v1.LoadLevel
-	5,  // 45: gauntlet.v1.MetricsPoint.phase:type_name -> gauntlet.v1.RunPhase
-	41, // 46: gauntlet.v1.MetricsPoint.operations:type_name -> gauntlet.v1.OperationPoint
-	41, // 47: gauntlet.v1.MetricsPoint.total:type_name -> gauntlet.v1.OperationPoint
-	5,  // 48: gauntlet.v1.HistoryPoint.phase:type_name -> gauntlet.v1.RunPhase
-	38, // 49: gauntlet.v1.HistoryPoint.operations:type_name -> gauntlet.v1.OperationHistory
-	38, // 50: gauntlet.v1.HistoryPoint.total:type_name -> gauntlet.v1.OperationHistory
-	40, // 51: gauntlet.v1.OperationHistory.response:type_name -> gauntlet.v1.Latency
-	40, // 52: gauntlet.v1.OperationHistory.service:type_name -> gauntlet.v1.Latency
-	40, // 53: gauntlet.v1.OperationHistory.lag:type_name -> gauntlet.v1.Latency
-	40, // 54: gauntlet.v1.OperationHistory.failed_response:type_name -> gauntlet.v1.Latency
-	39, // 55: gauntlet.v1.OperationHistory.failures:type_name -> gauntlet.v1.FailureCount
-	42, // 56: gauntlet.v1.OperationPoint.response:type_name -> gauntlet.v1.LatencySummary
-	39, // 57: gauntlet.v1.OperationPoint.failures:type_name -> gauntlet.v1.FailureCount
-	45, // 58: gauntlet.v1.Report.operations:type_name -> gauntlet.v1.OperationReport
-	45, // 59: gauntlet.v1.Report.total:type_name -> gauntlet.v1.OperationReport
-	59, // 60: gauntlet.v1.Report.slos:type_name -> gauntlet.v1.SloReport
-	14, // 61: gauntlet.v1.Report.verdict:type_name -> gauntlet.v1.Verdict
-	15, // 62: gauntlet.v1.Report.validity:type_name -> gauntlet.v1.Validity
-	60, // 63: gauntlet.v1.Report.reasons:type_name -> gauntlet.v1.ValidityReason
-	46, // 64: gauntlet.v1.Report.reconciliations:type_name -> gauntlet.v1.Reconciliation
-	61, // 65: gauntlet.v1.Report.environment:type_name -> gauntlet.v1.Environment
-	58, // 66: gauntlet.v1.Report.errors:type_name -> gauntlet.v1.ErrorGroup
-	20, // 67: gauntlet.v1.Report.search:type_name -> gauntlet.v1.SearchResult
-	22, // 68: gauntlet.v1.Report.evidence:type_name -> gauntlet.v1.Evidence
-	44, // 69: gauntlet.v1.Report.shards:type_name -> gauntlet.v1.ShardReport
-	42, // 70: gauntlet.v1.OperationReport.response:type_name -> gauntlet.v1.LatencySummary
-	42, // 71: gauntlet.v1.OperationReport.service:type_name -> gauntlet.v1.LatencySummary
-	42, // 72: gauntlet.v1.OperationReport.lag:type_name -> gauntlet.v1.LatencySummary
-	42, // 73: gauntlet.v1.OperationReport.failed_response:type_name -> gauntlet.v1.LatencySummary
-	5,  // 74: gauntlet.v1.ErrorSummary.phase:type_name -> gauntlet.v1.RunPhase
-	11, // 75: gauntlet.v1.OperationSample.kind:type_name -> gauntlet.v1.OperationSampleKind
-	5,  // 76: gauntlet.v1.OperationSample.phase:type_name -> gauntlet.v1.RunPhase
-	12, // 77: gauntlet.v1.LogLine.level:type_name -> gauntlet.v1.LogLevel
-	13, // 78: gauntlet.v1.PreflightFinding.severity:type_name -> gauntlet.v1.Severity
-	16, // 79: gauntlet.v1.Comparison.runs:type_name -> gauntlet.v1.Run
-	52, // 80: gauntlet.v1.Comparison.operations:type_name -> gauntlet.v1.OperationComparison
-	55, // 81: gauntlet.v1.Comparison.differences:type_name -> gauntlet.v1.ConfigurationDifference
-	56, // 82: gauntlet.v1.Comparison.series:type_name -> gauntlet.v1.AlignedPoint
-	53, // 83: gauntlet.v1.OperationComparison.metrics:type_name -> gauntlet.v1.MetricComparison
-	54, // 84: gauntlet.v1.MetricComparison.values:type_name -> gauntlet.v1.MetricValue
-	57, // 85: gauntlet.v1.AlignedPoint.values:type_name -> gauntlet.v1.AlignedValue
-	14, // 86: gauntlet.v1.SloReport.verdict:type_name -> gauntlet.v1.Verdict
-	65, // 87: gauntlet.v1.SloReport.class:type_name -> gauntlet.v1.StatementClass
-	88, // [88:88] is the sub-list for method output_type
-	88, // [88:88] is the sub-list for method input_type
-	88, // [88:88] is the sub-list for extension type_name
-	88, // [88:88] is the sub-list for extension extendee
-	0,  // [0:88] is the sub-list for field type_name
+	65, // 10: gauntlet.v1.Run.load:type_name -> gauntlet.v1.Load
+	18, // 11: gauntlet.v1.SearchProgress.current:type_name -> gauntlet.v1.SearchTrial
+	31, // 12: gauntlet.v1.SearchProgress.next:type_name -> gauntlet.v1.LoadLevel
+	31, // 13: gauntlet.v1.SearchProgress.best:type_name -> gauntlet.v1.LoadLevel
+	31, // 14: gauntlet.v1.SearchProgress.failed:type_name -> gauntlet.v1.LoadLevel
+	2,  // 15: gauntlet.v1.SearchProgress.end:type_name -> gauntlet.v1.SearchEnd
+	0,  // 16: gauntlet.v1.SearchTrial.kind:type_name -> gauntlet.v1.StepKind
+	31, // 17: gauntlet.v1.SearchTrial.level:type_name -> gauntlet.v1.LoadLevel
+	0,  // 18: gauntlet.v1.Step.kind:type_name -> gauntlet.v1.StepKind
+	31, // 19: gauntlet.v1.Step.level:type_name -> gauntlet.v1.LoadLevel
+	1,  // 20: gauntlet.v1.Step.outcome:type_name -> gauntlet.v1.StepOutcome
+	43, // 21: gauntlet.v1.Step.response:type_name -> gauntlet.v1.LatencySummary
+	2,  // 22: gauntlet.v1.SearchResult.end:type_name -> gauntlet.v1.SearchEnd
+	31, // 23: gauntlet.v1.SearchResult.best:type_name -> gauntlet.v1.LoadLevel
+	31, // 24: gauntlet.v1.SearchResult.failed:type_name -> gauntlet.v1.LoadLevel
+	19, // 25: gauntlet.v1.SearchResult.steps:type_name -> gauntlet.v1.Step
+	21, // 26: gauntlet.v1.SearchResult.fit:type_name -> gauntlet.v1.ScalabilityFit
+	31, // 27: gauntlet.v1.SearchResult.knee:type_name -> gauntlet.v1.LoadLevel
+	7,  // 28: gauntlet.v1.Evidence.status:type_name -> gauntlet.v1.ProcessingStatus
+	23, // 29: gauntlet.v1.Evidence.periods:type_name -> gauntlet.v1.EvidencePeriod
+	28, // 30: gauntlet.v1.Evidence.settings:type_name -> gauntlet.v1.EvidenceSetting
+	5,  // 31: gauntlet.v1.EvidencePeriod.phase:type_name -> gauntlet.v1.RunPhase
+	24, // 32: gauntlet.v1.EvidencePeriod.statements:type_name -> gauntlet.v1.EvidenceStatement
+	25, // 33: gauntlet.v1.EvidencePeriod.counters:type_name -> gauntlet.v1.EvidenceCounter
+	26, // 34: gauntlet.v1.EvidencePeriod.waits:type_name -> gauntlet.v1.EvidenceWait
+	27, // 35: gauntlet.v1.EvidencePeriod.relations:type_name -> gauntlet.v1.EvidenceRelation
+	30, // 36: gauntlet.v1.TargetActivity.waits:type_name -> gauntlet.v1.TargetWait
+	8,  // 37: gauntlet.v1.Shard.status:type_name -> gauntlet.v1.AttemptStatus
+	33, // 38: gauntlet.v1.Shard.attempts:type_name -> gauntlet.v1.Attempt
+	8,  // 39: gauntlet.v1.Attempt.status:type_name -> gauntlet.v1.AttemptStatus
+	66, // 40: gauntlet.v1.Attempt.keys:type_name -> gauntlet.v1.KeyRange
+	10, // 41: gauntlet.v1.RunEvent.kind:type_name -> gauntlet.v1.RunEventKind
+	36, // 42: gauntlet.v1.RunEvent.command:type_name -> gauntlet.v1.ControlCommand
+	35, // 43: gauntlet.v1.RunEvent.entered:type_name -> gauntlet.v1.PhaseEntry
+	5,  // 44: gauntlet.v1.PhaseEntry.phase:type_name -> gauntlet.v1.RunPhase
+	9,  // 45: gauntlet.v1.ControlCommand.action:type_name -> gauntlet.v1.ControlAction
+	5,  // 46: gauntlet.v1.ControlCommand.phase:type_name -> gauntlet.v1.RunPhase
+	31, // 47: gauntlet.v1.ControlCommand.level:type_name -> gauntlet.v1.LoadLevel
+	5,  // 48: gauntlet.v1.MetricsPoint.phase:type_name -> gauntlet.v1.RunPhase
+	42, // 49: gauntlet.v1.MetricsPoint.operations:type_name -> gauntlet.v1.OperationPoint
+	42, // 50: gauntlet.v1.MetricsPoint.total:type_name -> gauntlet.v1.OperationPoint
+	5,  // 51: gauntlet.v1.HistoryPoint.phase:type_name -> gauntlet.v1.RunPhase
+	39, // 52: gauntlet.v1.HistoryPoint.operations:type_name -> gauntlet.v1.OperationHistory
+	39, // 53: gauntlet.v1.HistoryPoint.total:type_name -> gauntlet.v1.OperationHistory
+	41, // 54: gauntlet.v1.OperationHistory.response:type_name -> gauntlet.v1.Latency
+	41, // 55: gauntlet.v1.OperationHistory.service:type_name -> gauntlet.v1.Latency
+	41, // 56: gauntlet.v1.OperationHistory.lag:type_name -> gauntlet.v1.Latency
+	41, // 57: gauntlet.v1.OperationHistory.failed_response:type_name -> gauntlet.v1.Latency
+	40, // 58: gauntlet.v1.OperationHistory.failures:type_name -> gauntlet.v1.FailureCount
+	43, // 59: gauntlet.v1.OperationPoint.response:type_name -> gauntlet.v1.LatencySummary
+	40, // 60: gauntlet.v1.OperationPoint.failures:type_name -> gauntlet.v1.FailureCount
+	46, // 61: gauntlet.v1.Report.operations:type_name -> gauntlet.v1.OperationReport
+	46, // 62: gauntlet.v1.Report.total:type_name -> gauntlet.v1.OperationReport
+	60, // 63: gauntlet.v1.Report.slos:type_name -> gauntlet.v1.SloReport
+	14, // 64: gauntlet.v1.Report.verdict:type_name -> gauntlet.v1.Verdict
+	15, // 65: gauntlet.v1.Report.validity:type_name -> gauntlet.v1.Validity
+	61, // 66: gauntlet.v1.Report.reasons:type_name -> gauntlet.v1.ValidityReason
+	47, // 67: gauntlet.v1.Report.reconciliations:type_name -> gauntlet.v1.Reconciliation
+	62, // 68: gauntlet.v1.Report.environment:type_name -> gauntlet.v1.Environment
+	59, // 69: gauntlet.v1.Report.errors:type_name -> gauntlet.v1.ErrorGroup
+	20, // 70: gauntlet.v1.Report.search:type_name -> gauntlet.v1.SearchResult
+	22, // 71: gauntlet.v1.Report.evidence:type_name -> gauntlet.v1.Evidence
+	45, // 72: gauntlet.v1.Report.shards:type_name -> gauntlet.v1.ShardReport
+	43, // 73: gauntlet.v1.OperationReport.response:type_name -> gauntlet.v1.LatencySummary
+	43, // 74: gauntlet.v1.OperationReport.service:type_name -> gauntlet.v1.LatencySummary
+	43, // 75: gauntlet.v1.OperationReport.lag:type_name -> gauntlet.v1.LatencySummary
+	43, // 76: gauntlet.v1.OperationReport.failed_response:type_name -> gauntlet.v1.LatencySummary
+	5,  // 77: gauntlet.v1.ErrorSummary.phase:type_name -> gauntlet.v1.RunPhase
+	11, // 78: gauntlet.v1.OperationSample.kind:type_name -> gauntlet.v1.OperationSampleKind
+	5,  // 79: gauntlet.v1.OperationSample.phase:type_name -> gauntlet.v1.RunPhase
+	12, // 80: gauntlet.v1.LogLine.level:type_name -> gauntlet.v1.LogLevel
+	13, // 81: gauntlet.v1.PreflightFinding.severity:type_name -> gauntlet.v1.Severity
+	16, // 82: gauntlet.v1.Comparison.runs:type_name -> gauntlet.v1.Run
+	53, // 83: gauntlet.v1.Comparison.operations:type_name -> gauntlet.v1.OperationComparison
+	56, // 84: gauntlet.v1.Comparison.differences:type_name -> gauntlet.v1.ConfigurationDifference
+	57, // 85: gauntlet.v1.Comparison.series:type_name -> gauntlet.v1.AlignedPoint
+	54, // 86: gauntlet.v1.OperationComparison.metrics:type_name -> gauntlet.v1.MetricComparison
+	55, // 87: gauntlet.v1.MetricComparison.values:type_name -> gauntlet.v1.MetricValue
+	58, // 88: gauntlet.v1.AlignedPoint.values:type_name -> gauntlet.v1.AlignedValue
+	14, // 89: gauntlet.v1.SloReport.verdict:type_name -> gauntlet.v1.Verdict
+	67, // 90: gauntlet.v1.SloReport.class:type_name -> gauntlet.v1.StatementClass
+	91, // [91:91] is the sub-list for method output_type
+	91, // [91:91] is the sub-list for method input_type
+	91, // [91:91] is the sub-list for extension type_name
+	91, // [91:91] is the sub-list for extension extendee
+	0,  // [0:91] is the sub-list for field type_name
 }
 
 func init() { file_gauntlet_v1_run_proto_init() }
@@ -6428,16 +6550,16 @@ func file_gauntlet_v1_run_proto_init() {
 		(*LoadLevel_PerSecond)(nil),
 	}
 	file_gauntlet_v1_run_proto_msgTypes[18].OneofWrappers = []any{}
-	file_gauntlet_v1_run_proto_msgTypes[33].OneofWrappers = []any{}
-	file_gauntlet_v1_run_proto_msgTypes[38].OneofWrappers = []any{}
-	file_gauntlet_v1_run_proto_msgTypes[41].OneofWrappers = []any{}
+	file_gauntlet_v1_run_proto_msgTypes[34].OneofWrappers = []any{}
+	file_gauntlet_v1_run_proto_msgTypes[39].OneofWrappers = []any{}
+	file_gauntlet_v1_run_proto_msgTypes[42].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gauntlet_v1_run_proto_rawDesc), len(file_gauntlet_v1_run_proto_rawDesc)),
 			NumEnums:      16,
-			NumMessages:   47,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -550,7 +550,8 @@ func (x *RunFilter) GetRerunOf() string {
 // One page of runs.
 type ListRunsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the order asked for. Their spec is left out: GetRun has it.
+	// In the order asked for. Their spec is left out: GetRun has it. Load and
+	// finds_max are there.
 	Runs []*Run `protobuf:"bytes,1,rep,name=runs,proto3" json:"runs,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -3568,7 +3569,8 @@ func (x *GetMetricsRequest) GetMaxPoints() uint32 {
 // Measurements over time.
 type GetMetricsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By time; stretches without any operation are left out.
+	// By time. Stretches of which nothing is known are left out: no point says 0
+	// for want of a measurement.
 	Points []*HistoryPoint `protobuf:"bytes,1,rep,name=points,proto3" json:"points,omitempty"`
 	// The length of a point, microseconds.
 	ResolutionUs int64 `protobuf:"varint,2,opt,name=resolution_us,json=resolutionUs,proto3" json:"resolution_us,omitempty"`

@@ -21,6 +21,68 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether connections to a PostgreSQL server are encrypted, as libpq's sslmode
+// says it; "allow" and "prefer", which leave it to the server, are not offered.
+type SslMode int32
+
+const (
+	// The same as DISABLE.
+	SslMode_SSL_MODE_UNSPECIFIED SslMode = 0
+	// Not encrypted.
+	SslMode_SSL_MODE_DISABLE SslMode = 1
+	// Encrypted, to whichever server answers.
+	SslMode_SSL_MODE_REQUIRE SslMode = 2
+	// Encrypted; the server's certificate comes from an authority that is trusted.
+	SslMode_SSL_MODE_VERIFY_CA SslMode = 3
+	// The same, and the certificate is for the host that was asked for.
+	SslMode_SSL_MODE_VERIFY_FULL SslMode = 4
+)
+
+// Enum value maps for SslMode.
+var (
+	SslMode_name = map[int32]string{
+		0: "SSL_MODE_UNSPECIFIED",
+		1: "SSL_MODE_DISABLE",
+		2: "SSL_MODE_REQUIRE",
+		3: "SSL_MODE_VERIFY_CA",
+		4: "SSL_MODE_VERIFY_FULL",
+	}
+	SslMode_value = map[string]int32{
+		"SSL_MODE_UNSPECIFIED": 0,
+		"SSL_MODE_DISABLE":     1,
+		"SSL_MODE_REQUIRE":     2,
+		"SSL_MODE_VERIFY_CA":   3,
+		"SSL_MODE_VERIFY_FULL": 4,
+	}
+)
+
+func (x SslMode) Enum() *SslMode {
+	p := new(SslMode)
+	*p = x
+	return p
+}
+
+func (x SslMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SslMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_gauntlet_v1_target_proto_enumTypes[0].Descriptor()
+}
+
+func (SslMode) Type() protoreflect.EnumType {
+	return &file_gauntlet_v1_target_proto_enumTypes[0]
+}
+
+func (x SslMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SslMode.Descriptor instead.
+func (SslMode) EnumDescriptor() ([]byte, []int) {
+	return file_gauntlet_v1_target_proto_rawDescGZIP(), []int{0}
+}
+
 // Whether a feature is there.
 type FeatureStatus int32
 
@@ -62,11 +124,11 @@ func (x FeatureStatus) String() string {
 }
 
 func (FeatureStatus) Descriptor() protoreflect.EnumDescriptor {
-	return file_gauntlet_v1_target_proto_enumTypes[0].Descriptor()
+	return file_gauntlet_v1_target_proto_enumTypes[1].Descriptor()
 }
 
 func (FeatureStatus) Type() protoreflect.EnumType {
-	return &file_gauntlet_v1_target_proto_enumTypes[0]
+	return &file_gauntlet_v1_target_proto_enumTypes[1]
 }
 
 func (x FeatureStatus) Number() protoreflect.EnumNumber {
@@ -75,7 +137,7 @@ func (x FeatureStatus) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use FeatureStatus.Descriptor instead.
 func (FeatureStatus) EnumDescriptor() ([]byte, []int) {
-	return file_gauntlet_v1_target_proto_rawDescGZIP(), []int{0}
+	return file_gauntlet_v1_target_proto_rawDescGZIP(), []int{1}
 }
 
 // What a table is.
@@ -131,11 +193,11 @@ func (x CatalogTableKind) String() string {
 }
 
 func (CatalogTableKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_gauntlet_v1_target_proto_enumTypes[1].Descriptor()
+	return file_gauntlet_v1_target_proto_enumTypes[2].Descriptor()
 }
 
 func (CatalogTableKind) Type() protoreflect.EnumType {
-	return &file_gauntlet_v1_target_proto_enumTypes[1]
+	return &file_gauntlet_v1_target_proto_enumTypes[2]
 }
 
 func (x CatalogTableKind) Number() protoreflect.EnumNumber {
@@ -144,7 +206,7 @@ func (x CatalogTableKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CatalogTableKind.Descriptor instead.
 func (CatalogTableKind) EnumDescriptor() ([]byte, []int) {
-	return file_gauntlet_v1_target_proto_rawDescGZIP(), []int{1}
+	return file_gauntlet_v1_target_proto_rawDescGZIP(), []int{2}
 }
 
 // A database under test.
@@ -348,9 +410,16 @@ type PostgresAddress struct {
 	// The role to log in as.
 	User string `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
 	// The role's password. Accepted on input, sealed in the store, never returned.
-	Password      string `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Password string `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
+	// Whether connections are encrypted, and what the server must prove; DISABLE
+	// when UNSPECIFIED. Nothing is left to negotiation: encryption is part of
+	// what is measured.
+	SslMode SslMode `protobuf:"varint,6,opt,name=ssl_mode,json=sslMode,proto3,enum=gauntlet.v1.SslMode" json:"ssl_mode,omitempty"`
+	// The certificates that the server's must come from, as PEM; those of the
+	// worker's system when empty. Needs VERIFY_CA or VERIFY_FULL.
+	RootCertificate string `protobuf:"bytes,7,opt,name=root_certificate,json=rootCertificate,proto3" json:"root_certificate,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *PostgresAddress) Reset() {
@@ -414,6 +483,20 @@ func (x *PostgresAddress) GetUser() string {
 func (x *PostgresAddress) GetPassword() string {
 	if x != nil {
 		return x.Password
+	}
+	return ""
+}
+
+func (x *PostgresAddress) GetSslMode() SslMode {
+	if x != nil {
+		return x.SslMode
+	}
+	return SslMode_SSL_MODE_UNSPECIFIED
+}
+
+func (x *PostgresAddress) GetRootCertificate() string {
+	if x != nil {
+		return x.RootCertificate
 	}
 	return ""
 }
@@ -1287,13 +1370,15 @@ const file_gauntlet_v1_target_proto_rawDesc = "" +
 	"\x0eprice_per_hour\x18\b \x01(\x01R\fpricePerHourB\t\n" +
 	"\aaddress\"#\n" +
 	"\rSqliteAddress\x12\x12\n" +
-	"\x04path\x18\x01 \x01(\tR\x04path\"\x85\x01\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\"\xe1\x01\n" +
 	"\x0fPostgresAddress\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\rR\x04port\x12\x1a\n" +
 	"\bdatabase\x18\x03 \x01(\tR\bdatabase\x12\x12\n" +
 	"\x04user\x18\x04 \x01(\tR\x04user\x12\x1a\n" +
-	"\bpassword\x18\x05 \x01(\tR\bpassword\"a\n" +
+	"\bpassword\x18\x05 \x01(\tR\bpassword\x12/\n" +
+	"\bssl_mode\x18\x06 \x01(\x0e2\x14.gauntlet.v1.SslModeR\asslMode\x12)\n" +
+	"\x10root_certificate\x18\a \x01(\tR\x0frootCertificate\"a\n" +
 	"\aDataset\x12\x14\n" +
 	"\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x12\n" +
@@ -1368,7 +1453,13 @@ const file_gauntlet_v1_target_proto_rawDesc = "" +
 	"\x0e_average_bytes\"9\n" +
 	"\vCommonValue\x12\x14\n" +
 	"\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n" +
-	"\x05ratio\x18\x02 \x01(\x01R\x05ratio*\x8b\x01\n" +
+	"\x05ratio\x18\x02 \x01(\x01R\x05ratio*\x81\x01\n" +
+	"\aSslMode\x12\x18\n" +
+	"\x14SSL_MODE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10SSL_MODE_DISABLE\x10\x01\x12\x14\n" +
+	"\x10SSL_MODE_REQUIRE\x10\x02\x12\x16\n" +
+	"\x12SSL_MODE_VERIFY_CA\x10\x03\x12\x18\n" +
+	"\x14SSL_MODE_VERIFY_FULL\x10\x04*\x8b\x01\n" +
 	"\rFeatureStatus\x12\x1e\n" +
 	"\x1aFEATURE_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18FEATURE_STATUS_AVAILABLE\x10\x01\x12\x1a\n" +
@@ -1396,42 +1487,44 @@ func file_gauntlet_v1_target_proto_rawDescGZIP() []byte {
 	return file_gauntlet_v1_target_proto_rawDescData
 }
 
-var file_gauntlet_v1_target_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_gauntlet_v1_target_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_gauntlet_v1_target_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_gauntlet_v1_target_proto_goTypes = []any{
-	(FeatureStatus)(0),      // 0: gauntlet.v1.FeatureStatus
-	(CatalogTableKind)(0),   // 1: gauntlet.v1.CatalogTableKind
-	(*Target)(nil),          // 2: gauntlet.v1.Target
-	(*SqliteAddress)(nil),   // 3: gauntlet.v1.SqliteAddress
-	(*PostgresAddress)(nil), // 4: gauntlet.v1.PostgresAddress
-	(*Dataset)(nil),         // 5: gauntlet.v1.Dataset
-	(*Capabilities)(nil),    // 6: gauntlet.v1.Capabilities
-	(*Feature)(nil),         // 7: gauntlet.v1.Feature
-	(*Setting)(nil),         // 8: gauntlet.v1.Setting
-	(*CatalogTable)(nil),    // 9: gauntlet.v1.CatalogTable
-	(*CatalogColumn)(nil),   // 10: gauntlet.v1.CatalogColumn
-	(*CatalogIndex)(nil),    // 11: gauntlet.v1.CatalogIndex
-	(*TableProfile)(nil),    // 12: gauntlet.v1.TableProfile
-	(*ColumnProfile)(nil),   // 13: gauntlet.v1.ColumnProfile
-	(*CommonValue)(nil),     // 14: gauntlet.v1.CommonValue
+	(SslMode)(0),            // 0: gauntlet.v1.SslMode
+	(FeatureStatus)(0),      // 1: gauntlet.v1.FeatureStatus
+	(CatalogTableKind)(0),   // 2: gauntlet.v1.CatalogTableKind
+	(*Target)(nil),          // 3: gauntlet.v1.Target
+	(*SqliteAddress)(nil),   // 4: gauntlet.v1.SqliteAddress
+	(*PostgresAddress)(nil), // 5: gauntlet.v1.PostgresAddress
+	(*Dataset)(nil),         // 6: gauntlet.v1.Dataset
+	(*Capabilities)(nil),    // 7: gauntlet.v1.Capabilities
+	(*Feature)(nil),         // 8: gauntlet.v1.Feature
+	(*Setting)(nil),         // 9: gauntlet.v1.Setting
+	(*CatalogTable)(nil),    // 10: gauntlet.v1.CatalogTable
+	(*CatalogColumn)(nil),   // 11: gauntlet.v1.CatalogColumn
+	(*CatalogIndex)(nil),    // 12: gauntlet.v1.CatalogIndex
+	(*TableProfile)(nil),    // 13: gauntlet.v1.TableProfile
+	(*ColumnProfile)(nil),   // 14: gauntlet.v1.ColumnProfile
+	(*CommonValue)(nil),     // 15: gauntlet.v1.CommonValue
 }
 var file_gauntlet_v1_target_proto_depIdxs = []int32{
-	3,  // 0: gauntlet.v1.Target.sqlite:type_name -> gauntlet.v1.SqliteAddress
-	4,  // 1: gauntlet.v1.Target.postgres:type_name -> gauntlet.v1.PostgresAddress
-	7,  // 2: gauntlet.v1.Capabilities.features:type_name -> gauntlet.v1.Feature
-	8,  // 3: gauntlet.v1.Capabilities.settings:type_name -> gauntlet.v1.Setting
-	0,  // 4: gauntlet.v1.Feature.status:type_name -> gauntlet.v1.FeatureStatus
-	1,  // 5: gauntlet.v1.CatalogTable.kind:type_name -> gauntlet.v1.CatalogTableKind
-	10, // 6: gauntlet.v1.CatalogTable.columns:type_name -> gauntlet.v1.CatalogColumn
-	11, // 7: gauntlet.v1.CatalogTable.indexes:type_name -> gauntlet.v1.CatalogIndex
-	9,  // 8: gauntlet.v1.TableProfile.table:type_name -> gauntlet.v1.CatalogTable
-	13, // 9: gauntlet.v1.TableProfile.columns:type_name -> gauntlet.v1.ColumnProfile
-	14, // 10: gauntlet.v1.ColumnProfile.common_values:type_name -> gauntlet.v1.CommonValue
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	4,  // 0: gauntlet.v1.Target.sqlite:type_name -> gauntlet.v1.SqliteAddress
+	5,  // 1: gauntlet.v1.Target.postgres:type_name -> gauntlet.v1.PostgresAddress
+	0,  // 2: gauntlet.v1.PostgresAddress.ssl_mode:type_name -> gauntlet.v1.SslMode
+	8,  // 3: gauntlet.v1.Capabilities.features:type_name -> gauntlet.v1.Feature
+	9,  // 4: gauntlet.v1.Capabilities.settings:type_name -> gauntlet.v1.Setting
+	1,  // 5: gauntlet.v1.Feature.status:type_name -> gauntlet.v1.FeatureStatus
+	2,  // 6: gauntlet.v1.CatalogTable.kind:type_name -> gauntlet.v1.CatalogTableKind
+	11, // 7: gauntlet.v1.CatalogTable.columns:type_name -> gauntlet.v1.CatalogColumn
+	12, // 8: gauntlet.v1.CatalogTable.indexes:type_name -> gauntlet.v1.CatalogIndex
+	10, // 9: gauntlet.v1.TableProfile.table:type_name -> gauntlet.v1.CatalogTable
+	14, // 10: gauntlet.v1.TableProfile.columns:type_name -> gauntlet.v1.ColumnProfile
+	15, // 11: gauntlet.v1.ColumnProfile.common_values:type_name -> gauntlet.v1.CommonValue
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_gauntlet_v1_target_proto_init() }
@@ -1451,7 +1544,7 @@ func file_gauntlet_v1_target_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gauntlet_v1_target_proto_rawDesc), len(file_gauntlet_v1_target_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -392,7 +392,8 @@ func (x *TestTargetRequest) GetName() string {
 // What the target answered.
 type TestTargetResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The database's own version text.
+	// The database's own version text, and how the connection is encrypted if it
+	// is.
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
 	// From opening the connection to the answer, microseconds.
 	ConnectUs     int64 `protobuf:"varint,2,opt,name=connect_us,json=connectUs,proto3" json:"connect_us,omitempty"`

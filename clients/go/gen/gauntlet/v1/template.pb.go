@@ -442,7 +442,10 @@ type Template struct {
 	// When the first version was made, microseconds since the Unix epoch, UTC.
 	CreatedUs int64 `protobuf:"varint,7,opt,name=created_us,json=createdUs,proto3" json:"created_us,omitempty"`
 	// When this version was made, microseconds since the Unix epoch, UTC.
-	UpdatedUs     int64 `protobuf:"varint,8,opt,name=updated_us,json=updatedUs,proto3" json:"updated_us,omitempty"`
+	UpdatedUs int64 `protobuf:"varint,8,opt,name=updated_us,json=updatedUs,proto3" json:"updated_us,omitempty"`
+	// The file that this version was made from, as its author wrote it, comments
+	// and all; empty when it was not made from a file, and in lists.
+	Source        string `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -531,6 +534,13 @@ func (x *Template) GetUpdatedUs() int64 {
 		return x.UpdatedUs
 	}
 	return 0
+}
+
+func (x *Template) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
 }
 
 // What a benchmark does: against which target, which operations, how much
@@ -2512,7 +2522,7 @@ var File_gauntlet_v1_template_proto protoreflect.FileDescriptor
 
 const file_gauntlet_v1_template_proto_rawDesc = "" +
 	"\n" +
-	"\x1agauntlet/v1/template.proto\x12\vgauntlet.v1\x1a\x1egoogle/protobuf/duration.proto\"\xf4\x01\n" +
+	"\x1agauntlet/v1/template.proto\x12\vgauntlet.v1\x1a\x1egoogle/protobuf/duration.proto\"\x8c\x02\n" +
 	"\bTemplate\x12\x1f\n" +
 	"\vtemplate_id\x18\x01 \x01(\tR\n" +
 	"templateId\x12\x18\n" +
@@ -2524,7 +2534,8 @@ const file_gauntlet_v1_template_proto_rawDesc = "" +
 	"\n" +
 	"created_us\x18\a \x01(\x03R\tcreatedUs\x12\x1d\n" +
 	"\n" +
-	"updated_us\x18\b \x01(\x03R\tupdatedUs\"\x8c\b\n" +
+	"updated_us\x18\b \x01(\x03R\tupdatedUs\x12\x16\n" +
+	"\x06source\x18\t \x01(\tR\x06source\"\x8c\b\n" +
 	"\fTemplateSpec\x12 \n" +
 	"\vdescription\x18\x01 \x01(\tR\vdescription\x12\x16\n" +
 	"\x06target\x18\x02 \x01(\tR\x06target\x12\x14\n" +

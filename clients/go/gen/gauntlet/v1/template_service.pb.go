@@ -32,7 +32,11 @@ type CreateTemplateRequest struct {
 	// A DNS label, unique in the project.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// The description.
-	Spec          *TemplateSpec `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec,omitempty"`
+	Spec *TemplateSpec `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec,omitempty"`
+	// The file that the spec was read from, to be kept with this version. It must
+	// read to the same spec, as ParseTemplate reads it; the name and the project
+	// that it says, if it does, are the template's.
+	Source        string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -93,6 +97,13 @@ func (x *CreateTemplateRequest) GetSpec() *TemplateSpec {
 		return x.Spec
 	}
 	return nil
+}
+
+func (x *CreateTemplateRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
 }
 
 // The template made.
@@ -371,7 +382,11 @@ type UpdateTemplateRequest struct {
 	// The whole description of the new version.
 	Spec *TemplateSpec `protobuf:"bytes,3,opt,name=spec,proto3" json:"spec,omitempty"`
 	// The etag of the version that this one follows. Empty: whatever is newest.
-	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The file that the spec was read from, to be kept with this version. It must
+	// read to the same spec, as ParseTemplate reads it; the name and the project
+	// that it says, if it does, are the template's.
+	Source        string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -434,7 +449,14 @@ func (x *UpdateTemplateRequest) GetEtag() string {
 	return ""
 }
 
-// The version made. A spec equal to the newest version's makes none.
+func (x *UpdateTemplateRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+// The version made. A spec and a source equal to the newest version's make none.
 type UpdateTemplateResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The newest version.
@@ -2140,13 +2162,14 @@ var File_gauntlet_v1_template_service_proto protoreflect.FileDescriptor
 
 const file_gauntlet_v1_template_service_proto_rawDesc = "" +
 	"\n" +
-	"\"gauntlet/v1/template_service.proto\x12\vgauntlet.v1\x1a\x18gauntlet/v1/common.proto\x1a\x18gauntlet/v1/target.proto\x1a\x1agauntlet/v1/template.proto\"\x93\x01\n" +
+	"\"gauntlet/v1/template_service.proto\x12\vgauntlet.v1\x1a\x18gauntlet/v1/common.proto\x1a\x18gauntlet/v1/target.proto\x1a\x1agauntlet/v1/template.proto\"\xab\x01\n" +
 	"\x15CreateTemplateRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12-\n" +
-	"\x04spec\x18\x04 \x01(\v2\x19.gauntlet.v1.TemplateSpecR\x04spec\"K\n" +
+	"\x04spec\x18\x04 \x01(\v2\x19.gauntlet.v1.TemplateSpecR\x04spec\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\"K\n" +
 	"\x16CreateTemplateResponse\x121\n" +
 	"\btemplate\x18\x01 \x01(\v2\x15.gauntlet.v1.TemplateR\btemplate\"\\\n" +
 	"\x12GetTemplateRequest\x12\x18\n" +
@@ -2160,12 +2183,13 @@ const file_gauntlet_v1_template_service_proto_rawDesc = "" +
 	"\x04page\x18\x02 \x01(\v2\x18.gauntlet.v1.PageRequestR\x04page\"t\n" +
 	"\x15ListTemplatesResponse\x123\n" +
 	"\ttemplates\x18\x01 \x03(\v2\x15.gauntlet.v1.TemplateR\ttemplates\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x88\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa0\x01\n" +
 	"\x15UpdateTemplateRequest\x12\x18\n" +
 	"\aproject\x18\x01 \x01(\tR\aproject\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12-\n" +
 	"\x04spec\x18\x03 \x01(\v2\x19.gauntlet.v1.TemplateSpecR\x04spec\x12\x12\n" +
-	"\x04etag\x18\x04 \x01(\tR\x04etag\"K\n" +
+	"\x04etag\x18\x04 \x01(\tR\x04etag\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\"K\n" +
 	"\x16UpdateTemplateResponse\x121\n" +
 	"\btemplate\x18\x01 \x01(\v2\x15.gauntlet.v1.TemplateR\btemplate\"b\n" +
 	"\x17ValidateTemplateRequest\x12-\n" +

@@ -135,8 +135,9 @@ fn places(counts: &Counts) -> Vec<Place> {
         let Ok(percentiles) = Percentiles::new(group) else {
             continue;
         };
-        let distribution = Distribution::of(counts, &percentiles);
-        places.extend(group.iter().copied().zip(distribution.percentiles_us));
+        if let Some(shape) = Distribution::of(counts, &percentiles) {
+            places.extend(group.iter().copied().zip(shape.percentiles_us));
+        }
     }
     let values = counts.len() as f64;
     places.retain(|(percentile, _)| values * (100.0 - percentile) / 100.0 >= 1.0);

@@ -132,13 +132,15 @@ fn moved(value: f64) -> bool {
 
 /// A counter's name ends with its unit.
 fn counter(name: &str, value: f64) -> String {
-    match name.rsplit('_').next() {
-        Some("ratio") => percent(value),
-        Some("bytes") if value >= 0.0 => bytes(value as u64),
-        Some("us") if value >= 0.0 => latency(value),
-        _ if value >= 0.0 && value.fract() == 0.0 => count(value as u64),
-        _ => plain(value),
-    }
+    let size = value.abs();
+    let text = match name.rsplit('_').next() {
+        Some("ratio") => percent(size),
+        Some("bytes") => bytes(size as u64),
+        Some("us") => latency(size),
+        _ if size.fract() == 0.0 => count(size as u64),
+        _ => plain(size),
+    };
+    format!("{}{text}", if value < 0.0 { "−" } else { "" })
 }
 
 fn sizes(period: &Period) -> Table {

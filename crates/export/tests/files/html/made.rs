@@ -182,6 +182,7 @@ fn evidence() -> Evidence {
         counters: vec![
             ("cache_hit_ratio".to_owned(), 0.995),
             ("wal_bytes".to_owned(), 2_000.0),
+            ("file_bytes".to_owned(), -4_000.0),
             ("deadlocks".to_owned(), 0.0),
             ("conflicts".to_owned(), 0.0),
         ],

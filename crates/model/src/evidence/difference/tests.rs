@@ -132,7 +132,7 @@ fn a_measurement_is_the_difference_of_its_ends() {
             named("blks_hit", 90.0),
             named("blks_read", 10.0),
             named("cache_hit_ratio", 0.9),
-            named("file_bytes", 2_048.0),
+            named("file_bytes", -2_048.0),
         ],
         waits: vec![wait("Lock", 3.0, 0.75), wait("CPU", 1.0, 0.25)],
         relations: vec![grown("t", false, 80, -20), grown("t_pkey", true, 70, 20)],

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{
-    cell_of,
+    cell_of, figure,
     gate::{Check, Finding, Gate},
     limit::Measure,
 };
@@ -64,7 +64,7 @@ fn offenders(gate: &Gate) -> Table {
         table.row([
             check.run.clone(),
             check.operation.clone(),
-            check.metric.word.replace('_', " "),
+            figure(check.metric.word),
             value(check.baseline),
             value(check.value),
             check.worse.map_or_else(|| "-".to_owned(), distance),
@@ -136,7 +136,7 @@ fn told(check: &Check) -> String {
     format!(
         "{} {} {} of {}, {by}",
         check.operation,
-        check.metric.word.replace('_', " "),
+        figure(check.metric.word),
         cell_of(check.metric.name, check.value),
         check.run
     )

@@ -19,7 +19,8 @@ pub struct Add {
     /// An embedded SQLite database file, on the machine of the workers
     #[arg(long, value_name = "PATH")]
     sqlite: Option<String>,
-    /// A PostgreSQL database: postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    /// A PostgreSQL database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, with TLS
+    /// by ?sslmode=require, verify-ca or verify-full, and &sslrootcert=FILE
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
     /// Take the password from this environment variable, not from the address
@@ -30,9 +31,17 @@ pub struct Add {
         long,
         value_name = "PRICE",
         default_value_t = 0.0,
-        hide_default_value = true
+        hide_default_value = true,
+        value_parser = price
     )]
     price_per_hour: f64,
+}
+
+/// What an hour costs.
+pub(super) fn price(text: &str) -> Result<f64, String> {
+    let price = text.parse().ok();
+    let price = price.filter(|price: &f64| price.is_finite() && *price >= 0.0);
+    price.ok_or_else(|| "a price is a number, 0 or above".to_owned())
 }
 
 impl Add {

@@ -5,7 +5,7 @@ use std::env;
 use clap::{ArgGroup, Args};
 use gauntlet_client::pb;
 
-use super::add::sqlite;
+use super::add::{price, sqlite};
 use crate::cli::{Context, exit::Exit, failure::Failure, find, print, text::address};
 
 /// Changes where a database is or who logs in. What is not given stays.
@@ -18,7 +18,8 @@ pub struct Update {
     /// An embedded SQLite database file, on the machine of the workers
     #[arg(long, value_name = "PATH", conflicts_with_all = ["postgres", "password_env", "remove_password"])]
     sqlite: Option<String>,
-    /// A PostgreSQL database: postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    /// A PostgreSQL database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, with TLS
+    /// by ?sslmode=require, verify-ca or verify-full, and &sslrootcert=FILE
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
     /// Take the new password from this environment variable
@@ -28,7 +29,7 @@ pub struct Update {
     #[arg(long)]
     remove_password: bool,
     /// What the target costs per hour, in a currency of your choice; 0 for not known
-    #[arg(long, value_name = "PRICE")]
+    #[arg(long, value_name = "PRICE", value_parser = price)]
     price_per_hour: Option<f64>,
 }
 

@@ -4,7 +4,13 @@ use clap::Args;
 use gauntlet_client::{Client, pb};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::{Context, exit::Exit, failure::Failure, find, print, text::number::count};
+use crate::cli::{
+    Context,
+    exit::Exit,
+    failure::Failure,
+    find, print,
+    text::number::{count, counted},
+};
 
 /// Make and fill a table to try things on
 ///
@@ -18,7 +24,7 @@ pub struct Load {
     #[arg(long)]
     table: String,
     /// How many rows
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
     rows: i64,
     /// The same seed gives the same rows
     #[arg(long, default_value_t = 1)]
@@ -52,7 +58,10 @@ impl Load {
                 count(last.rows_total as u64)
             )
         } else {
-            format!("{table} loaded: {} rows", count(last.rows_loaded as u64))
+            format!(
+                "{table} loaded: {}",
+                counted(last.rows_loaded as u64, "row")
+            )
         })?;
         Ok(Exit::Pass)
     }

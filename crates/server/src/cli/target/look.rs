@@ -9,7 +9,7 @@ use crate::cli::{
     failure::Failure,
     find, print,
     text::{
-        number::{bytes, count, percent},
+        number::{bytes, count, counted, percent},
         table::{Align, Table},
         word,
     },
@@ -66,7 +66,7 @@ impl Capabilities {
 fn described(found: &pb::Capabilities) -> String {
     let connections = match (found.max_connections, found.connections_in_use) {
         (Some(most), Some(used)) => format!("{used} of {most} connections in use"),
-        (Some(most), None) => format!("{most} connections"),
+        (Some(most), None) => counted(u64::from(most), "connection"),
         (None, _) => "no limit of connections".to_owned(),
     };
     let writes = if found.read_only {

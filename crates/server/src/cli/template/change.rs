@@ -23,6 +23,9 @@ pub struct Versions {
     name: String,
 }
 
+/// What to do where the copy's name is taken.
+const CLONE_WAY_OUT: &str = "choose another name, or another project with --to-project";
+
 /// Copy a template under another name
 #[derive(Debug, Args)]
 pub struct Clone {
@@ -31,8 +34,8 @@ pub struct Clone {
     /// The copy's name
     new_name: String,
     /// The version to copy [default: the newest]
-    #[arg(long, default_value_t = 0, hide_default_value = true)]
-    version: i32,
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    version: Option<i32>,
     /// The copy's project [default: the same]
     #[arg(
         long,
@@ -103,16 +106,23 @@ impl Versions {
 impl Clone {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client().await?;
-        find::template(&client, context, &self.name, self.version).await?;
+        let original = find::template(
+            &client,
+            context,
+            &self.name,
+            self.version.unwrap_or_default(),
+        )
+        .await?;
         let request = pb::CloneTemplateRequest {
             request_id: Uuid::new_v4().to_string(),
             project: context.project(),
             name: self.name,
-            version: self.version,
+            version: self.version.unwrap_or_default(),
             new_project: self.to_project,
             new_name: self.new_name,
         };
-        let made = client.templates().clone_template(request).await?;
+        let made = client.templates().clone_template(request).await;
+        let made = made.map_err(|status| Failure::from(status).already(CLONE_WAY_OUT))?;
         let template = made.into_inner().template.unwrap_or_default();
         if context.is_json() {
             print::document("Template", &template)?;
@@ -121,6 +131,11 @@ impl Clone {
                 "template {} made in project {}",
                 template.name, template.project
             ))?;
+        }
+        if !original.source.is_empty() && template.source.is_empty() {
+            print::aside(
+                "its file did not come along: the name in it stands where it cannot be changed; gauntlet template show NAME --output yaml writes one",
+            );
         }
         Ok(Exit::Pass)
     }

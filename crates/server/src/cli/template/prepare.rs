@@ -16,8 +16,8 @@ pub struct Prepare {
     /// The template's name
     name: String,
     /// The version [default: the newest]
-    #[arg(long, default_value_t = 0, hide_default_value = true)]
-    version: i32,
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    version: Option<i32>,
     /// A pool to make from a column; may be given several times
     #[arg(long = "pool", value_name = "NAME=COLUMN", value_parser = from_column)]
     pools: Vec<(String, String)>,
@@ -53,7 +53,13 @@ fn from_column(text: &str) -> Result<(String, String), String> {
 impl Prepare {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let client = context.client().await?;
-        find::template(&client, context, &self.name, self.version).await?;
+        find::template(
+            &client,
+            context,
+            &self.name,
+            self.version.unwrap_or_default(),
+        )
+        .await?;
         let (table, size, seed) = (self.table, self.size, self.seed);
         let pool = |(name, column)| pb::PoolFromColumn {
             name,
@@ -65,7 +71,7 @@ impl Prepare {
         let request = pb::PrepareTemplateRequest {
             project: context.project(),
             name: self.name,
-            version: self.version,
+            version: self.version.unwrap_or_default(),
             pools: self.pools.into_iter().map(pool).collect(),
             sample_rows: self.rows,
         };

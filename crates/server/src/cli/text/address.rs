@@ -1,12 +1,15 @@
 //! The address of a database, as given on the command line and as shown.
 
+mod encryption;
+
 use gauntlet_client::pb;
 
 /// What an address looks like, for messages.
 const SHAPE: &str = "postgres://USER:PASSWORD@HOST:PORT/DATABASE";
 
-/// A PostgreSQL address from a URL. The parts may be percent-encoded; a host
-/// that is the folder of a unix socket must be.
+/// A PostgreSQL address from a URL, and the root certificate from the file that
+/// it names. The parts may be percent-encoded; a host that is the folder of a
+/// unix socket must be.
 pub fn postgres(url: &str) -> Result<pb::PostgresAddress, String> {
     // The URL may hold a password, so it is not repeated in a message.
     let rest = url
@@ -15,22 +18,18 @@ pub fn postgres(url: &str) -> Result<pb::PostgresAddress, String> {
         .ok_or_else(|| {
             format!("the address of a PostgreSQL target begins with postgres://, like {SHAPE}")
         })?;
-    if let Some((_, parameters)) = rest.split_once('?') {
-        let name = parameters.split(['=', '&']).next().unwrap_or_default();
-        return Err(format!(
-            "the address has the parameter \"{name}\"; parameters are not taken, write {SHAPE}"
-        ));
-    }
+    let (rest, parameters) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
     let (login, place) = authority.rsplit_once('@').unwrap_or(("", authority));
     let (user, password) = login.split_once(':').unwrap_or((login, ""));
     let (host, port) = host_and_port(place)?;
-    let address = pb::PostgresAddress {
+    let mut address = pb::PostgresAddress {
         host: decoded(host)?,
         port,
         database: decoded(database)?,
         user: decoded(user)?,
         password: decoded(password)?,
+        ..pb::PostgresAddress::default()
     };
     for (part, value) in [
         ("user", &address.user),
@@ -41,6 +40,7 @@ pub fn postgres(url: &str) -> Result<pb::PostgresAddress, String> {
             return Err(format!("the address names no {part}; write {SHAPE}"));
         }
     }
+    encryption::read(parameters, &mut address)?;
     Ok(address)
 }
 
@@ -101,8 +101,10 @@ pub fn of(target: &pb::Target) -> String {
                 postgres.host.clone()
             };
             format!(
-                "postgres {}@{host}:{port}/{}",
-                postgres.user, postgres.database
+                "postgres {}@{host}:{port}/{}{}",
+                postgres.user,
+                postgres.database,
+                encryption::shown(postgres)
             )
         }
         None => String::new(),
@@ -126,6 +128,7 @@ mod tests {
             database: database.to_owned(),
             user: user.to_owned(),
             password: password.to_owned(),
+            ..pb::PostgresAddress::default()
         }
     }
 
@@ -171,10 +174,6 @@ mod tests {
             ("postgres://u:secret@[::1/d", "a [ without its ]"),
             ("postgres://u:secret%@h/d", "write %25"),
             ("postgres://u:secret%+1@h/d", "write %25"),
-            (
-                "postgres://u:secret@h/d?sslmode=require",
-                "the parameter \"sslmode\"",
-            ),
         ] {
             let error = postgres(url).expect_err(url);
             assert!(

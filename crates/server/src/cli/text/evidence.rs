@@ -13,7 +13,7 @@ use super::{
 /// How many waits are listed.
 const MOST_WAITS: usize = 5;
 /// The counters that are worth a place on the screen; JSON has all.
-const SHOWN: [&str; 8] = [
+const SHOWN: [&str; 10] = [
     "cache_hit_ratio",
     "xact_commit",
     "xact_rollback",
@@ -22,6 +22,8 @@ const SHOWN: [&str; 8] = [
     "checkpoints_timed",
     "checkpoints_requested",
     "wal_bytes",
+    "file_bytes",
+    "wal_file_bytes",
 ];
 
 /// The evidence of the measurement, on a terminal with so many columns; empty
@@ -62,7 +64,7 @@ fn statements(period: &pb::EvidencePeriod, most: Option<usize>) -> String {
         ("pages hit", Right),
         ("pages read", Right),
     ])
-    .spare(["pages hit", "rows"]);
+    .spare(["pages hit", "rows", "pages read", "calls"]);
     for statement in &period.statements {
         table.row([
             statement.operation.clone(),
@@ -99,12 +101,14 @@ fn figures(period: &pb::EvidencePeriod) -> String {
 }
 
 fn counter(counter: &pb::EvidenceCounter) -> String {
+    let size = counter.value.abs();
     let value = match counter.name.rsplit('_').next() {
-        Some("ratio") => percent(counter.value),
-        Some("bytes") => bytes(counter.value.max(0.0) as u64),
-        _ => count(counter.value.max(0.0).round() as u64),
+        Some("ratio") => percent(size),
+        Some("bytes") => bytes(size as u64),
+        _ => count(size.round() as u64),
     };
-    format!("{} {value}", counter.name)
+    let sign = if counter.value < 0.0 { "-" } else { "" };
+    format!("{} {sign}{value}", counter.name)
 }
 
 fn wait(wait: &pb::EvidenceWait) -> String {
@@ -162,6 +166,10 @@ mod tests {
                     name: "temp_bytes".to_owned(),
                     value: 2_000.0,
                 },
+                pb::EvidenceCounter {
+                    name: "wal_file_bytes".to_owned(),
+                    value: -4_000.0,
+                },
             ],
             waits: vec![pb::EvidenceWait {
                 kind: "Lock".to_owned(),
@@ -188,7 +196,7 @@ mod tests {
             "\
 at the target  calls     mean   rows  pages hit  pages read
 read           1,000  12.0 µs  1,000      3,000           0
-counters: cache_hit_ratio 50 %, temp_bytes 2.00 kB
+counters: cache_hit_ratio 50 %, temp_bytes 2.00 kB, wal_file_bytes -4.00 kB
 sessions were in: Lock/tuple 25 %
 sizes: t 4.00 MB (grew 1.00 kB)
 not seen at the target: pg_stat_wal: needs version 14

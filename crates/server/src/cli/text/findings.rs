@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use gauntlet_client::pb;
 
 use super::{
-    number::{count, duration},
+    number::{counted, duration},
     word,
 };
 
@@ -39,7 +39,7 @@ pub fn answer(found: &pb::PreflightRunResponse) -> String {
     }
     let operations = match found.planned_operations {
         0 => String::new(),
-        planned => format!(", {} operations", count(planned)),
+        planned => format!(", {}", counted(planned, "operation")),
     };
     let _ = writeln!(text, "planned: {}{operations}", duration(found.planned_us));
     if found.findings.is_empty() {

@@ -4,7 +4,7 @@ use gauntlet_client::pb;
 
 use super::{
     address,
-    number::{self, count, duration, micros, plain},
+    number::{counted, duration, micros, plain},
     table::{Align, Table},
     word,
 };
@@ -42,10 +42,7 @@ pub fn lines(template: &pb::Template, target: Option<&pb::Target>) -> String {
 /// The load in words.
 pub fn load(spec: &pb::TemplateSpec) -> String {
     use pb::load::Mode;
-    let workers = match spec.workers.max(1) {
-        1 => "1 worker".to_owned(),
-        workers => format!("{workers} workers"),
-    };
+    let workers = counted(spec.workers.max(1).into(), "worker");
     match spec.load.as_ref().and_then(|load| load.mode.as_ref()) {
         Some(Mode::Concurrency(load)) => {
             let think = match micros(load.think_time.as_ref()) {
@@ -53,14 +50,14 @@ pub fn load(spec: &pb::TemplateSpec) -> String {
                 pause => format!(", {} pause after each operation", duration(pause)),
             };
             format!(
-                "closed loop: {} connections over {workers}{think}",
-                count(load.connections.into())
+                "closed loop: {} over {workers}{think}",
+                counted(load.connections.into(), "connection")
             )
         }
         Some(Mode::Rate(load)) => format!(
-            "open loop: {} operations/s over {} connections and {workers}",
+            "open loop: {} operations/s over {} and {workers}",
             plain(load.per_second),
-            count(load.connections.into())
+            counted(load.connections.into(), "connection")
         ),
         None => "not said".to_owned(),
     }
@@ -204,7 +201,7 @@ fn estimate(spec: &pb::TemplateSpec) -> String {
     let phases = spec.phases.unwrap_or_default();
     let length = micros(phases.warmup.as_ref()) + micros(phases.measurement.as_ref());
     let operations = load.per_second * (length as f64 / 1e6);
-    format!("{} operations", number::count(operations.round() as u64))
+    counted(operations.round() as u64, "operation")
 }
 
 #[cfg(test)]

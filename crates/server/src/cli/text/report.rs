@@ -6,7 +6,7 @@ use gauntlet_client::pb;
 
 use super::{
     evidence,
-    number::{count, duration, instant, latency, micros, percent, rate},
+    number::{count, counted, duration, instant, latency, micros, percent, rate, were},
     plan, search,
     table::{Align, Table},
     word, wrap,
@@ -106,9 +106,9 @@ fn measured(run: &pb::Run, report: &pb::Report, spec: &pb::TemplateSpec) -> Stri
     if warmup > 0 {
         let _ = write!(
             text,
-            " after {} of warmup ({} operations, not counted)",
+            " after {} of warmup ({}, not counted)",
             duration(warmup),
-            count(report.warmup_operations)
+            counted(report.warmup_operations, "operation")
         );
     }
     match run.warmup_steady {
@@ -143,7 +143,7 @@ fn operations(report: &pb::Report, total: &pb::OperationReport) -> Table {
         ("p99.9", Right),
         ("max", Right),
     ])
-    .spare(["p95", "ok", "p99.9", "max"]);
+    .spare(["p95", "ok", "p99.9", "max", "p50", "failed"]);
     let total = pb::OperationReport {
         operation: "total".to_owned(),
         ..total.clone()
@@ -176,7 +176,7 @@ fn parts(report: &pb::Report, total: &pb::OperationReport, most: Option<usize>) 
         ("p99.9", Right),
         ("max", Right),
     ])
-    .spare(["p95", "p99.9"]);
+    .spare(["p95", "p99.9", "max", "p50"]);
     let mut row = |name: &str, summary, values| {
         let [p50, p95, p99, p999, max] = percentiles(summary, values);
         table.row([name.to_owned(), p50, p95, p99, p999, max]);
@@ -193,15 +193,17 @@ fn parts(report: &pb::Report, total: &pb::OperationReport, most: Option<usize>) 
     if total.cut > 0 {
         let _ = writeln!(
             text,
-            "cut: {} operations were still in flight when the drain timeout ended",
-            count(total.cut)
+            "cut: {} {} still in flight when the drain timeout ended",
+            counted(total.cut, "operation"),
+            were(total.cut)
         );
     }
     if total.dropped > 0 {
         let _ = writeln!(
             text,
-            "dropped: {} operations were due and never sent",
-            count(total.dropped)
+            "dropped: {} {} due and never sent",
+            counted(total.dropped, "operation"),
+            were(total.dropped)
         );
     }
     text
@@ -223,7 +225,7 @@ fn shards(report: &pb::Report, most: Option<usize>) -> String {
         ("clock", Right),
         ("", Left),
     ])
-    .spare(["attempt", "clock", "p50"]);
+    .spare(["attempt", "clock", "p50", "ok"]);
     for shard in &report.shards {
         table.row([
             shard.worker.clone(),
@@ -264,7 +266,8 @@ fn errors(report: &pb::Report, most: Option<usize>) -> String {
         ("code", Left),
         ("count", Right),
         ("first message", Left),
-    ]);
+    ])
+    .spare(["code", "first message"]);
     for group in report.errors.iter().take(MOST_ERRORS) {
         table.row([
             group.operation.clone(),
@@ -276,7 +279,8 @@ fn errors(report: &pb::Report, most: Option<usize>) -> String {
     }
     let mut text = table.within(most);
     if report.errors.len() > MOST_ERRORS {
-        let _ = writeln!(text, "and {} kinds more", report.errors.len() - MOST_ERRORS);
+        let more = (report.errors.len() - MOST_ERRORS) as u64;
+        let _ = writeln!(text, "and {} more", counted(more, "kind"));
     }
     text
 }
@@ -295,7 +299,7 @@ fn objectives(run: &pb::Run, report: &pb::Report, most: Option<usize>) -> String
         ("samples", Right),
         ("", Left),
     ])
-    .spare(["samples"]);
+    .spare(["samples", "limit", ""]);
     for (index, slo) in report.slos.iter().enumerate() {
         let limit = given
             .and_then(|slos| slos.get(index))
@@ -342,16 +346,16 @@ fn reconciliation(report: &pb::Report) -> String {
         *found += part.found;
     }
     let mut text = String::new();
-    for (table, (counted, uncertain, found)) in tables {
+    for (table, (inserts, uncertain, found)) in tables {
         let unknown = match uncertain {
             0 => String::new(),
             some => format!(", {} with an unknown outcome", count(some)),
         };
         let _ = writeln!(
             text,
-            "rows in {table}: {} INSERTs counted{unknown}, {} rows found",
-            count(counted),
-            count(found)
+            "rows in {table}: {} counted{unknown}, {} found",
+            counted(inserts, "INSERT"),
+            counted(found, "row")
         );
     }
     text

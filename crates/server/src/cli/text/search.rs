@@ -3,7 +3,7 @@
 use gauntlet_client::pb;
 
 use super::{
-    number::{count, duration, latency, percent, rate},
+    number::{count, counted, duration, latency, percent, rate},
     table::{Align, Table},
     word,
 };
@@ -13,9 +13,7 @@ pub fn level(level: Option<&pb::LoadLevel>) -> String {
     use pb::load_level::Level;
     match level.and_then(|level| level.level.as_ref()) {
         Some(Level::Connections(1)) => "1 connection".to_owned(),
-        Some(Level::Connections(connections)) => {
-            format!("{} connections", count(u64::from(*connections)))
-        }
+        Some(Level::Connections(connections)) => counted(u64::from(*connections), "connection"),
         Some(Level::PerSecond(per_second)) => rate(*per_second),
         None => "-".to_owned(),
     }
@@ -47,7 +45,16 @@ pub fn steps(steps: &[pb::Step]) -> Table {
         ("waiting", Right),
         ("outcome", Left),
     ])
-    .spare(["95 % interval", "p50", "waiting", "for", "p99"]);
+    .spare([
+        "95 % interval",
+        "p50",
+        "waiting",
+        "for",
+        "p99",
+        "failed",
+        "p95",
+        "step",
+    ]);
     for step in steps {
         let response = step.response.unwrap_or_default();
         let queue = step.queue_ratio.map_or_else(|| "-".to_owned(), percent);

@@ -73,7 +73,10 @@ impl Table {
                 break;
             }
             kept.retain(|column| column != spare);
-            without.push(self.rows[0][*spare].as_str());
+            without.push(match self.rows[0][*spare].as_str() {
+                "" => "remarks",
+                heading => heading,
+            });
         }
         let mut text = self.shown(&kept, most);
         if !without.is_empty() {

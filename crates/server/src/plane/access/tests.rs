@@ -176,6 +176,7 @@ fn keys_of_inserts_are_64_bit_integers() {
         user: "u".to_owned(),
         password: None,
         application_name: String::new(),
+        encryption: gauntlet_targets::Encryption::None,
     };
     let cases = [
         (&sqlite, "INTEGER", true),

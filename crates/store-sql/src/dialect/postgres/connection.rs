@@ -11,12 +11,12 @@ use futures_util::future::join_all;
 use gauntlet_store::{Error, Result};
 use tokio::task::JoinHandle;
 use tokio_postgres::{
-    Client, Socket, Statement as Prepared,
+    Client, Statement as Prepared,
     error::SqlState,
-    tls::NoTlsStream,
     types::{IsNull, ToSql, Type, WrongType},
 };
 
+use super::carrier::Carrier;
 use crate::{
     script::{Done, Failed, Row, Script, Step},
     statement::{Statement, Value, Values, query},
@@ -52,13 +52,10 @@ enum Column {
 
 impl Connection {
     /// Wraps a connection; `carrier` moves its messages.
-    pub(super) fn new(
-        client: Client,
-        carrier: tokio_postgres::Connection<Socket, NoTlsStream>,
-    ) -> Self {
+    pub(super) fn new(client: Client, carrier: Carrier) -> Self {
         let carry = async move {
             // Why it ended is told to those who wait for an answer.
-            let _ = carrier.await;
+            let _ = carrier.carry().await;
         };
         Self {
             client,

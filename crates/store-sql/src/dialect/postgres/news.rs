@@ -23,10 +23,10 @@ use tokio::{
     task::JoinHandle,
     time::{interval, sleep, timeout},
 };
-use tokio_postgres::{AsyncMessage, Client, Socket, tls::NoTlsStream};
+use tokio_postgres::{AsyncMessage, Client};
 use uuid::Uuid;
 
-use super::{connection::outcome, pool::Pool};
+use super::{carrier::Carrier, connection::outcome, pool::Pool};
 use crate::statement::query;
 
 /// The name that changes go by.
@@ -138,7 +138,7 @@ async fn keep_listening(pool: Pool, shared: Arc<Shared>, mut changes: mpsc::Rece
 /// Listens and tells until the connection ends.
 async fn listen(
     client: &Client,
-    mut carrier: tokio_postgres::Connection<Socket, NoTlsStream>,
+    mut carrier: Carrier,
     shared: &Shared,
     changes: &mut mpsc::Receiver<ChangedRun>,
 ) {

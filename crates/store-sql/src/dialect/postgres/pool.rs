@@ -7,14 +7,18 @@ use std::{
     time::Duration,
 };
 
+use gauntlet_postgres_tls::{Parameters, Tls, Trouble};
 use gauntlet_store::{Error, Result};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout, timeout_at},
 };
-use tokio_postgres::{Config, NoTls, Socket, tls::NoTlsStream};
+use tokio_postgres::{Config, config::SslMode};
 
-use super::connection::{Connection, outcome};
+use super::{
+    carrier::Carrier,
+    connection::{Connection, outcome},
+};
 use crate::database::{ACQUIRE, DEADLINE};
 
 /// The most connections of one control plane.
@@ -28,6 +32,7 @@ const TRUSTED: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(super) struct Pool {
     config: Arc<Config>,
+    tls: Option<Tls>,
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<(Connection, Instant)>>>,
 }
@@ -35,10 +40,21 @@ pub(super) struct Pool {
 impl Pool {
     /// An empty pool for a URL.
     pub(super) fn new(url: &str) -> Result<Self> {
-        let mut config = Config::from_str(url).map_err(|error| outcome("", &error))?;
+        let unusable = |error: String| Error::Unavailable(error);
+        let parameters = Parameters::of(url).map_err(|error| unusable(error.to_string()))?;
+        let proof = parameters.proof();
+        let proof = proof.map_err(|error| unusable(error.to_string()))?;
+        let tls = proof.as_ref().map(Tls::new).transpose();
+        let tls = tls.map_err(|error| unusable(error.to_string()))?;
+        let config = Config::from_str(&parameters.url);
+        let mut config = config.map_err(|error| outcome("", &error))?;
         let options = config.get_options().unwrap_or_default().to_owned();
         config
             .application_name("gauntlet")
+            .ssl_mode(match tls {
+                None => SslMode::Disable,
+                Some(_) => SslMode::Require,
+            })
             .keepalives_idle(TRUSTED)
             // The server gives up when we do, so nothing is written behind our back.
             .options(format!(
@@ -47,6 +63,7 @@ impl Pool {
             ));
         Ok(Self {
             config: Arc::new(config),
+            tls,
             permits: Arc::new(Semaphore::new(CONNECTIONS)),
             idle: Arc::default(),
         })
@@ -96,18 +113,17 @@ impl Pool {
     }
 
     /// A new connection and what carries its messages.
-    pub(super) async fn connect(
-        &self,
-    ) -> Result<(
-        tokio_postgres::Client,
-        tokio_postgres::Connection<Socket, NoTlsStream>,
-    )> {
-        match timeout(ACQUIRE, self.config.connect(NoTls)).await {
+    pub(super) async fn connect(&self) -> Result<(tokio_postgres::Client, Carrier)> {
+        let connecting = Carrier::connect(&self.config, self.tls.as_ref());
+        match timeout(ACQUIRE, connecting).await {
             Err(_) => {
                 let seconds = ACQUIRE.as_secs();
                 Err(Error::Unavailable(format!("no answer within {seconds} s")))
             }
-            Ok(Err(error)) => Err(outcome("", &error)),
+            Ok(Err(error)) => Err(match Trouble::of(&error) {
+                Some(trouble) => Error::Unavailable(trouble.to_string()),
+                None => outcome("", &error),
+            }),
             Ok(Ok(connected)) => Ok(connected),
         }
     }

@@ -209,6 +209,7 @@ async fn limits_and_rights_of_the_role_count() {
         port,
         database,
         application_name,
+        encryption,
         ..
     } = config
     else {
@@ -221,6 +222,7 @@ async fn limits_and_rights_of_the_role_count() {
         user: "narrow".into(),
         password: Some(Secret::new("narrow")),
         application_name,
+        encryption,
     };
     // The role's first session: one that has just been closed may still count.
     let lookup = crate::support::sql("secret", "SELECT id FROM secret WHERE id = $1");

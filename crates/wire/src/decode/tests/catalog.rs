@@ -17,6 +17,7 @@ fn postgres(password: &str) -> pb::target::Address {
         database: "shop".to_owned(),
         user: "app".to_owned(),
         password: password.to_owned(),
+        ..pb::PostgresAddress::default()
     })
 }
 

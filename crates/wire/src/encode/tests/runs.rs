@@ -8,7 +8,7 @@ use gauntlet_model::{
     interval::Failures,
     lifecycle::{Action, Aim, Phase, ProcessingStatus, StepPlan, Window},
     point::{OperationPoint, Point},
-    run::{ControlEvent, RunEvent, RunEventKind},
+    run::{ControlEvent, PhaseEntry, RunEvent, RunEventKind},
     template::{Level, Split},
 };
 
@@ -45,11 +45,11 @@ fn stats(succeeded: u64, median_us: f64) -> Stats {
         succeeded,
         failed: 1,
         failures: Failures::from_counts([0, 0, 1, 0, 0, 0]),
-        throughput_per_s: succeeded as f64,
-        response: Distribution {
+        throughput_per_s: Some(succeeded as f64),
+        response: (succeeded > 0).then(|| Distribution {
             percentiles_us: vec![median_us, 2.0 * median_us, 3.0 * median_us],
             ..Distribution::default()
-        },
+        }),
         ..Stats::default()
     }
 }
@@ -100,6 +100,30 @@ fn a_point_names_its_operations() {
     let message = phase_total(&whole, &spec);
     assert_eq!((message.time_us, message.length_us), (5, 17));
     assert_eq!((message.in_flight_max, message.backlog_max), (3, 4));
+}
+
+#[test]
+fn latencies_are_absent_where_nothing_succeeded() {
+    let spec = a_simple_spec();
+    let nothing = history_point(&point(3.0, Phase::Warmup, 1.0, stats(0, 0.0)), &spec);
+    assert_eq!(nothing.total.unwrap().response, None);
+    let second = |succeeded| {
+        let total = OperationPoint {
+            succeeded,
+            ..OperationPoint::default()
+        };
+        let point = Point {
+            time: Timestamp(1),
+            phase: Phase::Warmup,
+            operations: Vec::new(),
+            total,
+            in_flight: 4,
+            backlog: 0,
+        };
+        metrics_point(&point, &spec).total.unwrap().response
+    };
+    assert!(second(1).is_some());
+    assert_eq!(second(0), None);
 }
 
 #[test]
@@ -164,11 +188,25 @@ fn a_command_says_what_it_does_and_nothing_else() {
     for kind in [
         RunEventKind::Status,
         RunEventKind::Phase,
-        RunEventKind::Worker,
+        RunEventKind::Worker(None),
         RunEventKind::Error,
     ] {
-        assert_eq!(run_event(&event(kind)).command, None);
+        let message = run_event(&event(kind));
+        assert_eq!((message.command, message.entered), (None, None));
     }
+    let entry = PhaseEntry {
+        phase: Phase::Measurement,
+        at: Timestamp(-8),
+        joined: true,
+    };
+    let message = run_event(&event(RunEventKind::Worker(Some(entry))));
+    assert_eq!(message.kind(), pb::RunEventKind::Worker);
+    let entered = pb::PhaseEntry {
+        phase: pb::RunPhase::Measurement.into(),
+        at_us: -8,
+        joined: true,
+    };
+    assert_eq!(message.entered, Some(entered));
 }
 
 fn event(kind: RunEventKind) -> RunEvent {

@@ -175,6 +175,7 @@ impl Held {
         if !cooling {
             self.due.retain(|(due, _)| *due < begins);
             self.due.push_back((begins, Phase::Cooldown));
+            self.course.cools(begins);
         }
         let drain = Duration::from_micros(u64::try_from(drain_us).unwrap_or(0));
         Steer::Stop { at, drain }

@@ -293,7 +293,8 @@ export const RunFilterSchema: GenMessage<RunFilter> = /*@__PURE__*/
  */
 export type ListRunsResponse = Message<"gauntlet.v1.ListRunsResponse"> & {
   /**
-   * In the order asked for. Their spec is left out: GetRun has it.
+   * In the order asked for. Their spec is left out: GetRun has it. Load and
+   * finds_max are there.
    *
    * @generated from field: repeated gauntlet.v1.Run runs = 1;
    */
@@ -1786,7 +1787,8 @@ export const GetMetricsRequestSchema: GenMessage<GetMetricsRequest> = /*@__PURE_
  */
 export type GetMetricsResponse = Message<"gauntlet.v1.GetMetricsResponse"> & {
   /**
-   * By time; stretches without any operation are left out.
+   * By time. Stretches of which nothing is known are left out: no point says 0
+   * for want of a measurement.
    *
    * @generated from field: repeated gauntlet.v1.HistoryPoint points = 1;
    */

@@ -206,7 +206,8 @@ export const TestTargetRequestSchema: GenMessage<TestTargetRequest> = /*@__PURE_
  */
 export type TestTargetResponse = Message<"gauntlet.v1.TestTargetResponse"> & {
   /**
-   * The database's own version text.
+   * The database's own version text, and how the connection is encrypted if it
+   * is.
    *
    * @generated from field: string version = 1;
    */

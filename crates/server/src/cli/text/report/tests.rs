@@ -156,6 +156,38 @@ fn a_report_fits_its_terminal() {
 }
 
 #[test]
+fn on_a_narrow_terminal_no_figure_is_broken() {
+    let mut long = report();
+    long.operations[0].throughput_per_s = 41_748.0;
+    long.slos[1].verdict = pb::Verdict::Fail.into();
+    let total = long.total.as_mut().unwrap();
+    (total.failed, total.failed_response) = (3, Some(summary(1e6)));
+    long.errors = vec![pb::ErrorGroup {
+        operation: "point-lookup".to_owned(),
+        class: "SERIALIZATION".to_owned(),
+        code: "40001".to_owned(),
+        message: "could not serialize access".to_owned(),
+        count: 3,
+    }];
+    let text = whole(&run(), &long, Some(40));
+    for line in text.lines() {
+        assert!(line.chars().count() <= 40, "{line:?} in\n{text}");
+        assert!(!line.trim_start().starts_with("µs"), "{text}");
+    }
+    for line in [
+        "response time  throughput     p99",
+        "point-lookup     41,748/s  240 µs",
+        "errors        class          count",
+        "point-lookup  SERIALIZATION      3",
+        "error ratio <= 0.01  FAIL           0 %",
+    ] {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let found = text.lines().any(|found| words(found) == words(line));
+        assert!(found, "{line}\n{text}");
+    }
+}
+
+#[test]
 fn trouble_is_told() {
     let mut report = report();
     report.offered_per_s = 500.0;
@@ -191,7 +223,7 @@ fn trouble_is_told() {
         "failures (due to end)  1,000 ms  2,000 ms  3,000 ms   10.0 s   20.0 s",
         "offered rate: 500/s",
         "cut: 2 operations were still in flight when the drain timeout ended",
-        "dropped: 1 operations were due and never sent",
+        "dropped: 1 operation was due and never sent",
         "insert  SERIALIZATION  5         3  database is locked",
         "p99 <= 50ms          INCONCLUSIVE         -  50.0 ms  150,000  in words",
         "verdict: INCONCLUSIVE",

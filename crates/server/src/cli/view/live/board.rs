@@ -44,8 +44,9 @@ pub struct Second {
     pub time_us: i64,
     /// Operations that succeeded.
     pub succeeded: u64,
-    /// The 99th percentile of their response time, microseconds.
-    pub p99_us: f64,
+    /// The 99th percentile of their response time, microseconds; `None` when
+    /// none succeeded.
+    pub p99_us: Option<f64>,
 }
 
 impl Board {
@@ -71,7 +72,7 @@ impl Board {
         self.second(Second {
             time_us: point.time_us,
             succeeded: total.succeeded,
-            p99_us: total.response.unwrap_or_default().p99_us,
+            p99_us: total.response.map(|response| response.p99_us),
         });
     }
 
@@ -79,7 +80,8 @@ impl Board {
         match self.seconds.back_mut() {
             Some(last) if last.time_us == second.time_us => {
                 last.succeeded += second.succeeded;
-                last.p99_us = last.p99_us.max(second.p99_us);
+                let p99s = last.p99_us.into_iter().chain(second.p99_us);
+                last.p99_us = p99s.reduce(f64::max);
             }
             _ => self.seconds.push_back(second),
         }
@@ -89,8 +91,12 @@ impl Board {
     }
 
     /// A figure of the last seconds, one value per second, `None` for a second of
-    /// which nothing is known; at most `most` values, the newest last.
-    pub fn history(&self, most: usize, figure: impl Fn(&Second) -> f64) -> Vec<Option<f64>> {
+    /// which it is not known; at most `most` values, the newest last.
+    pub fn history(
+        &self,
+        most: usize,
+        figure: impl Fn(&Second) -> Option<f64>,
+    ) -> Vec<Option<f64>> {
         let Some(newest) = self.seconds.back() else {
             return Vec::new();
         };
@@ -101,7 +107,7 @@ impl Board {
         for second in &self.seconds {
             let back = number(second) as usize;
             if back < length {
-                values[length - 1 - back] = Some(figure(second));
+                values[length - 1 - back] = figure(second);
             }
         }
         values
@@ -139,7 +145,7 @@ mod tests {
             operation: name.to_owned(),
             succeeded,
             failed,
-            response: Some(pb::LatencySummary {
+            response: (succeeded > 0).then(|| pb::LatencySummary {
                 p99_us: succeeded as f64,
                 ..Default::default()
             }),
@@ -173,9 +179,21 @@ mod tests {
         assert_eq!(board.total.newest.succeeded, 10);
         board.point(&point(3, pb::RunPhase::Measurement, 7, 0));
         assert_eq!(board.total.newest.succeeded, 7);
-        let rates = board.history(SECONDS, |second| second.succeeded as f64);
+        let rates = board.history(SECONDS, |second| Some(second.succeeded as f64));
         assert_eq!(rates, [Some(15.0), None, Some(7.0)]);
         assert_eq!(board.history(2, |second| second.p99_us), [None, Some(7.0)]);
+    }
+
+    #[test]
+    fn a_second_in_which_nothing_ended_has_a_rate_and_no_latency() {
+        let mut board = Board::default();
+        for (second, succeeded) in [(1, 10), (2, 0), (3, 0), (4, 7)] {
+            board.point(&point(second, pb::RunPhase::Measurement, succeeded, 0));
+        }
+        let rates = board.history(SECONDS, |second| Some(second.succeeded as f64));
+        assert_eq!(rates, [Some(10.0), Some(0.0), Some(0.0), Some(7.0)]);
+        let latencies = board.history(SECONDS, |second| second.p99_us);
+        assert_eq!(latencies, [Some(10.0), None, None, Some(7.0)]);
     }
 
     #[test]
@@ -185,7 +203,7 @@ mod tests {
             board.point(&point(second, pb::RunPhase::Measurement, 1, 0));
         }
         assert_eq!(board.seconds.len(), SECONDS);
-        assert_eq!(board.history(SECONDS, |_| 0.0).len(), SECONDS);
+        assert_eq!(board.history(SECONDS, |_| Some(0.0)).len(), SECONDS);
     }
 
     #[test]

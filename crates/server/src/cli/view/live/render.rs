@@ -232,7 +232,7 @@ fn histories(board: &Board, terminal: Terminal) -> [Line; 2] {
     [
         line(
             "throughput",
-            board.history(most, |second| second.succeeded as f64),
+            board.history(most, |second| Some(second.succeeded as f64)),
             &|value| count(value as u64),
         ),
         line("p99", board.history(most, |second| second.p99_us), &latency),
@@ -296,30 +296,48 @@ fn newest_error(error: &pb::ErrorSummary, terminal: Terminal) -> Line {
     )
 }
 
-/// All that fits on one line.
+/// All that fits on one line, each part whole: what is missed least goes first
+/// where there is no room, and the rate last.
 fn single(board: &Board, now_us: i64, terminal: Terminal) -> Line {
     let run = &board.run;
-    let line = Line::new(terminal).with(Style::Strong, &word::phase(run.phase()));
-    let line = match moment::progress(run, now_us) {
-        Some((gone, whole)) => line.plain(&format!(
-            " [{}] {} left",
-            bar(gone, whole, 10),
-            duration(whole_seconds(whole - gone))
-        )),
-        None => line.plain(&format!(" {}", moment::waiting(run))),
-    };
-    if board.phase != run.phase() || board.seconds.is_empty() {
-        return line;
+    // A part, and how much it is missed.
+    let mut parts = vec![(3, word::phase(run.phase()))];
+    match moment::progress(run, now_us) {
+        Some((gone, whole)) => {
+            let left = duration(whole_seconds(whole - gone));
+            parts.push((1, format!("[{}]", bar(gone, whole, 10))));
+            parts.push((4, format!("{left} left")));
+        }
+        None => parts.push((4, moment::waiting(run))),
     }
-    let total = &board.total.newest;
-    let response = Response::of(total);
-    // The last ones are those that may be cut.
-    line.plain(&format!(
-        " {} p99 {} p50 {}",
-        rate(total.succeeded as f64),
-        response.p99,
-        response.p50
-    ))
+    if board.phase == run.phase() && !board.seconds.is_empty() {
+        let total = &board.total.newest;
+        let response = Response::of(total);
+        parts.push((5, rate(total.succeeded as f64)));
+        parts.push((2, format!("p99 {}", response.p99)));
+        parts.push((0, format!("p50 {}", response.p50)));
+    }
+    parts.retain(|(_, part)| !part.is_empty());
+    let room = terminal.columns.saturating_sub(1);
+    let columns = |parts: &[(u8, String)]| -> usize {
+        let letters = parts.iter().map(|(_, part)| part.chars().count() + 1);
+        letters.sum::<usize>().saturating_sub(1)
+    };
+    while parts.len() > 1 && columns(&parts) > room {
+        let least = parts.iter().map(|(missed, _)| *missed).min();
+        parts.retain(|(missed, _)| Some(*missed) != least);
+    }
+    let mut line = Line::new(terminal);
+    for (place, (missed, part)) in parts.iter().enumerate() {
+        let style = if *missed == 3 {
+            Style::Strong
+        } else {
+            Style::Plain
+        };
+        let gap = if place == 0 { "" } else { " " };
+        line = line.plain(gap).with(style, part);
+    }
+    line
 }
 
 #[cfg(test)]

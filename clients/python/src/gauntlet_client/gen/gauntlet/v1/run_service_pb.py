@@ -391,7 +391,8 @@ class ListRunsResponse(Message[_ListRunsResponseFields]):
 
     Attributes:
         runs:
-            In the order asked for. Their spec is left out: GetRun has it.
+            In the order asked for. Their spec is left out: GetRun has it. Load and
+            finds_max are there.
 
             ```proto
             repeated gauntlet.v1.Run runs = 1;
@@ -2211,7 +2212,8 @@ class GetMetricsResponse(Message[_GetMetricsResponseFields]):
 
     Attributes:
         points:
-            By time; stretches without any operation are left out.
+            By time. Stretches of which nothing is known are left out: no point says 0
+            for want of a measurement.
 
             ```proto
             repeated gauntlet.v1.HistoryPoint points = 1;

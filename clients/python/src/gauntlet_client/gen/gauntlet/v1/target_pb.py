@@ -132,7 +132,7 @@ class SqliteAddress(Message[_SqliteAddressFields]):
 
         path: str
 
-_PostgresAddressFields: TypeAlias = Literal["host", "port", "database", "user", "password"]
+_PostgresAddressFields: TypeAlias = Literal["host", "port", "database", "user", "password", "ssl_mode", "root_certificate"]
 
 class PostgresAddress(Message[_PostgresAddressFields]):
     """
@@ -173,9 +173,24 @@ class PostgresAddress(Message[_PostgresAddressFields]):
             ```proto
             string password = 5;
             ```
+        ssl_mode:
+            Whether connections are encrypted, and what the server must prove; DISABLE
+            when UNSPECIFIED. Nothing is left to negotiation: encryption is part of
+            what is measured.
+
+            ```proto
+            gauntlet.v1.SslMode ssl_mode = 6;
+            ```
+        root_certificate:
+            The certificates that the server's must come from, as PEM; those of the
+            worker's system when empty. Needs VERIFY_CA or VERIFY_FULL.
+
+            ```proto
+            string root_certificate = 7;
+            ```
     """
 
-    __slots__ = ("host", "port", "database", "user", "password")
+    __slots__ = ("host", "port", "database", "user", "password", "ssl_mode", "root_certificate")
 
     if TYPE_CHECKING:
 
@@ -187,6 +202,8 @@ class PostgresAddress(Message[_PostgresAddressFields]):
             database: str = "",
             user: str = "",
             password: str = "",
+            ssl_mode: SslMode | None = None,
+            root_certificate: str = "",
         ) -> None:
             pass
 
@@ -195,6 +212,8 @@ class PostgresAddress(Message[_PostgresAddressFields]):
         database: str
         user: str
         password: str
+        ssl_mode: SslMode
+        root_certificate: str
 
 _DatasetFields: TypeAlias = Literal["table", "rows", "seed", "replace"]
 
@@ -865,6 +884,54 @@ class CommonValue(Message[_CommonValueFields]):
         value: str
         ratio: float
 
+class SslMode(Enum):
+    """
+    Whether connections to a PostgreSQL server are encrypted, as libpq's sslmode
+    says it; "allow" and "prefer", which leave it to the server, are not offered.
+
+    ```proto
+    enum gauntlet.v1.SslMode
+    ```
+
+    Attributes:
+        UNSPECIFIED:
+            The same as DISABLE.
+
+            ```proto
+            SSL_MODE_UNSPECIFIED = 0
+            ```
+        DISABLE:
+            Not encrypted.
+
+            ```proto
+            SSL_MODE_DISABLE = 1
+            ```
+        REQUIRE:
+            Encrypted, to whichever server answers.
+
+            ```proto
+            SSL_MODE_REQUIRE = 2
+            ```
+        VERIFY_CA:
+            Encrypted; the server's certificate comes from an authority that is trusted.
+
+            ```proto
+            SSL_MODE_VERIFY_CA = 3
+            ```
+        VERIFY_FULL:
+            The same, and the certificate is for the host that was asked for.
+
+            ```proto
+            SSL_MODE_VERIFY_FULL = 4
+            ```
+    """
+
+    UNSPECIFIED = 0
+    DISABLE = 1
+    REQUIRE = 2
+    VERIFY_CA = 3
+    VERIFY_FULL = 4
+
 class FeatureStatus(Enum):
     """
     Whether a feature is there.
@@ -968,7 +1035,7 @@ class CatalogTableKind(Enum):
 
 
 _DESC = file_desc(
-    b'\n\x18gauntlet/v1/target.proto\x12\x0bgauntlet.v1"\xa9\x02\n\x06Target\x12\x1b\n\ttarget_id\x18\x01 \x01(\tR\x08targetId\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x124\n\x06sqlite\x18\x04 \x01(\x0b2\x1a.gauntlet.v1.SqliteAddressH\x00R\x06sqlite\x12:\n\x08postgres\x18\x05 \x01(\x0b2\x1c.gauntlet.v1.PostgresAddressH\x00R\x08postgres\x12\x1d\n\ncreated_us\x18\x06 \x01(\x03R\tcreatedUs\x12\x12\n\x04etag\x18\x07 \x01(\tR\x04etag\x12$\n\x0eprice_per_hour\x18\x08 \x01(\x01R\x0cpricePerHourB\t\n\x07address"#\n\rSqliteAddress\x12\x12\n\x04path\x18\x01 \x01(\tR\x04path"\x85\x01\n\x0fPostgresAddress\x12\x12\n\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n\x04port\x18\x02 \x01(\rR\x04port\x12\x1a\n\x08database\x18\x03 \x01(\tR\x08database\x12\x12\n\x04user\x18\x04 \x01(\tR\x04user\x12\x1a\n\x08password\x18\x05 \x01(\tR\x08password"a\n\x07Dataset\x12\x14\n\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x12\n\x04seed\x18\x03 \x01(\x04R\x04seed\x12\x18\n\x07replace\x18\x04 \x01(\x08R\x07replace"\xc9\x02\n\x0cCapabilities\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x120\n\x08features\x18\x03 \x03(\x0b2\x14.gauntlet.v1.FeatureR\x08features\x120\n\x08settings\x18\x04 \x03(\x0b2\x14.gauntlet.v1.SettingR\x08settings\x12,\n\x0fmax_connections\x18\x05 \x01(\rH\x00R\x0emaxConnections\x88\x01\x01\x121\n\x12connections_in_use\x18\x06 \x01(\rH\x01R\x10connectionsInUse\x88\x01\x01\x12\x1b\n\tread_only\x18\x07 \x01(\x08R\x08readOnlyB\x12\n\x10_max_connectionsB\x15\n\x13_connections_in_use"e\n\x07Feature\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x122\n\x06status\x18\x02 \x01(\x0e2\x1a.gauntlet.v1.FeatureStatusR\x06status\x12\x12\n\x04note\x18\x03 \x01(\tR\x04note"G\n\x07Setting\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n\x04unit\x18\x03 \x01(\tR\x04unit"\xee\x02\n\x0cCatalogTable\x12\x16\n\x06schema\x18\x01 \x01(\tR\x06schema\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x121\n\x04kind\x18\x03 \x01(\x0e2\x1d.gauntlet.v1.CatalogTableKindR\x04kind\x12(\n\rrows_estimate\x18\x04 \x01(\x04H\x00R\x0crowsEstimate\x88\x01\x01\x12\x19\n\x05bytes\x18\x05 \x01(\x04H\x01R\x05bytes\x88\x01\x01\x124\n\x07columns\x18\x06 \x03(\x0b2\x1a.gauntlet.v1.CatalogColumnR\x07columns\x123\n\x07indexes\x18\x07 \x03(\x0b2\x19.gauntlet.v1.CatalogIndexR\x07indexes\x12\x1f\n\x0banalyzed_us\x18\x08 \x01(\x03R\nanalyzedUs\x12\x12\n\x04path\x18\t \x01(\tR\x04pathB\x10\n\x0e_rows_estimateB\x08\n\x06_bytes"\x9f\x01\n\rCatalogColumn\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n\x08nullable\x18\x03 \x01(\x08R\x08nullable\x120\n\x14primary_key_position\x18\x04 \x01(\rR\x12primaryKeyPosition\x12\x18\n\x07indexed\x18\x05 \x01(\x08R\x07indexed"\x88\x01\n\x0cCatalogIndex\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07columns\x18\x02 \x03(\tR\x07columns\x12\x16\n\x06unique\x18\x03 \x01(\x08R\x06unique\x12\x18\n\x07primary\x18\x04 \x01(\x08R\x07primary\x12\x18\n\x07partial\x18\x05 \x01(\x08R\x07partial"\xf4\x01\n\x0cTableProfile\x12/\n\x05table\x18\x01 \x01(\x0b2\x19.gauntlet.v1.CatalogTableR\x05table\x12\x12\n\x04rows\x18\x02 \x01(\x04R\x04rows\x12\x1d\n\nrows_exact\x18\x03 \x01(\x08R\trowsExact\x124\n\x07columns\x18\x04 \x03(\x0b2\x1a.gauntlet.v1.ColumnProfileR\x07columns\x12!\n\x0csampled_rows\x18\x05 \x01(\x04R\x0bsampledRows\x12\'\n\x0ffrom_statistics\x18\x06 \x01(\x08R\x0efromStatistics"\xf8\x02\n\rColumnProfile\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x1d\n\nnull_ratio\x18\x03 \x01(\x01R\tnullRatio\x120\n\x11distinct_estimate\x18\x04 \x01(\x04H\x00R\x10distinctEstimate\x88\x01\x01\x12\x15\n\x03min\x18\x05 \x01(\tH\x01R\x03min\x88\x01\x01\x12\x15\n\x03max\x18\x06 \x01(\tH\x02R\x03max\x88\x01\x01\x12(\n\raverage_bytes\x18\x07 \x01(\x01H\x03R\x0caverageBytes\x88\x01\x01\x12=\n\rcommon_values\x18\x08 \x03(\x0b2\x18.gauntlet.v1.CommonValueR\x0ccommonValues\x12\x1f\n\x0brange_exact\x18\t \x01(\x08R\nrangeExactB\x14\n\x12_distinct_estimateB\x06\n\x04_minB\x06\n\x04_maxB\x10\n\x0e_average_bytes"9\n\x0bCommonValue\x12\x14\n\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n\x05ratio\x18\x02 \x01(\x01R\x05ratio*\x8b\x01\n\rFeatureStatus\x12\x1e\n\x1aFEATURE_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18FEATURE_STATUS_AVAILABLE\x10\x01\x12\x1a\n\x16FEATURE_STATUS_MISSING\x10\x02\x12 \n\x1cFEATURE_STATUS_NOT_PERMITTED\x10\x03*\xff\x01\n\x10CatalogTableKind\x12"\n\x1eCATALOG_TABLE_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18CATALOG_TABLE_KIND_TABLE\x10\x01\x12\x1b\n\x17CATALOG_TABLE_KIND_VIEW\x10\x02\x12(\n$CATALOG_TABLE_KIND_MATERIALIZED_VIEW\x10\x03\x12\x1e\n\x1aCATALOG_TABLE_KIND_FOREIGN\x10\x04\x12"\n\x1eCATALOG_TABLE_KIND_PARTITIONED\x10\x05\x12\x1e\n\x1aCATALOG_TABLE_KIND_VIRTUAL\x10\x06B\x97\x01\n\x0fcom.gauntlet.v1B\x0bTargetProtoP\x01Z*gauntlet/client/gen/gauntlet/v1;gauntletv1\xa2\x02\x03GXX\xaa\x02\x0bGauntlet.V1\xca\x02\x0bGauntlet\\V1\xe2\x02\x17Gauntlet\\V1\\GPBMetadata\xea\x02\x0cGauntlet::V1b\x06proto3',
+    b'\n\x18gauntlet/v1/target.proto\x12\x0bgauntlet.v1"\xa9\x02\n\x06Target\x12\x1b\n\ttarget_id\x18\x01 \x01(\tR\x08targetId\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x124\n\x06sqlite\x18\x04 \x01(\x0b2\x1a.gauntlet.v1.SqliteAddressH\x00R\x06sqlite\x12:\n\x08postgres\x18\x05 \x01(\x0b2\x1c.gauntlet.v1.PostgresAddressH\x00R\x08postgres\x12\x1d\n\ncreated_us\x18\x06 \x01(\x03R\tcreatedUs\x12\x12\n\x04etag\x18\x07 \x01(\tR\x04etag\x12$\n\x0eprice_per_hour\x18\x08 \x01(\x01R\x0cpricePerHourB\t\n\x07address"#\n\rSqliteAddress\x12\x12\n\x04path\x18\x01 \x01(\tR\x04path"\xe1\x01\n\x0fPostgresAddress\x12\x12\n\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n\x04port\x18\x02 \x01(\rR\x04port\x12\x1a\n\x08database\x18\x03 \x01(\tR\x08database\x12\x12\n\x04user\x18\x04 \x01(\tR\x04user\x12\x1a\n\x08password\x18\x05 \x01(\tR\x08password\x12/\n\x08ssl_mode\x18\x06 \x01(\x0e2\x14.gauntlet.v1.SslModeR\x07sslMode\x12)\n\x10root_certificate\x18\x07 \x01(\tR\x0frootCertificate"a\n\x07Dataset\x12\x14\n\x05table\x18\x01 \x01(\tR\x05table\x12\x12\n\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x12\n\x04seed\x18\x03 \x01(\x04R\x04seed\x12\x18\n\x07replace\x18\x04 \x01(\x08R\x07replace"\xc9\x02\n\x0cCapabilities\x12\x12\n\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x120\n\x08features\x18\x03 \x03(\x0b2\x14.gauntlet.v1.FeatureR\x08features\x120\n\x08settings\x18\x04 \x03(\x0b2\x14.gauntlet.v1.SettingR\x08settings\x12,\n\x0fmax_connections\x18\x05 \x01(\rH\x00R\x0emaxConnections\x88\x01\x01\x121\n\x12connections_in_use\x18\x06 \x01(\rH\x01R\x10connectionsInUse\x88\x01\x01\x12\x1b\n\tread_only\x18\x07 \x01(\x08R\x08readOnlyB\x12\n\x10_max_connectionsB\x15\n\x13_connections_in_use"e\n\x07Feature\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x122\n\x06status\x18\x02 \x01(\x0e2\x1a.gauntlet.v1.FeatureStatusR\x06status\x12\x12\n\x04note\x18\x03 \x01(\tR\x04note"G\n\x07Setting\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n\x04unit\x18\x03 \x01(\tR\x04unit"\xee\x02\n\x0cCatalogTable\x12\x16\n\x06schema\x18\x01 \x01(\tR\x06schema\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x121\n\x04kind\x18\x03 \x01(\x0e2\x1d.gauntlet.v1.CatalogTableKindR\x04kind\x12(\n\rrows_estimate\x18\x04 \x01(\x04H\x00R\x0crowsEstimate\x88\x01\x01\x12\x19\n\x05bytes\x18\x05 \x01(\x04H\x01R\x05bytes\x88\x01\x01\x124\n\x07columns\x18\x06 \x03(\x0b2\x1a.gauntlet.v1.CatalogColumnR\x07columns\x123\n\x07indexes\x18\x07 \x03(\x0b2\x19.gauntlet.v1.CatalogIndexR\x07indexes\x12\x1f\n\x0banalyzed_us\x18\x08 \x01(\x03R\nanalyzedUs\x12\x12\n\x04path\x18\t \x01(\tR\x04pathB\x10\n\x0e_rows_estimateB\x08\n\x06_bytes"\x9f\x01\n\rCatalogColumn\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n\x08nullable\x18\x03 \x01(\x08R\x08nullable\x120\n\x14primary_key_position\x18\x04 \x01(\rR\x12primaryKeyPosition\x12\x18\n\x07indexed\x18\x05 \x01(\x08R\x07indexed"\x88\x01\n\x0cCatalogIndex\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07columns\x18\x02 \x03(\tR\x07columns\x12\x16\n\x06unique\x18\x03 \x01(\x08R\x06unique\x12\x18\n\x07primary\x18\x04 \x01(\x08R\x07primary\x12\x18\n\x07partial\x18\x05 \x01(\x08R\x07partial"\xf4\x01\n\x0cTableProfile\x12/\n\x05table\x18\x01 \x01(\x0b2\x19.gauntlet.v1.CatalogTableR\x05table\x12\x12\n\x04rows\x18\x02 \x01(\x04R\x04rows\x12\x1d\n\nrows_exact\x18\x03 \x01(\x08R\trowsExact\x124\n\x07columns\x18\x04 \x03(\x0b2\x1a.gauntlet.v1.ColumnProfileR\x07columns\x12!\n\x0csampled_rows\x18\x05 \x01(\x04R\x0bsampledRows\x12\'\n\x0ffrom_statistics\x18\x06 \x01(\x08R\x0efromStatistics"\xf8\x02\n\rColumnProfile\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x1d\n\nnull_ratio\x18\x03 \x01(\x01R\tnullRatio\x120\n\x11distinct_estimate\x18\x04 \x01(\x04H\x00R\x10distinctEstimate\x88\x01\x01\x12\x15\n\x03min\x18\x05 \x01(\tH\x01R\x03min\x88\x01\x01\x12\x15\n\x03max\x18\x06 \x01(\tH\x02R\x03max\x88\x01\x01\x12(\n\raverage_bytes\x18\x07 \x01(\x01H\x03R\x0caverageBytes\x88\x01\x01\x12=\n\rcommon_values\x18\x08 \x03(\x0b2\x18.gauntlet.v1.CommonValueR\x0ccommonValues\x12\x1f\n\x0brange_exact\x18\t \x01(\x08R\nrangeExactB\x14\n\x12_distinct_estimateB\x06\n\x04_minB\x06\n\x04_maxB\x10\n\x0e_average_bytes"9\n\x0bCommonValue\x12\x14\n\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n\x05ratio\x18\x02 \x01(\x01R\x05ratio*\x81\x01\n\x07SslMode\x12\x18\n\x14SSL_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10SSL_MODE_DISABLE\x10\x01\x12\x14\n\x10SSL_MODE_REQUIRE\x10\x02\x12\x16\n\x12SSL_MODE_VERIFY_CA\x10\x03\x12\x18\n\x14SSL_MODE_VERIFY_FULL\x10\x04*\x8b\x01\n\rFeatureStatus\x12\x1e\n\x1aFEATURE_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18FEATURE_STATUS_AVAILABLE\x10\x01\x12\x1a\n\x16FEATURE_STATUS_MISSING\x10\x02\x12 \n\x1cFEATURE_STATUS_NOT_PERMITTED\x10\x03*\xff\x01\n\x10CatalogTableKind\x12"\n\x1eCATALOG_TABLE_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18CATALOG_TABLE_KIND_TABLE\x10\x01\x12\x1b\n\x17CATALOG_TABLE_KIND_VIEW\x10\x02\x12(\n$CATALOG_TABLE_KIND_MATERIALIZED_VIEW\x10\x03\x12\x1e\n\x1aCATALOG_TABLE_KIND_FOREIGN\x10\x04\x12"\n\x1eCATALOG_TABLE_KIND_PARTITIONED\x10\x05\x12\x1e\n\x1aCATALOG_TABLE_KIND_VIRTUAL\x10\x06B\x97\x01\n\x0fcom.gauntlet.v1B\x0bTargetProtoP\x01Z*gauntlet/client/gen/gauntlet/v1;gauntletv1\xa2\x02\x03GXX\xaa\x02\x0bGauntlet.V1\xca\x02\x0bGauntlet\\V1\xe2\x02\x17Gauntlet\\V1\\GPBMetadata\xea\x02\x0cGauntlet::V1b\x06proto3',
     [],
     {
         "Target": Target,
@@ -984,6 +1051,7 @@ _DESC = file_desc(
         "TableProfile": TableProfile,
         "ColumnProfile": ColumnProfile,
         "CommonValue": CommonValue,
+        "SslMode": SslMode,
         "FeatureStatus": FeatureStatus,
         "CatalogTableKind": CatalogTableKind,
     },

@@ -300,7 +300,8 @@ class TestTargetResponse(Message[_TestTargetResponseFields]):
 
     Attributes:
         version:
-            The database's own version text.
+            The database's own version text, and how the connection is encrypted if it
+            is.
 
             ```proto
             string version = 1;

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .template_pb import Template, TemplateSpec
 
 
-_CreateTemplateRequestFields: TypeAlias = Literal["request_id", "project", "name", "spec"]
+_CreateTemplateRequestFields: TypeAlias = Literal["request_id", "project", "name", "spec", "source"]
 
 class CreateTemplateRequest(Message[_CreateTemplateRequestFields]):
     """
@@ -60,9 +60,17 @@ class CreateTemplateRequest(Message[_CreateTemplateRequestFields]):
             ```proto
             optional gauntlet.v1.TemplateSpec spec = 4;
             ```
+        source:
+            The file that the spec was read from, to be kept with this version. It must
+            read to the same spec, as ParseTemplate reads it; the name and the project
+            that it says, if it does, are the template's.
+
+            ```proto
+            string source = 5;
+            ```
     """
 
-    __slots__ = ("request_id", "project", "name", "spec")
+    __slots__ = ("request_id", "project", "name", "spec", "source")
 
     if TYPE_CHECKING:
 
@@ -73,6 +81,7 @@ class CreateTemplateRequest(Message[_CreateTemplateRequestFields]):
             project: str = "",
             name: str = "",
             spec: TemplateSpec | None = None,
+            source: str = "",
         ) -> None:
             pass
 
@@ -80,6 +89,7 @@ class CreateTemplateRequest(Message[_CreateTemplateRequestFields]):
         project: str
         name: str
         spec: TemplateSpec | None
+        source: str
 
 _CreateTemplateResponseFields: TypeAlias = Literal["template"]
 
@@ -273,7 +283,7 @@ class ListTemplatesResponse(Message[_ListTemplatesResponseFields]):
         templates: list[Template]
         next_page_token: str
 
-_UpdateTemplateRequestFields: TypeAlias = Literal["project", "name", "spec", "etag"]
+_UpdateTemplateRequestFields: TypeAlias = Literal["project", "name", "spec", "etag", "source"]
 
 class UpdateTemplateRequest(Message[_UpdateTemplateRequestFields]):
     """
@@ -308,9 +318,17 @@ class UpdateTemplateRequest(Message[_UpdateTemplateRequestFields]):
             ```proto
             string etag = 4;
             ```
+        source:
+            The file that the spec was read from, to be kept with this version. It must
+            read to the same spec, as ParseTemplate reads it; the name and the project
+            that it says, if it does, are the template's.
+
+            ```proto
+            string source = 5;
+            ```
     """
 
-    __slots__ = ("project", "name", "spec", "etag")
+    __slots__ = ("project", "name", "spec", "etag", "source")
 
     if TYPE_CHECKING:
 
@@ -321,6 +339,7 @@ class UpdateTemplateRequest(Message[_UpdateTemplateRequestFields]):
             name: str = "",
             spec: TemplateSpec | None = None,
             etag: str = "",
+            source: str = "",
         ) -> None:
             pass
 
@@ -328,12 +347,13 @@ class UpdateTemplateRequest(Message[_UpdateTemplateRequestFields]):
         name: str
         spec: TemplateSpec | None
         etag: str
+        source: str
 
 _UpdateTemplateResponseFields: TypeAlias = Literal["template"]
 
 class UpdateTemplateResponse(Message[_UpdateTemplateResponseFields]):
     """
-    The version made. A spec equal to the newest version's makes none.
+    The version made. A spec and a source equal to the newest version's make none.
 
     ```proto
     message gauntlet.v1.UpdateTemplateResponse
@@ -1579,7 +1599,7 @@ class FormatTemplateResponse(Message[_FormatTemplateResponseFields]):
 
 
 _DESC = file_desc(
-    b'\n"gauntlet/v1/template_service.proto\x12\x0bgauntlet.v1\x1a\x18gauntlet/v1/common.proto\x1a\x18gauntlet/v1/target.proto\x1a\x1agauntlet/v1/template.proto"\x93\x01\n\x15CreateTemplateRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12-\n\x04spec\x18\x04 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec"K\n\x16CreateTemplateResponse\x121\n\x08template\x18\x01 \x01(\x0b2\x15.gauntlet.v1.TemplateR\x08template"\\\n\x12GetTemplateRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07version\x18\x03 \x01(\x05R\x07version"H\n\x13GetTemplateResponse\x121\n\x08template\x18\x01 \x01(\x0b2\x15.gauntlet.v1.TemplateR\x08template"^\n\x14ListTemplatesRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12,\n\x04page\x18\x02 \x01(\x0b2\x18.gauntlet.v1.PageRequestR\x04page"t\n\x15ListTemplatesResponse\x123\n\ttemplates\x18\x01 \x03(\x0b2\x15.gauntlet.v1.TemplateR\ttemplates\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"\x88\x01\n\x15UpdateTemplateRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12-\n\x04spec\x18\x03 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec\x12\x12\n\x04etag\x18\x04 \x01(\tR\x04etag"K\n\x16UpdateTemplateResponse\x121\n\x08template\x18\x01 \x01(\x0b2\x15.gauntlet.v1.TemplateR\x08template"b\n\x17ValidateTemplateRequest\x12-\n\x04spec\x18\x01 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project"Z\n\x18ValidateTemplateResponse\x12>\n\nviolations\x18\x01 \x03(\x0b2\x1e.gauntlet.v1.TemplateViolationR\nviolations"C\n\x11TemplateViolation\x12\x14\n\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message"y\n\x1bListTemplateVersionsRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12,\n\x04page\x18\x03 \x01(\x0b2\x18.gauntlet.v1.PageRequestR\x04page"y\n\x1cListTemplateVersionsResponse\x121\n\x08versions\x18\x01 \x03(\x0b2\x15.gauntlet.v1.TemplateR\x08versions\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"\xb9\x01\n\x14CloneTemplateRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n\x07version\x18\x04 \x01(\x05R\x07version\x12\x1f\n\x0bnew_project\x18\x05 \x01(\tR\nnewProject\x12\x19\n\x08new_name\x18\x06 \x01(\tR\x07newName"J\n\x15CloneTemplateResponse\x121\n\x08template\x18\x01 \x01(\x0b2\x15.gauntlet.v1.TemplateR\x08template"Y\n\x15DeleteTemplateRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"\x18\n\x16DeleteTemplateResponse"\xb4\x01\n\x16PrepareTemplateRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07version\x18\x03 \x01(\x05R\x07version\x121\n\x05pools\x18\x04 \x03(\x0b2\x1b.gauntlet.v1.PoolFromColumnR\x05pools\x12\x1f\n\x0bsample_rows\x18\x05 \x01(\rR\nsampleRows"z\n\x0ePoolFromColumn\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05table\x18\x02 \x01(\tR\x05table\x12\x16\n\x06column\x18\x03 \x01(\tR\x06column\x12\x12\n\x04size\x18\x04 \x01(\rR\x04size\x12\x12\n\x04seed\x18\x05 \x01(\x04R\x04seed"z\n\x17PrepareTemplateResponse\x121\n\x06tables\x18\x01 \x03(\x0b2\x19.gauntlet.v1.TableProfileR\x06tables\x12,\n\x05pools\x18\x02 \x03(\x0b2\x16.gauntlet.v1.ValuePoolR\x05pools"\xcf\x01\n\tValuePool\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12.\n\x06values\x18\x03 \x03(\x0b2\x16.gauntlet.v1.PoolValueR\x06values\x12\x14\n\x05count\x18\x04 \x01(\rR\x05count\x12/\n\x06source\x18\x05 \x01(\x0b2\x17.gauntlet.v1.PoolSourceR\x06source\x12\x1d\n\ncreated_us\x18\x06 \x01(\x03R\tcreatedUs"-\n\tPoolValue\x12\x17\n\x04text\x18\x01 \x01(\tH\x00R\x04text\x88\x01\x01B\x07\n\x05_text"f\n\nPoolSource\x12\x16\n\x06target\x18\x01 \x01(\tR\x06target\x12\x14\n\x05table\x18\x02 \x01(\tR\x05table\x12\x16\n\x06column\x18\x03 \x01(\tR\x06column\x12\x12\n\x04seed\x18\x04 \x01(\x04R\x04seed"c\n\x16CreateValuePoolRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12*\n\x04pool\x18\x02 \x01(\x0b2\x16.gauntlet.v1.ValuePoolR\x04pool"E\n\x17CreateValuePoolResponse\x12*\n\x04pool\x18\x01 \x01(\x0b2\x16.gauntlet.v1.ValuePoolR\x04pool"C\n\x13GetValuePoolRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"B\n\x14GetValuePoolResponse\x12*\n\x04pool\x18\x01 \x01(\x0b2\x16.gauntlet.v1.ValuePoolR\x04pool"_\n\x15ListValuePoolsRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12,\n\x04page\x18\x02 \x01(\x0b2\x18.gauntlet.v1.PageRequestR\x04page"n\n\x16ListValuePoolsResponse\x12,\n\x05pools\x18\x01 \x03(\x0b2\x16.gauntlet.v1.ValuePoolR\x05pools\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"F\n\x16DeleteValuePoolRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"\x19\n\x17DeleteValuePoolResponse"*\n\x14ParseTemplateRequest\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text"\xa8\x01\n\x15ParseTemplateResponse\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12-\n\x04spec\x18\x03 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec\x122\n\x06faults\x18\x04 \x03(\x0b2\x1a.gauntlet.v1.TemplateFaultR\x06faults"k\n\rTemplateFault\x12\x12\n\x04line\x18\x01 \x01(\rR\x04line\x12\x16\n\x06column\x18\x02 \x01(\rR\x06column\x12\x14\n\x05field\x18\x03 \x01(\tR\x05field\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message"t\n\x15FormatTemplateRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12-\n\x04spec\x18\x03 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec",\n\x16FormatTemplateResponse\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text2\x97\x0b\n\x0fTemplateService\x12Y\n\x0eCreateTemplate\x12".gauntlet.v1.CreateTemplateRequest\x1a#.gauntlet.v1.CreateTemplateResponse\x12U\n\x0bGetTemplate\x12\x1f.gauntlet.v1.GetTemplateRequest\x1a .gauntlet.v1.GetTemplateResponse"\x03\x90\x02\x01\x12[\n\rListTemplates\x12!.gauntlet.v1.ListTemplatesRequest\x1a".gauntlet.v1.ListTemplatesResponse"\x03\x90\x02\x01\x12Y\n\x0eUpdateTemplate\x12".gauntlet.v1.UpdateTemplateRequest\x1a#.gauntlet.v1.UpdateTemplateResponse\x12d\n\x10ValidateTemplate\x12$.gauntlet.v1.ValidateTemplateRequest\x1a%.gauntlet.v1.ValidateTemplateResponse"\x03\x90\x02\x01\x12[\n\rParseTemplate\x12!.gauntlet.v1.ParseTemplateRequest\x1a".gauntlet.v1.ParseTemplateResponse"\x03\x90\x02\x01\x12^\n\x0eFormatTemplate\x12".gauntlet.v1.FormatTemplateRequest\x1a#.gauntlet.v1.FormatTemplateResponse"\x03\x90\x02\x01\x12p\n\x14ListTemplateVersions\x12(.gauntlet.v1.ListTemplateVersionsRequest\x1a).gauntlet.v1.ListTemplateVersionsResponse"\x03\x90\x02\x01\x12V\n\rCloneTemplate\x12!.gauntlet.v1.CloneTemplateRequest\x1a".gauntlet.v1.CloneTemplateResponse\x12Y\n\x0eDeleteTemplate\x12".gauntlet.v1.DeleteTemplateRequest\x1a#.gauntlet.v1.DeleteTemplateResponse\x12\\\n\x0fPrepareTemplate\x12#.gauntlet.v1.PrepareTemplateRequest\x1a$.gauntlet.v1.PrepareTemplateResponse\x12\\\n\x0fCreateValuePool\x12#.gauntlet.v1.CreateValuePoolRequest\x1a$.gauntlet.v1.CreateValuePoolResponse\x12X\n\x0cGetValuePool\x12 .gauntlet.v1.GetValuePoolRequest\x1a!.gauntlet.v1.GetValuePoolResponse"\x03\x90\x02\x01\x12^\n\x0eListValuePools\x12".gauntlet.v1.ListValuePoolsRequest\x1a#.gauntlet.v1.ListValuePoolsResponse"\x03\x90\x02\x01\x12\\\n\x0fDeleteValuePool\x12#.gauntlet.v1.DeleteValuePoolRequest\x1a$.gauntlet.v1.DeleteValuePoolResponseB\xa0\x01\n\x0fcom.gauntlet.v1B\x14TemplateServiceProtoP\x01Z*gauntlet/client/gen/gauntlet/v1;gauntletv1\xa2\x02\x03GXX\xaa\x02\x0bGauntlet.V1\xca\x02\x0bGauntlet\\V1\xe2\x02\x17Gauntlet\\V1\\GPBMetadata\xea\x02\x0cGauntlet::V1b\x06proto3',
+    b'\n"gauntlet/v1/template_service.proto\x12\x0bgauntlet.v1\x1a\x18gauntlet/v1/common.proto\x1a\x18gauntlet/v1/target.proto\x1a\x1agauntlet/v1/template.proto"\xab\x01\n\x15CreateTemplateRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12-\n\x04spec\x18\x04 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec\x12\x16\n\x06source\x18\x05 \x01(\tR\x06source"K\n\x16CreateTemplateResponse\x121\n\x08template\x18\x01 \x01(\x0b2\x15.gauntlet.v1.TemplateR\x08template"\\\n\x12GetTemplateRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07version\x18\x03 \x01(\x05R\x07version"H\n\x13GetTemplateResponse\x121\n\x08template\x18\x01 \x01(\x0b2\x15.gauntlet.v1.TemplateR\x08template"^\n\x14ListTemplatesRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12,\n\x04page\x18\x02 \x01(\x0b2\x18.gauntlet.v1.PageRequestR\x04page"t\n\x15ListTemplatesResponse\x123\n\ttemplates\x18\x01 \x03(\x0b2\x15.gauntlet.v1.TemplateR\ttemplates\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"\xa0\x01\n\x15UpdateTemplateRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12-\n\x04spec\x18\x03 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec\x12\x12\n\x04etag\x18\x04 \x01(\tR\x04etag\x12\x16\n\x06source\x18\x05 \x01(\tR\x06source"K\n\x16UpdateTemplateResponse\x121\n\x08template\x18\x01 \x01(\x0b2\x15.gauntlet.v1.TemplateR\x08template"b\n\x17ValidateTemplateRequest\x12-\n\x04spec\x18\x01 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project"Z\n\x18ValidateTemplateResponse\x12>\n\nviolations\x18\x01 \x03(\x0b2\x1e.gauntlet.v1.TemplateViolationR\nviolations"C\n\x11TemplateViolation\x12\x14\n\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message"y\n\x1bListTemplateVersionsRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12,\n\x04page\x18\x03 \x01(\x0b2\x18.gauntlet.v1.PageRequestR\x04page"y\n\x1cListTemplateVersionsResponse\x121\n\x08versions\x18\x01 \x03(\x0b2\x15.gauntlet.v1.TemplateR\x08versions\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"\xb9\x01\n\x14CloneTemplateRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x18\n\x07version\x18\x04 \x01(\x05R\x07version\x12\x1f\n\x0bnew_project\x18\x05 \x01(\tR\nnewProject\x12\x19\n\x08new_name\x18\x06 \x01(\tR\x07newName"J\n\x15CloneTemplateResponse\x121\n\x08template\x18\x01 \x01(\x0b2\x15.gauntlet.v1.TemplateR\x08template"Y\n\x15DeleteTemplateRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n\x04etag\x18\x03 \x01(\tR\x04etag"\x18\n\x16DeleteTemplateResponse"\xb4\x01\n\x16PrepareTemplateRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n\x07version\x18\x03 \x01(\x05R\x07version\x121\n\x05pools\x18\x04 \x03(\x0b2\x1b.gauntlet.v1.PoolFromColumnR\x05pools\x12\x1f\n\x0bsample_rows\x18\x05 \x01(\rR\nsampleRows"z\n\x0ePoolFromColumn\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n\x05table\x18\x02 \x01(\tR\x05table\x12\x16\n\x06column\x18\x03 \x01(\tR\x06column\x12\x12\n\x04size\x18\x04 \x01(\rR\x04size\x12\x12\n\x04seed\x18\x05 \x01(\x04R\x04seed"z\n\x17PrepareTemplateResponse\x121\n\x06tables\x18\x01 \x03(\x0b2\x19.gauntlet.v1.TableProfileR\x06tables\x12,\n\x05pools\x18\x02 \x03(\x0b2\x16.gauntlet.v1.ValuePoolR\x05pools"\xcf\x01\n\tValuePool\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12.\n\x06values\x18\x03 \x03(\x0b2\x16.gauntlet.v1.PoolValueR\x06values\x12\x14\n\x05count\x18\x04 \x01(\rR\x05count\x12/\n\x06source\x18\x05 \x01(\x0b2\x17.gauntlet.v1.PoolSourceR\x06source\x12\x1d\n\ncreated_us\x18\x06 \x01(\x03R\tcreatedUs"-\n\tPoolValue\x12\x17\n\x04text\x18\x01 \x01(\tH\x00R\x04text\x88\x01\x01B\x07\n\x05_text"f\n\nPoolSource\x12\x16\n\x06target\x18\x01 \x01(\tR\x06target\x12\x14\n\x05table\x18\x02 \x01(\tR\x05table\x12\x16\n\x06column\x18\x03 \x01(\tR\x06column\x12\x12\n\x04seed\x18\x04 \x01(\x04R\x04seed"c\n\x16CreateValuePoolRequest\x12\x1d\n\nrequest_id\x18\x01 \x01(\tR\trequestId\x12*\n\x04pool\x18\x02 \x01(\x0b2\x16.gauntlet.v1.ValuePoolR\x04pool"E\n\x17CreateValuePoolResponse\x12*\n\x04pool\x18\x01 \x01(\x0b2\x16.gauntlet.v1.ValuePoolR\x04pool"C\n\x13GetValuePoolRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"B\n\x14GetValuePoolResponse\x12*\n\x04pool\x18\x01 \x01(\x0b2\x16.gauntlet.v1.ValuePoolR\x04pool"_\n\x15ListValuePoolsRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12,\n\x04page\x18\x02 \x01(\x0b2\x18.gauntlet.v1.PageRequestR\x04page"n\n\x16ListValuePoolsResponse\x12,\n\x05pools\x18\x01 \x03(\x0b2\x16.gauntlet.v1.ValuePoolR\x05pools\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"F\n\x16DeleteValuePoolRequest\x12\x18\n\x07project\x18\x01 \x01(\tR\x07project\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"\x19\n\x17DeleteValuePoolResponse"*\n\x14ParseTemplateRequest\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text"\xa8\x01\n\x15ParseTemplateResponse\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12-\n\x04spec\x18\x03 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec\x122\n\x06faults\x18\x04 \x03(\x0b2\x1a.gauntlet.v1.TemplateFaultR\x06faults"k\n\rTemplateFault\x12\x12\n\x04line\x18\x01 \x01(\rR\x04line\x12\x16\n\x06column\x18\x02 \x01(\rR\x06column\x12\x14\n\x05field\x18\x03 \x01(\tR\x05field\x12\x18\n\x07message\x18\x04 \x01(\tR\x07message"t\n\x15FormatTemplateRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07project\x18\x02 \x01(\tR\x07project\x12-\n\x04spec\x18\x03 \x01(\x0b2\x19.gauntlet.v1.TemplateSpecR\x04spec",\n\x16FormatTemplateResponse\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text2\x97\x0b\n\x0fTemplateService\x12Y\n\x0eCreateTemplate\x12".gauntlet.v1.CreateTemplateRequest\x1a#.gauntlet.v1.CreateTemplateResponse\x12U\n\x0bGetTemplate\x12\x1f.gauntlet.v1.GetTemplateRequest\x1a .gauntlet.v1.GetTemplateResponse"\x03\x90\x02\x01\x12[\n\rListTemplates\x12!.gauntlet.v1.ListTemplatesRequest\x1a".gauntlet.v1.ListTemplatesResponse"\x03\x90\x02\x01\x12Y\n\x0eUpdateTemplate\x12".gauntlet.v1.UpdateTemplateRequest\x1a#.gauntlet.v1.UpdateTemplateResponse\x12d\n\x10ValidateTemplate\x12$.gauntlet.v1.ValidateTemplateRequest\x1a%.gauntlet.v1.ValidateTemplateResponse"\x03\x90\x02\x01\x12[\n\rParseTemplate\x12!.gauntlet.v1.ParseTemplateRequest\x1a".gauntlet.v1.ParseTemplateResponse"\x03\x90\x02\x01\x12^\n\x0eFormatTemplate\x12".gauntlet.v1.FormatTemplateRequest\x1a#.gauntlet.v1.FormatTemplateResponse"\x03\x90\x02\x01\x12p\n\x14ListTemplateVersions\x12(.gauntlet.v1.ListTemplateVersionsRequest\x1a).gauntlet.v1.ListTemplateVersionsResponse"\x03\x90\x02\x01\x12V\n\rCloneTemplate\x12!.gauntlet.v1.CloneTemplateRequest\x1a".gauntlet.v1.CloneTemplateResponse\x12Y\n\x0eDeleteTemplate\x12".gauntlet.v1.DeleteTemplateRequest\x1a#.gauntlet.v1.DeleteTemplateResponse\x12\\\n\x0fPrepareTemplate\x12#.gauntlet.v1.PrepareTemplateRequest\x1a$.gauntlet.v1.PrepareTemplateResponse\x12\\\n\x0fCreateValuePool\x12#.gauntlet.v1.CreateValuePoolRequest\x1a$.gauntlet.v1.CreateValuePoolResponse\x12X\n\x0cGetValuePool\x12 .gauntlet.v1.GetValuePoolRequest\x1a!.gauntlet.v1.GetValuePoolResponse"\x03\x90\x02\x01\x12^\n\x0eListValuePools\x12".gauntlet.v1.ListValuePoolsRequest\x1a#.gauntlet.v1.ListValuePoolsResponse"\x03\x90\x02\x01\x12\\\n\x0fDeleteValuePool\x12#.gauntlet.v1.DeleteValuePoolRequest\x1a$.gauntlet.v1.DeleteValuePoolResponseB\xa0\x01\n\x0fcom.gauntlet.v1B\x14TemplateServiceProtoP\x01Z*gauntlet/client/gen/gauntlet/v1;gauntletv1\xa2\x02\x03GXX\xaa\x02\x0bGauntlet.V1\xca\x02\x0bGauntlet\\V1\xe2\x02\x17Gauntlet\\V1\\GPBMetadata\xea\x02\x0cGauntlet::V1b\x06proto3',
     [
         common_pb.desc(),
         target_pb.desc(),

@@ -129,6 +129,24 @@ fn every_size_is_kept_to() {
 }
 
 #[test]
+fn a_narrow_line_loses_parts_and_cuts_no_number() {
+    let mut board = board(1);
+    board.total.newest.succeeded = 581_234;
+    for (columns, expected) in [
+        (
+            59,
+            "measurement [====>     ] 10 s left 581,234/s p99 812 µs",
+        ),
+        (50, "measurement 10 s left 581,234/s p99 812 µs"),
+        (40, "measurement 10 s left 581,234/s"),
+        (30, "10 s left 581,234/s"),
+        (12, "581,234/s"),
+    ] {
+        assert_eq!(shown(&board, terminal(columns, 24)), [expected]);
+    }
+}
+
+#[test]
 fn operations_that_do_not_fit_are_counted() {
     let shown = shown(&board(40), terminal(80, 24));
     assert!(
