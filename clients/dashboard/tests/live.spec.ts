@@ -1,3 +1,6 @@
+import type { Page } from '@playwright/test';
+
+import { latency, rate } from '../src/lib/format';
 import { accessible, expect, listen, picture, shot, test } from './fixture';
 import { failing, template } from './server';
 
@@ -53,15 +56,36 @@ test('a run is started in the browser and watched to its end', async ({ page, se
   expect(trouble).toEqual({ errors: [], foreign: [] });
 });
 
+/** The seconds on the charts: the first, the newest, and how many there are. */
+async function drawn(page: Page): Promise<{ firstUs: number; newestUs: number; seconds: number }> {
+  const [firstUs, newestUs, seconds] = await page
+    .locator('[data-newest-us]')
+    .evaluate((live) => ['data-first-us', 'data-newest-us', 'data-seconds'].map((name) => Number(live.getAttribute(name))));
+  return { firstUs: firstUs ?? Number.NaN, newestUs: newestUs ?? Number.NaN, seconds: seconds ?? Number.NaN };
+}
+
 test('a reload in the middle of a run loses nothing', async ({ page, server }) => {
   const trouble = listen(page, server);
   await server.apply(template('reload', 10));
   const id = await server.begin('reload', 'reloaded');
   await page.goto(`${server.url}/runs/${id}`);
-  await expect(page.getByRole('tabpanel')).toContainText(/measurement/i);
+  await expect.poll(async () => (await drawn(page)).seconds).toBeGreaterThanOrEqual(4);
+  const before = await drawn(page);
+
   await page.reload();
-  await expect(page.getByRole('img', { name: /throughput/i }).first()).toBeVisible();
+  await expect.poll(async () => (await drawn(page)).newestUs).toBeGreaterThan(before.newestUs);
+  const after = await drawn(page);
+  expect(after.firstUs).toBe(before.firstUs);
+  // One for each second from the first on, those before the reload and those of it: no gap.
+  for (const { firstUs, newestUs, seconds } of [before, after]) {
+    expect(seconds).toBe((newestUs - firstUs) / 1e6 + 1);
+  }
+
   await expect(page.getByRole('main')).toContainText('completed', { timeout: 60_000 });
+  // Warmup and measurement, and at most what ended late.
+  const all = await drawn(page);
+  expect(all.firstUs).toBe(before.firstUs);
+  expect(all.seconds).toBe(12);
   await page.getByRole('tab', { name: 'Report' }).click();
   await expect(page.getByRole('heading', { name: 'Objectives' })).toBeVisible();
   expect(trouble).toEqual({ errors: [], foreign: [] });
@@ -88,6 +112,37 @@ test('a server that is killed and started again in the middle of a run loses not
   expect(trouble.foreign).toEqual([]);
   // The browser itself reports the connections that were refused.
   expect(trouble.errors.filter((text) => !text.includes('net::ERR_') && !text.includes('Failed to fetch'))).toEqual([]);
+});
+
+test('a search is told by its step under load, and then as its report judges it', async ({ page, server }) => {
+  const trouble = listen(page, server);
+  const steps = 'search: {bisect: {}, step: 3s, settle: 200ms, confirm: 3s, max_level: 200}\n';
+  await server.apply(template('hunted', 60).replace('per_second: 200', 'per_second: 100') + steps);
+  const id = await server.begin('hunted', 'hunted');
+  await page.goto(`${server.url}/runs/${id}`);
+  const panel = page.getByRole('tabpanel');
+  const tile = (name: string) => panel.locator('.tile', { has: page.getByText(name, { exact: true }) }).first().locator('.value');
+
+  await expect(panel.getByRole('heading', { name: /^Objectives so far in step \d, \d+\/s$/ })).toBeVisible();
+  await expect(panel).toContainText(/“so far” is in step \d, \d+\/s/);
+  await expect(page.getByRole('main')).toContainText('completed', { timeout: 60_000 });
+  await expect(panel.getByRole('heading', { name: 'Objectives in the best step, 200/s' })).toBeVisible();
+  await expect(panel).toContainText('Over the best step, 200/s.');
+  await expect(panel.getByRole('table', { name: /^Each objective/ }).getByRole('row').nth(1)).toContainText(/met|inconclusive/);
+  await shot(page, 'search-1280');
+  await accessible(page);
+  const names = ['Throughput', 'Response p50', 'Response p99'];
+  const live = await Promise.all(names.map((name) => tile(name).textContent()));
+
+  // It is what the report says, and the curve is of the same step.
+  await page.getByRole('tab', { name: 'Report' }).click();
+  await expect(panel.getByRole('img', { name: /^Response time by percentile, in the step/ })).toBeVisible();
+  expect(await Promise.all(names.map((name) => tile(name).textContent()))).toEqual(live);
+  const { report }: { report: { total: { throughputPerS: number; response: { p99Us: number } } } } = JSON.parse(
+    await server.cli('report', 'hunted', '--output', 'json'),
+  );
+  expect([live[0], live[2]]).toEqual([rate(report.total.throughputPerS), latency(report.total.response.p99Us)]);
+  expect(trouble).toEqual({ errors: [], foreign: [] });
 });
 
 test('failures are told by class, commands and what is held have a history', async ({ page, server }) => {

@@ -2,7 +2,7 @@ import type uPlot from 'uplot';
 
 import { ROW } from './overlay';
 import { token } from './palette';
-import { decades } from './ticks';
+import { decades, tickTexts } from './ticks';
 import type { Band, Mark } from './types';
 
 /** The least width of the values beside the plot, pixels: charts below each other begin at the same place. */
@@ -41,7 +41,7 @@ export function axes({ y, xText, ticks, log, whole, wholeX }: Axes): uPlot.Axis[
       ...(ticks ? { splits: () => [...ticks()] } : {}),
       ...(wholeX ? { incrs: COUNTS } : {}),
       values: (plot, splits, _axis, _space, step) => {
-        const texts = splits.map((value) => (xText ? xText(value) : clockTime(value, step)));
+        const texts = xText ? tickTexts(splits, xText) : splits.map((value) => clockTime(value, step));
         return ticks ? apart(plot, splits, texts) : texts;
       },
     },
@@ -50,7 +50,7 @@ export function axes({ y, xText, ticks, log, whole, wholeX }: Axes): uPlot.Axis[
       size: (_plot, values) => Math.max(LEFT, ...(values ?? []).map((text) => text.length * DIGIT + 8)),
       ...(log ? { splits: (_plot, _axis, min, max) => decades(min, max), filter: (_plot, splits) => splits } : {}),
       ...(whole ? { incrs: COUNTS } : {}),
-      values: (_plot, splits) => splits.map((value) => (value === null ? '' : y(value))),
+      values: (_plot, splits) => tickTexts(splits, y),
     },
   ];
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { decades } from './ticks';
+import { latency, rate } from '../lib/format';
+import { decades, tickTexts } from './ticks';
 
 test.each([
   [12, 200_000, [100, 1_000, 10_000, 100_000]],
@@ -10,4 +11,12 @@ test.each([
   [0.5, 2.1, [0.5, 1, 2]],
 ])('%d to %d has %j', (lowest, highest, wanted) => {
   expect(decades(lowest, highest)).toEqual(wanted);
+});
+
+test.each([
+  ['round rates', [0, 50, 100], rate, ['0/s', '50/s', '100/s']],
+  ['latencies', [null, 500, 1_000, 1_500], latency, ['', '500 µs', '1 ms', '1.5 ms']],
+  ['rates that are close together', [0, 0.02, 0.04, 0.06], rate, ['0/s', '0.02/s', '0.04/s', '0.06/s']],
+])('%s are written short', (_, splits, write, wanted) => {
+  expect(tickTexts(splits, write)).toEqual(wanted);
 });

@@ -12,3 +12,19 @@ export function decades(lowest: number, highest: number): number[] {
   const more = few.length < FEW ? inside(powers.flatMap((one) => [one, 2 * one, 5 * one])) : few;
   return more.length > 0 ? more : [lowest, highest];
 }
+
+/** What is written at round places, without the decimals that measured values have: `80/s`, `1.5 ms`. */
+export function tickTexts(splits: readonly (number | null)[], write: (value: number) => string): string[] {
+  const texts = splits.map((value) => (value === null ? '' : withoutZeros(write(value))));
+  const told = texts.filter((text) => text !== '');
+  if (new Set(told).size === told.length) {
+    return texts;
+  }
+  // Places closer than the digits that are written: the numbers themselves, in the same unit.
+  const unit = (told.at(-1) ?? '').replace(/^[\d.,]+/, '');
+  return splits.map((value) => (value === null ? '' : `${Number(value.toPrecision(3))}${unit}`));
+}
+
+function withoutZeros(text: string): string {
+  return text.replace(/(\.\d*?)0+(?=\D|$)/, (_, decimals: string) => (decimals === '.' ? '' : decimals));
+}

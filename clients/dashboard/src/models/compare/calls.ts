@@ -1,6 +1,6 @@
 import { runs } from '../../lib/api';
 import type { Curve } from '../../charts/spread';
-import { CURVE, curves } from '../report/curve';
+import { askedFor, curves } from '../report/curve';
 import { comparedRun, type ComparedRun, comparisonView, type ComparisonView } from './view';
 
 /** As many points as a wide screen can show. */
@@ -11,10 +11,21 @@ export async function compareRuns(ids: readonly string[], signal: AbortSignal): 
   return comparison && comparisonView(comparison);
 }
 
-/** The percentiles of a run's measurement, all operations together; nothing when it measured nothing. */
-export async function curveOf(id: string, name: string, signal: AbortSignal): Promise<Curve> {
-  const answer = await runs.getMetrics({ runId: id, percentiles: [...CURVE], maxPoints: 1 }, { signal });
-  return { name, points: curves(answer)[0]?.points ?? [] };
+/** The curve of one run. */
+export interface RunCurve extends Curve {
+  /** It is of the best step of a search. */
+  isStep: boolean;
+}
+
+/**
+ * The percentiles of what a run's report is of, the measurement or of a search its best step, all operations together;
+ * nothing when it measured nothing.
+ */
+export async function curveOf(id: string, name: string, signal: AbortSignal): Promise<RunCurve> {
+  const { report } = await runs.getReport({ runId: id }, { signal });
+  const asked = askedFor(id, report);
+  const answer = await runs.getMetrics(asked, { signal });
+  return { name, points: curves(answer)[0]?.points ?? [], isStep: 'range' in asked };
 }
 
 /** More runs to choose from are found by their names. */

@@ -48,7 +48,7 @@ describe('a comparison', () => {
       ['none', 'better', 'none'],
       ['none', 'worse', 'none'],
     ]);
-    expect(cells[0]?.[1]).toEqual({ value: 90, text: '90/s', change: '−10 %', difference: '−10/s', judgement: 'worse' });
+    expect(cells[0]?.[1]).toEqual({ value: 90, text: '90.0/s', change: '−10 %', difference: '−10.0/s', judgement: 'worse' });
     expect(cells[1]?.[1]?.difference).toBe('−200 µs');
     expect(cells[2]?.[1]).toMatchObject({ text: '3', change: '', difference: '+3' });
     expect(cells[2]?.[2]).toMatchObject({ text: '–', difference: '' });
@@ -72,10 +72,10 @@ describe('a comparison', () => {
 describe('metrics for people', () => {
   it.each([
     ['throughput_per_s', 'Throughput', '1,500/s', true],
-    ['response_p999_us', 'Response p99.9', '1.5 ms', true],
+    ['response_p999_us', 'Response p99.9', '1.50 ms', true],
     ['row_throughput_per_s', 'Row throughput', '1,500/s', false],
     ['succeeded', 'Succeeded', '1,500', false],
-    ['error_ratio', 'Error ratio', '150,000 %', true],
+    ['error_ratio', 'Error ratio', '150000 %', true],
   ])('%s', (name, text, written, main) => {
     expect([metricName(name), writer(name)(1_500), isMain(name)]).toEqual([text, written, main]);
   });

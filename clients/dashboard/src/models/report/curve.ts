@@ -1,5 +1,5 @@
-import type { GetMetricsResponse } from '../../lib/pb';
-import { RunPhase } from '../../lib/pb';
+import { RunPhase, type GetMetricsResponse, type Report } from '../../lib/pb';
+import { reportedStep } from '../run/search';
 
 /** The percentiles that a curve is drawn through: denser towards the tail, where it bends. */
 export const CURVE: readonly number[] = [
@@ -14,6 +14,17 @@ const ROUNDING = 1e-6;
 export interface Curve {
   name: string;
   points: [number, number][];
+}
+
+/** Finer than a search's steps, which begin and end with a second; the most points that the server gives. */
+const BY_SECOND = { resolutionUs: 1_000_000n, maxPoints: 2_000 };
+
+/** What to ask for to draw the curves of a run: its measurement, or of a search the step that the report is of. */
+export function askedFor(runId: string, report: Report | undefined) {
+  const percentiles = [...CURVE];
+  const step = reportedStep(report?.search);
+  const range = step && { fromUs: step.windowFromUs, toUs: step.windowToUs };
+  return range ? { runId, percentiles, range, ...BY_SECOND } : { runId, percentiles, maxPoints: 1 };
 }
 
 /** The curves of the measurement, all operations together first. */

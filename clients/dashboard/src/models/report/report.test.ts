@@ -10,7 +10,7 @@ import {
   Validity,
   Verdict,
 } from '../../lib/pb';
-import { CURVE, curves } from './curve';
+import { askedFor, CURVE, curves } from './curve';
 import { reportView, withoutReport } from './report';
 
 const run = create(RunSchema, {
@@ -34,7 +34,7 @@ describe('a report', () => {
     });
     const slos = reportView(report, run).slos;
     expect(slos.map(({ measured, limit, scope }) => [measured, limit, scope])).toEqual([
-      ['4.2 ms', '20 ms', 'get'],
+      ['4.20 ms', '20.0 ms', 'get'],
       ['25 %', '1 %', 'writes'],
       ['–', '500/s', 'label hot'],
     ]);
@@ -83,6 +83,21 @@ describe('percentile curves', () => {
     expect(all?.name).toBe('all operations');
     expect(all?.points.at(-1)).toEqual([99.9, 999]);
     expect([a?.name, b?.name]).toEqual(['a', 'b']);
+  });
+
+  it('are asked for over the measurement, or the step that a search is reported by', () => {
+    const step = (number: number, succeeded: bigint) => ({
+      step: number,
+      succeeded,
+      windowFromUs: BigInt(number * 10_000_000),
+      windowToUs: BigInt(number * 10_000_000 + 4_000_000),
+    });
+    const search = (bestStep: number) => create(ReportSchema, { search: { bestStep, steps: [step(1, 0n), step(2, 5n), step(3, 9n)] } });
+    expect(askedFor('id', create(ReportSchema, {}))).toEqual({ runId: 'id', percentiles: CURVE, maxPoints: 1 });
+    expect(askedFor('id', undefined)).not.toHaveProperty('range');
+    expect(askedFor('id', search(3))).toMatchObject({ range: { fromUs: 30_000_000n, toUs: 34_000_000n }, resolutionUs: 1_000_000n });
+    // None passed.
+    expect(askedFor('id', search(0))).toMatchObject({ range: { fromUs: 20_000_000n, toUs: 24_000_000n } });
   });
 
   it('are of the measurement alone', () => {

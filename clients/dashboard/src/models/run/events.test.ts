@@ -42,6 +42,20 @@ test('commands and losses are marks at the instant that they hold from', () => {
   ]);
 });
 
+test('a worker enters a phase before it is told', () => {
+  const entry = (joined: boolean) =>
+    eventView(
+      create(RunEventSchema, {
+        timeUs: 5_001_200n,
+        kind: RunEventKind.WORKER,
+        message: 'in words',
+        entered: { phase: RunPhase.MEASUREMENT, atUs: 5_000_000n, joined },
+      }),
+    );
+  expect([entry(false), entry(true)].map(eventText)).toEqual(['entered the measurement, 1.20 ms earlier', 'joined the measurement, 1.20 ms earlier']);
+  expect(eventText(event(RunEventKind.WORKER, { message: 'ASSIGNED on w' }))).toBe('ASSIGNED on w');
+});
+
 test('events are told in words', () => {
   expect(told.map(eventText)).toEqual([
     'WARMUP',

@@ -1,6 +1,6 @@
 import type { Mark } from '../../charts/types';
 import { latency } from '../../lib/format';
-import { ControlAction, RunEventKind, type ControlCommand, type RunEvent } from '../../lib/pb';
+import { ControlAction, RunEventKind, type ControlCommand, type PhaseEntry, type RunEvent } from '../../lib/pb';
 import { plain, type Tone } from '../../lib/words';
 import { level, levelText, type Level } from './level';
 import { phaseName } from './run';
@@ -15,6 +15,17 @@ export interface EventView {
   shard: number | undefined;
   /** Absent for what is no command, and from servers before commands were typed: their charts have no marks, and the planned load. */
   command: CommandView | undefined;
+  /** The phase that a worker entered; absent for all else. */
+  entered: EntryView | undefined;
+}
+
+/** A worker's entry into a phase. */
+export interface EntryView {
+  phase: string;
+  /** When, microseconds since the Unix epoch. */
+  atUs: number;
+  /** It came later than the others. */
+  isJoined: boolean;
 }
 
 /** A command to the workers. */
@@ -45,7 +56,12 @@ export function eventView(event: RunEvent): EventView {
     message: event.message,
     shard: event.shard,
     command: event.command && commandView(event.command),
+    entered: event.entered && entryView(event.entered),
   };
+}
+
+function entryView(entry: PhaseEntry): EntryView {
+  return { phase: phaseName(entry.phase)?.toLowerCase() ?? '', atUs: Number(entry.atUs), isJoined: entry.joined };
 }
 
 function commandView(command: ControlCommand): CommandView {
@@ -58,8 +74,12 @@ function commandView(command: ControlCommand): CommandView {
   };
 }
 
-/** What happened, for people: a command by what it does and when. */
-export function eventText({ command, message, timeUs }: EventView): string {
+/** What happened, for people: a command by what it does and when, an entry by when it was. */
+export function eventText({ command, entered, message, timeUs }: EventView): string {
+  if (entered) {
+    const told = latency(Math.max(0, timeUs - entered.atUs));
+    return `${entered.isJoined ? 'joined' : 'entered'} the ${entered.phase}, ${told} earlier`;
+  }
   return command ? `${commandText(command)}, ${latency(Math.max(0, command.atUs - timeUs))} later` : message;
 }
 

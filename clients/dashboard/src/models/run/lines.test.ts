@@ -22,13 +22,27 @@ test('a second in which the phase changes is one again', () => {
   expect([made.x, made.perS, made.p99Us]).toEqual([[0], [10], [7]]);
 });
 
-test('a stretch without an operation is 0, and has no latency', () => {
-  const made = lines([column(0), column(5)]);
+test('a second in which nothing ended is 0, and has no latency', () => {
+  const still = { succeeded: 0, p50Us: 0, p95Us: 0, p99Us: 0, p999Us: 0 };
+  const columns = [column(0), column(1, still), column(2, still), column(3)];
+  const made = lines(columns);
   expect([made.x, made.perS, made.p50Us]).toEqual([
-    [0, 1, 4, 5],
+    [0, 1, 2, 3],
     [10, 0, 0, 10],
     [1, null, null, 1],
   ]);
+  expect(held(columns).inFlight).toEqual([0, 1, 2, 3]);
+});
+
+test('of a stretch that is not known nothing is drawn', () => {
+  const made = lines([column(0), column(5)]);
+  expect([made.x, made.perS, made.failedPerS, made.p50Us]).toEqual([
+    [0, 1, 4, 5],
+    [10, null, null, 10],
+    [0, null, null, 0],
+    [1, null, null, 1],
+  ]);
+  expect(failureLines([column(0, { failed: 1 }), column(5)]).classes[0]?.perS).toEqual([1, null, null, 0]);
 });
 
 test('where nothing succeeded there is no latency', () => {

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 
 import { LogLevel, LogLineSchema } from '../../lib/pb';
-import { append, EMPTY_LOG, levelOf, lineView, MOST_LINES } from './logs';
+import { append, byTime, EMPTY_LOG, levelOf, lineView, MOST_LINES } from './logs';
 
 function line(sequence: number) {
   return lineView(create(LogLineSchema, { sequence: BigInt(sequence), level: LogLevel.WARN, message: 'm' }));
@@ -17,6 +17,12 @@ test('the oldest lines go, and are counted with those that the server lost', () 
   const many = Array.from({ length: MOST_LINES + 5 }, (_, index) => line(index + 1));
   const log = append(EMPTY_LOG, many, 7);
   expect([log.lines.length, log.lines[0]?.sequence, log.missing]).toEqual([MOST_LINES, 6, 12]);
+});
+
+test('lines are shown in the order of time, whoever came first', () => {
+  const at = (sequence: number, timeUs: number) => ({ ...line(sequence), timeUs });
+  const shown = byTime([at(1, 27), at(2, 26), at(4, 26), at(3, 30)]);
+  expect(shown.map((one) => one.sequence)).toEqual([2, 4, 1, 3]);
 });
 
 test('a line says where it is from', () => {

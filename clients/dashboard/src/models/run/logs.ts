@@ -60,6 +60,11 @@ export interface Log {
 
 export const EMPTY_LOG: Log = { lines: [], missing: 0 };
 
+/** In the order of time: the server stores what workers say as it comes. Lines of the same instant stay in theirs. */
+export function byTime(lines: readonly LineView[]): LineView[] {
+  return lines.toSorted((one, other) => one.timeUs - other.timeUs || one.sequence - other.sequence);
+}
+
 /** Adds lines that come after those that are there. */
 export function append(log: Log, fresh: readonly LineView[], skipped: number): Log {
   const last = log.lines.at(-1)?.sequence ?? 0;

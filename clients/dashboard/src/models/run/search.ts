@@ -4,6 +4,7 @@ import {
   StepOutcome,
   type ScalabilityFit,
   type SearchProgress,
+  type SearchResult,
   type Step,
 } from '../../lib/pb';
 import { plain, type Tone } from '../../lib/words';
@@ -79,6 +80,12 @@ export function searchView(progress: SearchProgress | undefined): SearchView | u
     steps: progress.steps,
     end: progress.end === SearchEnd.UNSPECIFIED ? '' : plain(SearchEnd[progress.end]),
   };
+}
+
+/** The step that a report is of: the best one, or the first in which anything succeeded; `undefined` without a search. */
+export function reportedStep(search: SearchResult | undefined): Step | undefined {
+  const best = search?.steps.find((one) => one.step === search.bestStep);
+  return best ?? search?.steps.find((one) => one.succeeded > 0n);
 }
 
 export function stepViews(steps: readonly Step[]): StepView[] {

@@ -101,7 +101,23 @@ test('seconds and longer stretches come alike', () => {
   const second = { timeUs: FIRST_US + 4 * SECOND_US, lengthUs: SECOND_US, phase: 'MEASUREMENT', inFlight: 4, backlog: 3 };
   expect(series.columns).toEqual([{ ...second, total: part, operations: [part] }]);
   const past = { ...part, failures: [0, 0, 0, 1, 0, 0], p50Us: 1, p95Us: 2, p99Us: 3, p999Us: 4 };
-  expect(history([point(4)], SECOND_US).map(column)).toEqual([{ ...second, total: past, operations: [past] }]);
+  expect(history([point(4)], SECOND_US).map((one) => column(one))).toEqual([{ ...second, total: past, operations: [past] }]);
+});
+
+test('an operation that a stretch lacks does not push the others from their places', () => {
+  const stretch = (second: number, operations: Record<string, bigint>) =>
+    create(HistoryPointSchema, {
+      timeUs: BigInt(FIRST_US + second * SECOND_US),
+      lengthUs: BigInt(SECOND_US),
+      operations: Object.entries(operations).map(([operation, succeeded]) => ({ operation, succeeded })),
+    });
+  const series = new Series();
+  series.replacePast([stretch(0, { write: 1n }), stretch(1, { read: 5n, write: 2n })], { boundaryUs: FIRST_US + 2 * SECOND_US, resolutionUs: SECOND_US });
+  expect(series.names).toEqual(['read', 'write']);
+  expect(series.columns.map((one) => one.operations.map((part) => part.succeeded))).toEqual([
+    [0, 1],
+    [5, 2],
+  ]);
 });
 
 describe('an hour', () => {

@@ -28,6 +28,8 @@ export interface Part {
 export interface Column {
   timeUs: number;
   lengthUs: number;
+  /** How much of it its phase covers; all of it when left out. */
+  coveredUs?: number | undefined;
   phase: PhaseName | undefined;
   total: Part;
   /** In the template's order. */
@@ -130,13 +132,14 @@ export class Series {
 
   /** Puts what the server measured before the boundary, from merged histograms, in the place of single seconds. */
   replacePast(points: readonly HistoryPoint[], { boundaryUs, resolutionUs }: Plan): void {
-    this.#past = points.map(column).filter((one) => one.timeUs < boundaryUs);
+    // A phase's last stretch may lack operations: what is there is told by its name.
+    this.#name(points.map(names).reduce((most, one) => (one.length > most.length ? one : most), []));
+    this.#past = points.map((point) => column(point, this.names)).filter((one) => one.timeUs < boundaryUs);
     // The server's buckets begin with the load; the last may reach beyond the boundary.
     const end = Math.max(boundaryUs, ...this.#past.slice(-1).map((one) => one.timeUs + resolutionUs));
     this.#seconds = this.#seconds.filter((one) => one.timeUs >= end);
     this.#boundaryUs = end;
     this.#resolutionUs = resolutionUs;
-    this.#name(points[0]?.operations.map((one) => one.operation) ?? []);
   }
 
   #name(names: string[]): void {
@@ -146,13 +149,19 @@ export class Series {
   }
 }
 
-export function column(point: HistoryPoint): Column {
+function names(point: HistoryPoint): string[] {
+  return point.operations.map((one) => one.operation);
+}
+
+/** Its operations are those of these names, in their order; its own without names. */
+export function column(point: HistoryPoint, operations: readonly string[] = names(point)): Column {
+  const found = new Map(point.operations.map((one) => [one.operation, one]));
   return {
     timeUs: Number(point.timeUs),
     lengthUs: Number(point.lengthUs),
     phase: phaseName(point.phase),
     total: pastPart(point.total),
-    operations: point.operations.map(pastPart),
+    operations: operations.map((name) => pastPart(found.get(name))),
     inFlight: Number(point.inFlightMax),
     backlog: Number(point.backlogMax),
   };

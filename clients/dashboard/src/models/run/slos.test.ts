@@ -43,7 +43,7 @@ test('objectives name what they limit', () => {
     ['fast', 'get', ['get']],
     ['at most 1 % failed', 'all operations', []],
     ['at least 100/s', 'all operations', []],
-    ['p90 at most 1 ms', 'operations that read', ['get', 'sum']],
+    ['p90 at most 1.00 ms', 'operations that read', ['get', 'sum']],
     ['at most 0 % failed', 'label web', ['get', 'put']],
   ]);
   expect(subsets(wanted)).toEqual([['get', 'sum'], ['get', 'put']]);
@@ -58,7 +58,7 @@ test('each stands against its limit', () => {
     ['not met', '10 %', 10],
     ['met', '125/s', 0.8],
     // Ten of a hundred have no result: the 90th percentile of all is the slowest of the ninety.
-    ['near', '600 µs to 3 ms', 3],
+    ['near', '600 µs to 3.00 ms', 3],
     ['no data', '–', undefined],
   ]);
 });
@@ -70,7 +70,7 @@ test('without data nothing is met', () => {
 test.each([
   // percentile, succeeded, failed, what is known of those that succeeded
   { failed: 1n, measured: '100 µs to 200 µs', state: 'met' },
-  { failed: 6n, measured: '100 µs to 5 ms', state: 'near' },
+  { failed: 6n, measured: '100 µs to 5.00 ms', state: 'near' },
   { failed: 200n, measured: 'too many failed', state: 'not met' },
 ])('$failed that failed count as slower than all others', ({ failed, measured: text, state }) => {
   const [objective] = objectives(

@@ -1,5 +1,5 @@
 import { latency, percent, rate } from '../../lib/format';
-import { OperationKind, StatementClass, type Slo, type TemplateSpec } from '../../lib/pb';
+import { OperationKind, StatementClass, Verdict, type Slo, type SloReport, type TemplateSpec } from '../../lib/pb';
 import { durationUs } from './run';
 import type { PhaseTotal, Total } from './totals';
 
@@ -22,13 +22,13 @@ export type Limit =
   | { kind: 'errors'; ratio: number }
   | { kind: 'throughput'; perS: number };
 
-/** How an objective stands over the measurement so far; the verdict is the report's. */
+/** How an objective stands: so far, or by the verdict of the report. */
 export interface Standing {
   name: string;
   about: string;
   limit: string;
   measured: string;
-  state: 'met' | 'near' | 'not met' | 'no data';
+  state: 'met' | 'near' | 'not met' | 'inconclusive' | 'no data';
   /** What was measured as a share of the limit; above 1 is not met. */
   share: number | undefined;
   aborts: boolean;
@@ -122,6 +122,29 @@ export function standing(
     share,
     aborts: one.aborts,
   };
+}
+
+const VERDICTS: Partial<Record<Verdict, Standing['state']>> = {
+  [Verdict.PASS]: 'met',
+  [Verdict.FAIL]: 'not met',
+  [Verdict.INCONCLUSIVE]: 'inconclusive',
+};
+
+/** How objectives stand by the report, which has one for each in their order. A measured value below 0 is none. */
+export function judged(wanted: readonly Objective[], slos: readonly SloReport[]): Standing[] {
+  return wanted.map(({ name, about, limit, aborts }, index) => {
+    const slo = slos[index];
+    const measured = slo && slo.measured >= 0 ? exactly(slo.measured) : undefined;
+    return {
+      name,
+      about,
+      limit: limitText(limit),
+      measured: measured ? measuredText(limit, measured) : '–',
+      state: (slo && VERDICTS[slo.verdict]) ?? 'no data',
+      share: measured && shareOf(limit, measured.most),
+      aborts,
+    };
+  });
 }
 
 /** What was measured lies between the two; they are the same where it is known exactly. */

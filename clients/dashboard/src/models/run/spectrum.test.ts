@@ -42,7 +42,7 @@ test('the fullest cell is 1; an empty stretch is an empty column', () => {
   const spectrum = new Spectrum();
   const us = [10, 20, 90, 100];
   spectrum.take(answer([{ second: 0, succeeded: 5, us }, { second: 2, succeeded: 5, us }]), { fromUs: 0 });
-  const { x, step, edges, cells } = spectrum.heatMap;
+  const { x, step, edges, cells } = spectrum.heatMap();
   expect([x, step]).toEqual([[0, 1, 2], 1]);
   expect(cells.map((column) => column.length)).toEqual(x.map(() => edges.length - 1));
   expect(cells.map((column) => Math.max(...column))).toEqual([1, 0, 1]);
@@ -55,9 +55,9 @@ test('a second in which the phase changes is one column, by how many operations 
     { second: 0, succeeded: 3, us: [10, 10, 10, 10] },
   ];
   spectrum.take(answer(parts), { fromUs: 0 });
-  const [column] = spectrum.heatMap.cells;
+  const [column] = spectrum.heatMap().cells;
   expect(column?.filter((share) => share > 0)).toEqual([1, 1 / 3]);
-  expect(spectrum.lag).toEqual({ x: [0], p99Us: [8], maxUs: [9], droppedPerS: [4] });
+  expect(spectrum.lag()).toEqual({ x: [0], p99Us: [8], maxUs: [9], droppedPerS: [4] });
 });
 
 test('goes on where it stopped, and anew at another resolution', () => {
@@ -69,5 +69,5 @@ test('goes on where it stopped, and anew at another resolution', () => {
 });
 
 test('nothing measured is no map', () => {
-  expect(new Spectrum().heatMap).toEqual(NO_HEAT);
+  expect(new Spectrum().heatMap()).toEqual(NO_HEAT);
 });

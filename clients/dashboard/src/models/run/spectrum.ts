@@ -1,4 +1,6 @@
 import type { GetMetricsResponse, HistoryPoint, Latency } from '../../lib/pb';
+import { coveredUs, isTelling, type PhaseWindow } from './cover';
+import { phaseName, type PhaseName } from './run';
 import { resolutionFor } from './series';
 
 /** The percentiles whose differences are the heat map's shares; the server gives 16 at a time. */
@@ -16,6 +18,7 @@ export const NO_HEAT: HeatMap = { x: [], step: 1, edges: [], cells: [] };
 interface Slice {
   timeUs: number;
   lengthUs: number;
+  phase: PhaseName | undefined;
   /** Ascending latencies in microseconds with the share of operations at or below each. */
   curve: readonly (readonly [us: number, share: number])[];
   succeeded: number;
@@ -69,11 +72,12 @@ export class Spectrum {
     this.#slices = asked.fromUs === 0 ? fresh : [...this.#slices.filter((one) => one.timeUs < asked.fromUs), ...fresh];
   }
 
-  /** From due to sent, and what was never sent, over time. */
-  get lag(): Lag {
+  /** From due to sent, and what was never sent, over time; no lag of slices that their phase covers but a sliver of. */
+  lag(windows: readonly PhaseWindow[] = []): Lag {
     const made: Lag = { x: [], p99Us: [], maxUs: [], droppedPerS: [] };
+    const telling = new Set(this.#telling(windows));
     for (const parts of stretches(this.#slices)) {
-      const measured = parts.filter((one) => one.succeeded > 0);
+      const measured = parts.filter((one) => one.succeeded > 0 && telling.has(one));
       const [{ timeUs, lengthUs } = { timeUs: 0, lengthUs: 1e6 }] = parts;
       const before = made.x.at(-1);
       if (before !== undefined && timeUs / 1e6 - before > 1.5 * (lengthUs / 1e6)) {
@@ -92,8 +96,9 @@ export class Spectrum {
     return made;
   }
 
-  get heatMap(): HeatMap {
-    const filled = this.#slices.filter((one) => one.curve.length > 0);
+  heatMap(windows: readonly PhaseWindow[] = []): HeatMap {
+    const slices = this.#telling(windows);
+    const filled = slices.filter((one) => one.curve.length > 0);
     const lowest = Math.min(...filled.map((one) => one.curve[0]?.[0] ?? Infinity));
     const highest = Math.max(...filled.map((one) => one.curve.at(-1)?.[0] ?? 0));
     if (filled.length === 0 || highest <= 0) {
@@ -102,7 +107,7 @@ export class Spectrum {
     const edges = rowEdges(Math.max(1, lowest), highest);
     const x: number[] = [];
     const cells: number[][] = [];
-    for (const parts of stretches(this.#slices)) {
+    for (const parts of stretches(slices)) {
       const at = (parts[0]?.timeUs ?? 0) / 1e6;
       const length = (parts[0]?.lengthUs ?? 1e6) / 1e6;
       // A stretch without an operation is an empty column, so that time runs evenly.
@@ -120,6 +125,10 @@ export class Spectrum {
     const scaled = cells.map((column) => column.map((share) => share / most));
     return { x, step: this.#resolutionUs / 1e6, edges, cells: scaled };
   }
+
+  #telling(windows: readonly PhaseWindow[]): Slice[] {
+    return this.#slices.filter((one) => isTelling({ lengthUs: one.lengthUs, coveredUs: coveredUs(one, windows) }));
+  }
 }
 
 function slice(point: HistoryPoint, percentiles: readonly number[]): Slice {
@@ -127,6 +136,7 @@ function slice(point: HistoryPoint, percentiles: readonly number[]): Slice {
   return {
     timeUs: Number(point.timeUs),
     lengthUs: Number(point.lengthUs),
+    phase: phaseName(point.phase),
     curve: curve(total?.response, percentiles),
     succeeded: Number(total?.succeeded ?? 0),
     dropped: Number(total?.dropped ?? 0),

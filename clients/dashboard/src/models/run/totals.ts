@@ -24,8 +24,6 @@ export interface PhaseTotal {
 
 export type Totals = ReadonlyMap<PhaseName, PhaseTotal>;
 
-export const NO_TOTALS: Totals = new Map();
-
 export function totals(answer: GetMetricsResponse): Totals {
   const found = new Map<PhaseName, PhaseTotal>();
   for (const point of answer.totals) {

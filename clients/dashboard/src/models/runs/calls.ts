@@ -3,7 +3,7 @@ import { clock } from '../../lib/clock.svelte';
 import { requestId } from '../start/request';
 import { PAGE_SIZE, type RunPage } from './listing';
 import { type RunQuery, toFilter } from './query';
-import { loadText, type RunRow, toRow } from './row';
+import { type RunRow, toRow } from './row';
 
 /** One page of a project's runs. */
 export async function listRuns(project: string, query: RunQuery, token: string, signal: AbortSignal): Promise<RunPage> {
@@ -52,19 +52,6 @@ export async function watchRuns(
     },
     signal,
   );
-}
-
-/** What never changes of a run. */
-export interface RunFacts {
-  name: string;
-  /** In a few words. */
-  load: string;
-}
-
-/** What lists leave out. */
-export async function factsOf(id: string, signal: AbortSignal): Promise<RunFacts> {
-  const { run } = await runs.getRun({ runId: id }, { signal });
-  return { name: run?.name ?? '', load: loadText(run?.spec?.load, run?.spec?.search !== undefined) };
 }
 
 /** No new operations; those in flight end. */

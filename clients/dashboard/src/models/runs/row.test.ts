@@ -29,6 +29,13 @@ describe('a run as a line of the list', () => {
     expect(lasted(row, 2_500)).toBe(2_000);
   });
 
+  it('has a load', () => {
+    const load = { mode: { case: 'rate' as const, value: { perSecond: 500, connections: 4 } } };
+    expect(toRow(create(RunSchema, { ...RUNNING, load })).load).toBe('open · 500/s');
+    expect(toRow(create(RunSchema, { ...RUNNING, load, findsMax: true })).load).toBe('find max · rate');
+    expect(toRow(create(RunSchema, RUNNING)).load).toBe('');
+  });
+
   it('is over', () => {
     const row = toRow(
       create(RunSchema, {

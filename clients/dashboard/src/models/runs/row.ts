@@ -28,6 +28,8 @@ export interface RunRow {
   reason: string;
   /** The level that somebody gave it while it ran; empty when nobody did. */
   level: string;
+  /** What it was made with, in a few words. */
+  load: string;
   /** Grows with every change. */
   revision: number;
   can: { start: boolean; stop: boolean; rerun: boolean; remove: boolean };
@@ -59,6 +61,7 @@ export function toRow(run: Run): RunRow {
       .sort((one, other) => one.key.localeCompare(other.key)),
     reason: over ? run.stopMessage : '',
     level: run.level ? levelText(run.level) : '',
+    load: loadText(run.load, run.findsMax),
     revision: Number(run.revision),
     can: { start: prepared, stop: active, rerun: over, remove: prepared || over },
   };

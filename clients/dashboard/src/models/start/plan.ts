@@ -1,6 +1,7 @@
 /** What a run will do, before it is asked to: what a person confirms. */
 import { count } from '../../lib/format';
 import { OperationKind, type Run, type Target, type Template, type TemplateSpec } from '../../lib/pb';
+import { modeSuffix } from '../targets/encryption';
 import { DEFAULT_PORT } from '../targets/view';
 import { mixInWords, specView, writes } from '../templates/view';
 import { lasts, micros } from '../templates/words';
@@ -70,7 +71,7 @@ export function addressInWords({ address }: Target): string {
       return `sqlite ${address.value.path}`;
     case 'postgres': {
       const { user, host, port, database } = address.value;
-      return `postgres ${user}@${host}:${port || DEFAULT_PORT}/${database}`;
+      return `postgres ${user}@${host}:${port || DEFAULT_PORT}/${database}${modeSuffix(address.value)}`;
     }
     case undefined:
       return '';

@@ -1,7 +1,7 @@
 import { clone, create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 
-import { LoadSchema, OperationKind, PreflightRunResponseSchema, Severity, StatementClass, TargetSchema, TemplateSchema, type Template } from '../../lib/pb';
+import { LoadSchema, OperationKind, PreflightRunResponseSchema, Severity, SslMode, StatementClass, TargetSchema, TemplateSchema, type Template } from '../../lib/pb';
 
 import { acknowledged, findingsView, hindrance } from './findings';
 import { formatLabels, parseLabels } from './labels';
@@ -28,25 +28,25 @@ const TEMPLATE: Template = create(TemplateSchema, {
 describe('a plan', () => {
   test('says what an open loop will send, write and cost', () => {
     const target = create(TargetSchema, {
-      address: { case: 'postgres', value: { host: 'db.example', database: 'd', user: 'u' } },
+      address: { case: 'postgres', value: { host: 'db.example', database: 'd', user: 'u', sslMode: SslMode.VERIFY_CA } },
       pricePerHour: 3.6,
     });
     expect(planOfTemplate(TEMPLATE, target)).toEqual({
       template: 't',
       version: 3,
       target: 'db',
-      address: 'postgres u@db.example:5432/d',
+      address: 'postgres u@db.example:5432/d?sslmode=verify-ca',
       load: 'open loop: 1,000/s over 8 connections, 2 workers',
       search: '',
       phases: [
         { name: 'warmup', lasts: '5 s', share: 5 / 65 },
-        { name: 'measurement', lasts: '1 m', share: 60 / 65 },
+        { name: 'measurement', lasts: '1 min', share: 60 / 65 },
       ],
-      duration: '1 m 5 s (warmup 5 s, measurement 1 m)',
+      duration: '1 min 5 s (warmup 5 s, measurement 1 min)',
       operations: 'point-lookup 80\u00a0%, insert 15\u00a0%, touch 5\u00a0%',
       estimate: '65,000 operations',
       writes: 'about 9,750 insert a row; about 3,250 change data by SQL',
-      objectives: 'p99.9 at most 10 ms (point-lookup)',
+      objectives: 'p99.9 at most 10.0 ms (point-lookup)',
       cost: 'about 0.0650 at 3.6 per hour',
     });
   });

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 
 import type { TargetSchema } from '../../lib/pb';
+import { checksServer, type Mode, wireMode } from './encryption';
 import type { TargetView } from './view';
 
 /** A target as it is written in the form: all text, as typed. */
@@ -16,6 +17,9 @@ export interface Draft {
   /** Never comes from the server; empty keeps what is stored. */
   password: string;
   removePassword: boolean;
+  mode: Mode;
+  /** Certificates as PEM; kept while the mode checks nothing, and not sent then. */
+  rootCertificate: string;
   price: string;
 }
 
@@ -34,6 +38,8 @@ export function emptyDraft(project: string): Draft {
     user: '',
     password: '',
     removePassword: false,
+    mode: 'disable',
+    rootCertificate: '',
     price: '',
   };
 }
@@ -48,6 +54,8 @@ export function draftOf(target: TargetView): Draft {
     port: target.port === 0 ? '' : String(target.port),
     database: target.database,
     user: target.user,
+    mode: target.mode,
+    rootCertificate: target.rootCertificate,
     price: target.pricePerHour === 0 ? '' : String(target.pricePerHour),
   };
 }
@@ -76,6 +84,8 @@ export function toTarget(draft: Draft): MessageInitShape<typeof TargetSchema> {
     database: draft.database.trim(),
     user: draft.user.trim(),
     password: draft.password,
+    sslMode: wireMode(draft.mode),
+    rootCertificate: checksServer(draft.mode) ? draft.rootCertificate.trim() : '',
   };
   return { ...common, address: { case: 'postgres', value } };
 }
@@ -104,5 +114,7 @@ const PARTS: Readonly<Record<string, keyof Draft>> = {
   'postgres.database': 'database',
   'postgres.user': 'user',
   'postgres.password': 'password',
+  'postgres.ssl_mode': 'mode',
+  'postgres.root_certificate': 'rootCertificate',
   price_per_hour: 'price',
 };

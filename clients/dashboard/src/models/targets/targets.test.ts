@@ -1,25 +1,49 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 
-import { CapabilitiesSchema, CatalogTableKind, CatalogTableSchema, FeatureStatus, TableProfileSchema, TargetSchema } from '../../lib/pb';
+import { CapabilitiesSchema, CatalogTableKind, CatalogTableSchema, FeatureStatus, SslMode, TableProfileSchema, TargetSchema } from '../../lib/pb';
 import { profileView, tableView } from './catalog';
 import { draftOf, emptyDraft, faultsOf, placed, toTarget } from './draft';
+import type { Mode } from './encryption';
 import { advanced, remainingUs, share, speed } from './loading';
 import { capabilitiesView, targetView } from './view';
 
 const postgres = create(TargetSchema, {
   project: 'acme/shop',
   name: 'main',
-  address: { case: 'postgres', value: { host: 'db', database: 'shop', user: 'bench' } },
+  address: { case: 'postgres', value: { host: 'db', database: 'shop', user: 'bench', sslMode: SslMode.VERIFY_FULL, rootCertificate: 'PEM' } },
   pricePerHour: 0.25,
   etag: 'v1',
 });
 
 describe('a target', () => {
   it('says where it is', () => {
-    expect(targetView(postgres)).toMatchObject({ kindName: 'PostgreSQL', address: 'db:5432/shop', port: 0, etag: 'v1' });
+    expect(targetView(postgres)).toMatchObject({ kindName: 'PostgreSQL', address: 'db:5432/shop?sslmode=verify-full', port: 0, etag: 'v1' });
     const sqlite = create(TargetSchema, { address: { case: 'sqlite', value: { path: '/tmp/a.db' } } });
     expect(targetView(sqlite)).toMatchObject({ kindName: 'SQLite', address: '/tmp/a.db' });
+  });
+
+  it.each([
+    [SslMode.UNSPECIFIED, '', 'db:5432/d', 'Not encrypted (disable)'],
+    [SslMode.DISABLE, '', 'db:5432/d', 'Not encrypted (disable)'],
+    [SslMode.REQUIRE, '', 'db:5432/d?sslmode=require', 'Encrypted, the server is not checked (require)'],
+    [SslMode.VERIFY_CA, 'PEM', 'db:5432/d?sslmode=verify-ca', 'Encrypted, from a trusted authority (verify-ca, by the root certificate given)'],
+    [
+      SslMode.VERIFY_FULL,
+      '',
+      'db:5432/d?sslmode=verify-full',
+      "Encrypted, from a trusted authority and for this host (verify-full, the system's authorities)",
+    ],
+  ])('says how it is encrypted, never the certificate: %i %s', (sslMode, rootCertificate, address, encryption) => {
+    const value = { host: 'db', database: 'd', sslMode, rootCertificate };
+    expect(targetView(create(TargetSchema, { address: { case: 'postgres', value } }))).toMatchObject({ address, encryption });
+  });
+
+  it('sends a root certificate only where something is held against it', () => {
+    const sent = (mode: Mode): unknown => toTarget({ ...emptyDraft('default'), mode, rootCertificate: ' PEM\n' }).address;
+    expect(sent('verify-ca')).toMatchObject({ value: { sslMode: SslMode.VERIFY_CA, rootCertificate: 'PEM' } });
+    expect(sent('require')).toMatchObject({ value: { sslMode: SslMode.REQUIRE, rootCertificate: '' } });
+    expect(sent('disable')).toMatchObject({ value: { sslMode: SslMode.DISABLE, rootCertificate: '' } });
   });
 
   it('comes back from the form as it went in, without a password', () => {
@@ -48,10 +72,12 @@ describe('a target', () => {
     const { faults, rest } = placed([
       { field: 'target.postgres.host', message: 'is required' },
       { field: 'target.price_per_hour', message: 'too much' },
+      { field: 'target.postgres.ssl_mode', message: 'no TLS there' },
+      { field: 'target.postgres.root_certificate', message: 'holds a private key' },
       { field: 'target', message: 'odd' },
       { field: '', message: 'other' },
     ]);
-    expect(faults).toEqual({ host: 'is required', price: 'too much' });
+    expect(faults).toEqual({ host: 'is required', price: 'too much', mode: 'no TLS there', rootCertificate: 'holds a private key' });
     expect(rest).toEqual(['target: odd', 'other']);
   });
 });

@@ -1,5 +1,6 @@
 import { type Capabilities, FeatureStatus, type Target } from '../../lib/pb';
 import type { Tone } from '../../lib/words';
+import { encryptionWords, type Mode, modeOf, modeSuffix } from './encryption';
 
 /** A database under test. */
 export interface TargetView {
@@ -7,7 +8,7 @@ export interface TargetView {
   name: string;
   kind: 'sqlite' | 'postgres';
   kindName: string;
-  /** Where it is: a file's path, or host, port and database. */
+  /** Where it is: a file's path, or host, port, database and how it is encrypted. */
   address: string;
   path: string;
   host: string;
@@ -15,6 +16,11 @@ export interface TargetView {
   port: number;
   database: string;
   user: string;
+  mode: Mode;
+  /** PEM; empty for the system's authorities. */
+  rootCertificate: string;
+  /** How connections are encrypted, in words; empty for a file. */
+  encryption: string;
   /** 0 when not known. */
   pricePerHour: number;
   createdUs: number;
@@ -25,7 +31,9 @@ export function targetView(target: Target): TargetView {
   const { address } = target;
   const postgres = address.case === 'postgres' ? address.value : undefined;
   const path = address.case === 'sqlite' ? address.value.path : '';
-  const place = postgres ? `${postgres.host}:${postgres.port || DEFAULT_PORT}/${postgres.database}` : path;
+  const place = postgres ? `${postgres.host}:${postgres.port || DEFAULT_PORT}/${postgres.database}${modeSuffix(postgres)}` : path;
+  const mode = postgres ? modeOf(postgres) : 'disable';
+  const rootCertificate = postgres?.rootCertificate ?? '';
   return {
     project: target.project,
     name: target.name,
@@ -37,6 +45,9 @@ export function targetView(target: Target): TargetView {
     port: postgres?.port ?? 0,
     database: postgres?.database ?? '',
     user: postgres?.user ?? '',
+    mode,
+    rootCertificate,
+    encryption: postgres ? encryptionWords(mode, rootCertificate) : '',
     pricePerHour: target.pricePerHour,
     createdUs: Number(target.createdUs),
     etag: target.etag,

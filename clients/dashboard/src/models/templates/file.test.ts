@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { hasComments, nameFault, offsetOf, projectFault, withName, writable } from './file';
+import { hasComments, keepable, nameFault, offsetOf, projectFault, renamed, withName, writable } from './file';
 
 test.each([
   [1, 1, 0],
@@ -27,8 +27,30 @@ test.each([
   ['a: 1 # beside', true],
   ['a: 1\n  # within', true],
   ['a: "#1"\nb: x#y', false],
+  ['a: "b # c"', false],
+  ["a: 'it''s # c'", false],
+  ["a: it's so # isn't it", true],
+  ['a: "b" # c', true],
+  ['a: [x, "y # z"]', false],
+  ['a: |\n  SELECT # 1\n\n  # 2\nb: 1', false],
+  ['a: |\n  SELECT 1\n# after', true],
+  ['- sql: >-\n    # no\n  b: 1 # yes', true],
+  ['- sql: >-\n    # no\n  b: 1', false],
+  ['- |\n  # no\n- b', false],
+  ['a: |\n', false],
 ])('%j has comments: %s', (text, has) => {
   expect(hasComments(text)).toBe(has);
+});
+
+test('a copy of a file has another name and all else', () => {
+  expect(renamed('# name: a\nname:  a # why\nb:\n  name: c\n', 'd')).toBe('# name: a\nname:  d # why\nb:\n  name: c\n');
+  expect(renamed('name: "a"\n', 'd')).toBe('name: d\n');
+  expect(renamed('name: # none\n', 'd')).toBe('name: # none\n');
+});
+
+test('a file that is too long is not kept', () => {
+  expect(keepable('é'.repeat(128 * 1024))).toHaveLength(128 * 1024);
+  expect(keepable(`${'é'.repeat(128 * 1024)}#`)).toBe('');
 });
 
 test('names', () => {

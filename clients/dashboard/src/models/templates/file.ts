@@ -65,9 +65,36 @@ export function withName(text: string, name: string): string {
   return text.replace(/^name:.*$/m, () => (name === '' ? 'name: ""' : `name: ${JSON.stringify(name)}`));
 }
 
-/** Whether a text has comments, which the form cannot keep. */
+/** The longest file that the server keeps beside what it says, in bytes. */
+const LONGEST_SOURCE = 256 * 1024;
+
+/** A file to be kept with a template; nothing when it is too long. */
+export function keepable(text: string): string {
+  return new TextEncoder().encode(text).length <= LONGEST_SOURCE ? text : '';
+}
+
+/** A file for a template of another name; all else stays, or the whole file where its name stands in an unusual place. */
+export function renamed(text: string, name: string): string {
+  return text.replace(/^(name:[ \t]+)[^\s#]\S*/m, (_, key: string) => `${key}${name}`);
+}
+
+/** Whether a text has comments, which the form cannot keep. A `#` within quotes or in a text of several lines is none. */
 export function hasComments(text: string): boolean {
-  return /^\s*#|\s#\s/m.test(text);
+  /** The column that a text of several lines stands behind; -1 outside of one. */
+  let margin = -1;
+  for (const line of text.split('\n')) {
+    const indent = line.search(/\S/);
+    if (indent < 0 || (margin >= 0 && indent > margin)) {
+      continue;
+    }
+    const bare = line.replace(/(?<=^|[\s[{,])(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')/g, '""');
+    if (/(?:^|\s)#/.test(bare)) {
+      return true;
+    }
+    const begin = /^(\s*(?:-\s+)*)(.*?)[|>][-+\d]*\s*$/.exec(bare);
+    margin = !begin || !/(?:^|:\s+)$/.test(begin[2] ?? '') ? -1 : begin[2] === '' ? indent : (begin[1] ?? '').length;
+  }
+  return false;
 }
 
 /** The place in a text, in characters from its start, of a line and column that count from 1. */

@@ -63,6 +63,19 @@ function put(at: Json | undefined, [step, ...rest]: (string | number)[], value: 
   return copy;
 }
 
+/** Whether two documents say the same; a number may be given as its text, as inputs have it. */
+export function isSame(one: Json | undefined, other: Json | undefined): boolean {
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((entry, index) => isSame(entry, other[index]));
+  }
+  if (isDoc(one) && isDoc(other)) {
+    const keys = Object.keys(one);
+    return keys.length === Object.keys(other).length && keys.every((key) => isSame(one[key], other[key]));
+  }
+  const isNumber = typeof one === 'number' || typeof other === 'number';
+  return one === other || (isNumber && String(one) === String(other));
+}
+
 /** The text of a scalar for an input; empty when there is none. */
 export function textAt(doc: Doc, path: string): string {
   const value = read(doc, path);

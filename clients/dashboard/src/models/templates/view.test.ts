@@ -38,7 +38,7 @@ test('a spec as a page shows it', () => {
     target: 'db',
     table: 't',
     key: 'id',
-    load: 'closed loop: 4 connections, 1 worker, 1 ms pause after each operation',
+    load: 'closed loop: 4 connections, 1 worker, 1.00 ms pause after each operation',
     loadMode: 'closed loop',
     level: '4 connections',
     workers: '1 worker',
@@ -84,7 +84,7 @@ test('control options, only those that are said', () => {
 
 test('a warmup until steady may be shorter', () => {
   const { phases } = create(TemplateSpecSchema, { phases: { warmup: { seconds: 60n }, measurement: { seconds: 30n }, untilSteady: {} } });
-  expect(durationInWords(phases)).toBe('up to 1 m 30 s (warmup until steady, at most 1 m, measurement 30 s)');
+  expect(durationInWords(phases)).toBe('up to 1 min 30 s (warmup until steady, at most 1 min, measurement 30 s)');
 });
 
 test.each([

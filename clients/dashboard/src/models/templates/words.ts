@@ -205,7 +205,7 @@ export function controlInWords(spec: TemplateSpec): { name: string; value: strin
   return rows;
 }
 
-export function searchInWords(search: Search): string {
+function searchInWords(search: Search): string {
   const { method } = search;
   const how = method.case === 'linear' ? `increments of ${count(method.value.increment)}` : 'grow and bisect';
   const step = search.step ? `, steps of ${lasts(micros(search.step))}` : '';

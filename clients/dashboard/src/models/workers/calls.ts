@@ -1,4 +1,4 @@
-import { FOR_EVER, gauntlet, server, watch, workers } from '../../lib/api';
+import { FOR_EVER, gauntlet, runs, server, watch, workers } from '../../lib/api';
 import { clock } from '../../lib/clock.svelte';
 import type { WorkerNews } from './crew';
 import { workerView } from './view';
@@ -31,6 +31,12 @@ export async function serverVersion(signal: AbortSignal): Promise<string> {
   const answer = await server.getServer({}, { signal });
   clock.set(answer.server?.serverTimeUs ?? 0n);
   return answer.server?.version ?? '';
+}
+
+/** The name of a run, which a worker does not say. */
+export async function runName(id: string, signal: AbortSignal): Promise<string> {
+  const { run } = await runs.getRun({ runId: id }, { signal });
+  return run?.name ?? '';
 }
 
 /** Lets a worker finish what it holds and sends it home. */

@@ -1,6 +1,6 @@
 import type { WorkerView } from './view';
 
-/** The workers as a watch tells them. The server forgets workers an hour after they left, and so bounds them. */
+/** The workers as a watch tells them; those that left are forgotten after {@link REMEMBERED_US}, as the server does. */
 export interface Crew {
   known: ReadonlyMap<string, WorkerView>;
   /** Whether a whole snapshot has come. */
@@ -14,10 +14,16 @@ export type WorkerNews = { kind: 'worker'; worker: WorkerView } | { kind: 'snaps
 
 export const NOBODY: Crew = { known: new Map(), isComplete: false, fresh: undefined };
 
+/** A worker that left is known for an hour. */
+const REMEMBERED_US = 3_600_000_000;
+
 export function told(crew: Crew, news: WorkerNews): Crew {
   switch (news.kind) {
     case 'worker': {
-      const add = (to: ReadonlyMap<string, WorkerView>): Map<string, WorkerView> => new Map(to).set(news.worker.id, news.worker);
+      // What the newest sign of life says of the time is enough: who is attached tells of itself every second.
+      const since = news.worker.seenUs - REMEMBERED_US;
+      const add = (to: ReadonlyMap<string, WorkerView>): Map<string, WorkerView> =>
+        new Map([...to].filter(([, worker]) => worker.isAttached || worker.seenUs > since)).set(news.worker.id, news.worker);
       return { ...crew, known: add(crew.known), fresh: crew.fresh && add(crew.fresh) };
     }
     case 'resync':

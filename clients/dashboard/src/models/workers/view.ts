@@ -1,4 +1,4 @@
-import { bytes, count, latency, rate } from '../../lib/format';
+import { bytes, count, latency, percent, rate } from '../../lib/format';
 import { type Worker, WorkerStatus } from '../../lib/pb';
 import { type Word, worker as statusWord } from '../../lib/words';
 
@@ -59,7 +59,7 @@ export function workerView(worker: Worker): WorkerView {
 
 /** One digit behind the point: more of it would only flicker. */
 function share(cpu: number): string {
-  return `${(cpu * 100).toFixed(1)} %`;
+  return percent(Math.round(cpu * 1_000) / 1_000);
 }
 
 function clockText(offsetUs: number, uncertaintyUs: number): string {

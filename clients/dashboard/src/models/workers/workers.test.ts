@@ -23,8 +23,8 @@ describe('a worker', () => {
       isAttached: true,
       canDrain: true,
       runs: ['r1'],
-      clock: '−71 µs ± 297 µs',
-      memory: '20 MiB',
+      clock: '−71.0 µs ± 297 µs',
+      memory: '21.0 MB',
       rate: '1,235/s',
     });
     expect(view.labels.map(({ key }) => key)).toEqual(['disk', 'zone']);
@@ -46,7 +46,7 @@ describe('all workers', () => {
       worker('b', { capacity: 10, cpu: 0.5, backlog: 3n }),
       worker('c', { capacity: 99, status: WorkerStatus.LOST }),
     ];
-    expect(fleet(all)).toEqual({ attached: 2, busy: 1, capacity: 20, reserved: 4, perSecond: 5, cpu: '50.0 %', backlog: 3 });
+    expect(fleet(all)).toEqual({ attached: 2, busy: 1, capacity: 20, reserved: 4, perSecond: 5, cpu: '50 %', backlog: 3 });
     expect(fleet([]).cpu).toBe('–');
   });
 });
@@ -59,6 +59,13 @@ describe('a watch of workers', () => {
     const first = [came('w10'), came('w2'), came('w1', WorkerStatus.GONE)].reduce(told, NOBODY);
     expect([names(first), first.isComplete]).toEqual(['w2 w10 w1', false]);
     expect(told(first, { kind: 'snapshot' }).isComplete).toBe(true);
+  });
+
+  it('forgets who left an hour ago', () => {
+    const seen = (name: string, status: WorkerStatus, seenUs: bigint) => ({ kind: 'worker' as const, worker: worker(name, { status, seenUs }) });
+    const before = [seen('old', WorkerStatus.LOST, 1n), seen('young', WorkerStatus.GONE, 2n), seen('there', WorkerStatus.IDLE, 1n)];
+    const crew = [...before, seen('new', WorkerStatus.IDLE, 3_600_000_001n)].reduce(told, NOBODY);
+    expect(names(crew)).toBe('new there young');
   });
 
   it('forgets after a resync who is not in the new snapshot, and shows them until then', () => {

@@ -43,6 +43,8 @@ export class RunFeed {
   run = $state.raw<RunView | undefined>();
   objectives = $state.raw<readonly Objective[]>([]);
   error = $state.raw<GauntletError | undefined>();
+  /** Nothing of it changes any more: it is over, and its report was waited for. */
+  isFinal = $state(false);
   /** There is no such run. */
   isUnknown = $state(false);
   #spec: RunMessage['spec'];
@@ -70,6 +72,7 @@ export class RunFeed {
         await watch(open, (now) => this.take(now), signal);
       }
       await this.#untilReported(signal);
+      this.isFinal = this.run?.isOver ?? false;
     } catch (error) {
       if (!signal.aborted) {
         this.error = asError(error);
@@ -90,13 +93,17 @@ export class RunFeed {
     }
     if (Number(run.revision) >= (this.run?.revision ?? 0)) {
       this.run = runView(run, this.#spec);
+      this.isFinal ||= this.run.isOver && !this.#isMaking;
     }
+  }
+
+  get #isMaking(): boolean {
+    return this.run?.processing === 'pending' || this.run?.processing === 'running';
   }
 
   /** The verdict comes with the report, after the last state that the watch tells. */
   async #untilReported(signal: AbortSignal): Promise<void> {
-    const isMaking = this.run?.processing === 'pending' || this.run?.processing === 'running';
-    if (!signal.aborted && isMaking) {
+    if (!signal.aborted && this.#isMaking) {
       const { run } = await runs.getRun({ runId: this.id }, { signal });
       this.take(run);
     }

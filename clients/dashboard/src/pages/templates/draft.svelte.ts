@@ -2,13 +2,25 @@ import type { GauntletError } from '@gauntlet/client';
 
 import { asError, templates } from '../../lib/api';
 import { toSpec, type Wrong } from '../../models/templates/doc';
-import { parsed, withName, writable, type Fault } from '../../models/templates/file';
-import { write, type Doc, type Json } from '../../models/templates/path';
+import { hasComments, keepable, parsed, withName, writable, type Fault } from '../../models/templates/file';
+import { isSame, write, type Doc, type Json } from '../../models/templates/path';
 
 /** So long after the last key the server is asked what it thinks. */
 const CALM_MS = 400;
 /** A server that does not answer is asked again after so long. */
 const AGAIN_MS = 3_000;
+
+/** Who wrote a text: a person, we for them to begin with, or the server, from what it describes. */
+export type Author = 'person' | 'starter' | 'server';
+
+/** A text as it was written, with what the server made of it. */
+interface Written {
+  text: string;
+  author: Author;
+  doc: Doc;
+  name: string;
+  project: string;
+}
 
 /**
  * A template being written, as a text and as a document. The text is the truth: what the form changes is written by the
@@ -31,6 +43,9 @@ export class Draft {
   isPending = $state(false);
 
   #saved = $state('');
+  #author = $state<Author>('server');
+  /** What the form began with: a change that is taken back brings it back. */
+  #written: Written | undefined;
   #changedBy: 'text' | 'form' = 'text';
   /** Counts changes; an answer to an older one is dropped. */
   #edition = 0;
@@ -42,15 +57,26 @@ export class Draft {
     return this.text !== this.#saved || (this.isPending && this.#changedBy === 'form') || this.wrong.length > 0;
   }
 
+  /** The file to be kept with the template, as it was written; nothing where the server can write it just as well. */
+  get source(): string {
+    return this.#author === 'server' ? '' : keepable(this.text);
+  }
+
+  /** Whether there are comments of a person, which a change in the form loses. */
+  get isCommented(): boolean {
+    return this.#author === 'person' && hasComments(this.text);
+  }
+
   /** Everything that is wrong, to be shown at its field. */
   get complaints(): readonly Wrong[] {
     return this.wrong.length > 0 ? this.wrong : this.faults;
   }
 
   /** Begins with a text; it counts as saved, so that only changes to it are asked about. */
-  begin(text: string): void {
+  begin(text: string, author: Author): void {
     this.#saved = text;
     this.type(text);
+    this.#author = author;
     void this.settle();
   }
 
@@ -62,6 +88,7 @@ export class Draft {
   /** The text was changed by hand. */
   type(text: string): void {
     this.text = text;
+    this.#author = 'person';
     this.#change('text');
   }
 
@@ -151,6 +178,7 @@ export class Draft {
       this.doc = found.doc;
       this.name = found.name;
       this.project = found.project;
+      this.#written = { text: this.text, author: this.#author, doc: found.doc, name: found.name, project: found.project };
     }
   }
 
@@ -161,31 +189,47 @@ export class Draft {
     if (wrong.length > 0) {
       return;
     }
-    const { name, project } = this;
-    const written = await templates.formatTemplate({ ...writable(name, project), spec }, { signal: this.#stop.signal });
-    const text = withName(written.text, name);
+    const { text, author } = this.#asWritten() ?? { text: await this.#format(spec), author: 'server' };
     const found = parsed(await templates.parseTemplate({ text }, { signal: this.#stop.signal }));
     if (edition === this.#edition) {
       this.text = text;
+      this.#author = author;
       this.faults = found.faults;
     }
   }
+
+  /** What was written, while the form says the same. */
+  #asWritten(): Written | undefined {
+    const was = this.#written;
+    return was && was.name === this.name && was.project === this.project && isSame(was.doc, this.doc) ? was : undefined;
+  }
+
+  async #format(spec: ReturnType<typeof toSpec>['spec']): Promise<string> {
+    const { name, project } = this;
+    const { text } = await templates.formatTemplate({ ...writable(name, project), spec }, { signal: this.#stop.signal });
+    return withName(text, name);
+  }
 }
 
-/** What is stored of a template, as a text. */
+/** What is stored of a template, as a text: the file that it was made from, or what the server writes of it. */
 export interface Stored {
   version: number;
   etag: string;
   text: string;
+  author: Author;
 }
 
 export async function storedText(of: { project: string; name: string }, signal?: AbortSignal): Promise<Stored> {
   const options = signal ? { signal } : {};
   const { template } = await templates.getTemplate(of, options);
   if (!template?.spec) {
-    return { version: 0, etag: '', text: '' };
+    return { version: 0, etag: '', text: '', author: 'server' };
   }
-  const { text } = await templates.formatTemplate({ name: of.name, project: '', spec: template.spec }, options);
-  return { version: template.version, etag: template.etag, text };
+  const { version, etag, spec, source } = template;
+  if (source !== '') {
+    return { version, etag, text: source, author: 'person' };
+  }
+  const { text } = await templates.formatTemplate({ name: of.name, project: '', spec }, options);
+  return { version, etag, text, author: 'server' };
 }
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { type ParseTemplateResponse, ParseTemplateResponseSchema } from '../../lib/pb';
 
-import { Draft } from './draft.svelte';
+import { type Author, Draft } from './draft.svelte';
 import { away, file, fresh, refusal, server } from './fake';
 
 vi.mock('../../lib/api', async () => (await import('./fake')).api);
@@ -17,9 +17,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-async function begun(text = file('mine', 'db')): Promise<Draft> {
+async function begun(text = file('mine', 'db'), author: Author = 'person'): Promise<Draft> {
   const draft = new Draft();
-  draft.begin(text);
+  draft.begin(text, author);
   await draft.settle();
   vi.clearAllMocks();
   return draft;
@@ -105,6 +105,45 @@ describe('the form', () => {
     draft.set('seed', '8');
     await draft.settle();
     expect([draft.complaints, draft.text]).toEqual([[], file('mine', 'db', '8')]);
+  });
+});
+
+describe('a file with comments', () => {
+  const WRITTEN = `# why\n${file('mine', 'db')}`;
+
+  test('stays as it was written until the form changes something', async () => {
+    const draft = await begun(WRITTEN);
+    await draft.settle();
+    expect([draft.source, draft.isCommented, draft.isDirty, asked()]).toEqual([WRITTEN, true, false, [0, 0]]);
+    draft.set('seed', '8');
+    await draft.settle();
+    expect([draft.text, draft.source, draft.isCommented]).toEqual([file('mine', 'db', '8'), '', false]);
+  });
+
+  test('is there again when the change is taken back', async () => {
+    const draft = await begun(WRITTEN);
+    draft.set('target', 'other');
+    await draft.settle();
+    draft.set('target', 'db');
+    await draft.settle();
+    expect([draft.text, draft.source, draft.isDirty]).toEqual([WRITTEN, WRITTEN, false]);
+    draft.rename('yours');
+    await draft.settle();
+    expect(draft.text).toBe(file('yours', 'db'));
+  });
+
+  test('of ours warns of nothing, and is stored', async () => {
+    const draft = await begun(WRITTEN, 'starter');
+    expect([draft.source, draft.isCommented]).toEqual([WRITTEN, false]);
+    draft.type(`${WRITTEN}# mine\n`);
+    expect([draft.source, draft.isCommented]).toEqual([`${WRITTEN}# mine\n`, true]);
+  });
+
+  test('of the server is nobody\'s', async () => {
+    const draft = await begun(file('mine', 'db'), 'server');
+    expect(draft.source).toBe('');
+    draft.type(WRITTEN);
+    expect(draft.source).toBe(WRITTEN);
   });
 });
 

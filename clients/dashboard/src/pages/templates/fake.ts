@@ -36,8 +36,8 @@ export function refusal(code: Code, message: string): GauntletError {
   return new GauntletError({ kind: 'refused', code, message });
 }
 
-export function template(version: number, target: string): Template {
-  return create(TemplateSchema, { project: 'default', name: 'mine', version, etag: `v${version}`, spec: { target, seed: 7n } });
+export function template(version: number, target: string, source = ''): Template {
+  return create(TemplateSchema, { project: 'default', name: 'mine', version, etag: `v${version}`, spec: { target, seed: 7n }, source });
 }
 
 /** Forgets all calls; from here on it answers as described above. */

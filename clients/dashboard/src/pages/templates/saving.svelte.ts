@@ -38,6 +38,9 @@ export class Saving {
       if (of && draft.name !== of.name) {
         draft.blame([{ field: 'name', message: `the template is called ${of.name}; clone it for another name` }]);
       }
+      if (of && draft.project !== '' && draft.project !== of.project) {
+        draft.blame([{ field: 'project', message: `the template is in the project ${of.project}; clone it for another one` }]);
+      }
       this.refused = draft.failed;
       return draft.failed || draft.complaints.length > 0 ? undefined : await this.#store(of, draft.project || project);
     } catch (error) {
@@ -60,16 +63,17 @@ export class Saving {
   /** Drops mine. */
   takeTheirs(): void {
     this.base = this.theirs;
-    this.#draft.begin(this.theirs?.text ?? '');
+    this.#draft.begin(this.theirs?.text ?? '', this.theirs?.author ?? 'server');
     this.theirs = undefined;
   }
 
   async #store(of: Place | undefined, project: string): Promise<Place | undefined> {
     const draft = this.#draft;
     const { spec } = toSpec(draft.doc);
+    const { source } = draft;
     const { template } = of
-      ? await templates.updateTemplate({ ...of, spec, etag: this.base?.etag ?? '' })
-      : await templates.createTemplate({ requestId: requestId(), project, name: draft.name, spec });
+      ? await templates.updateTemplate({ ...of, spec, source, etag: this.base?.etag ?? '' })
+      : await templates.createTemplate({ requestId: requestId(), project, name: draft.name, spec, source });
     if (template) {
       draft.saved();
       const isSame = template.version === this.base?.version;

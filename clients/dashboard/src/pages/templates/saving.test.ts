@@ -23,7 +23,7 @@ async function edited(): Promise<{ draft: Draft; saving: Saving }> {
   const draft = new Draft();
   const saving = new Saving(draft);
   saving.base = await storedText(MINE);
-  draft.begin(saving.base.text);
+  draft.begin(saving.base.text, saving.base.author);
   await draft.settle();
   draft.set('target', 'other');
   return { draft, saving };
@@ -36,13 +36,39 @@ function said(): string[] {
 test('a new template is created where the file says, or in the project that is shown', async () => {
   const draft = new Draft();
   const saving = new Saving(draft);
-  draft.begin(file('mine', 'db'));
+  draft.begin(file('mine', 'db'), 'starter');
   server.createTemplate.mockResolvedValue({ template: template(1, 'db') });
   expect(await saving.save(undefined, 'shown')).toMatchObject(MINE);
-  expect(server.createTemplate.mock.calls[0]?.[0]).toMatchObject({ project: 'shown', name: 'mine', spec: { target: 'db' } });
+  expect(server.createTemplate.mock.calls[0]?.[0]).toMatchObject({ project: 'shown', name: 'mine', spec: { target: 'db' }, source: file('mine', 'db') });
   draft.move('acme');
   await saving.save(undefined, 'shown');
   expect(server.createTemplate.mock.calls[1]?.[0].project).toBe('acme');
+});
+
+test('a file is stored as it was written, and what the form made of it is not', async () => {
+  const written = `# why\n${file('mine', 'db')}`;
+  server.getTemplate.mockResolvedValueOnce({ template: template(1, 'db', written) });
+  const draft = new Draft();
+  const saving = new Saving(draft);
+  saving.base = await storedText(MINE);
+  expect(saving.base).toEqual({ version: 1, etag: 'v1', text: written, author: 'person' });
+  draft.begin(saving.base.text, saving.base.author);
+  server.updateTemplate.mockResolvedValue({ template: template(2, 'other') });
+  const sent = (): (string | undefined)[] => server.updateTemplate.mock.calls.map(([request]) => request.source);
+
+  await saving.save(MINE, 'default');
+  draft.type(`${written}# and this\n`);
+  await saving.save(MINE, 'default');
+  draft.set('target', 'other');
+  await saving.save(MINE, 'default');
+  expect(sent()).toEqual([written, `${written}# and this\n`, '']);
+});
+
+test('what the server wrote is not stored as a file', async () => {
+  const { saving } = await edited();
+  server.updateTemplate.mockResolvedValue({ template: template(2, 'other') });
+  await saving.save(MINE, 'default');
+  expect(server.updateTemplate.mock.calls[0]?.[0].source).toBe('');
 });
 
 test('a change becomes the next version of what was read', async () => {
@@ -64,6 +90,7 @@ test.each<[string, (draft: Draft) => void, string]>([
   ['cannot be written', (draft) => draft.set('seed', 'many'), 'seed'],
   ['cannot be read', (draft) => draft.type('!\n'), ''],
   ['has another name', (draft) => draft.rename('yours'), 'name'],
+  ['is in another project', (draft) => draft.move('acme'), 'project'],
 ])('what %s is not sent', async (_, change, field) => {
   const { draft, saving } = await edited();
   change(draft);
@@ -94,13 +121,13 @@ test('a lost race shows theirs; mine can follow it, or go', async () => {
   server.updateTemplate.mockRejectedValueOnce(refusal(Code.Aborted, 'changed meanwhile'));
   server.getTemplate.mockResolvedValue({ template: template(2, 'theirs') });
   expect(await saving.save(MINE, 'default')).toBe(undefined);
-  expect([saving.theirs, draft.text]).toEqual([{ version: 2, etag: 'v2', text: file('mine', 'theirs') }, file('mine', 'other')]);
+  expect([saving.theirs, draft.text]).toEqual([{ version: 2, etag: 'v2', text: file('mine', 'theirs'), author: 'server' }, file('mine', 'other')]);
 
   server.updateTemplate.mockResolvedValue({ template: template(3, 'other') });
   expect(await saving.overwrite(MINE, 'default')).toMatchObject(MINE);
   expect([server.updateTemplate.mock.calls[1]?.[0].etag, saving.theirs]).toEqual(['v2', undefined]);
 
-  saving.theirs = { version: 4, etag: 'v4', text: file('mine', 'theirs') };
+  saving.theirs = { version: 4, etag: 'v4', text: file('mine', 'theirs'), author: 'person' };
   saving.takeTheirs();
   await draft.settle();
   expect([draft.text, draft.isDirty, saving.base?.etag]).toEqual([file('mine', 'theirs'), false, 'v4']);

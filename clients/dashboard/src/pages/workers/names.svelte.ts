@@ -1,22 +1,22 @@
 import { SvelteMap } from 'svelte/reactivity';
 
-import { factsOf, type RunFacts } from '../../models/runs/calls';
+import { runName } from '../../models/workers/calls';
 
-/** Runs that are known; what is kept of them never changes. The oldest goes. */
+/** Runs whose names are known: those never change. The oldest goes. */
 const MOST_KNOWN = 1_000;
 /** A browser has six connections for all; a list leaves room for the rest. */
 const MOST_AT_ONCE = 2;
 const DEADLINE_MS = 15_000;
 
-const known = new SvelteMap<string, RunFacts>();
+const known = new SvelteMap<string, string>();
 const asked = new Set<string>();
 let wanted: string[] = [];
 let busy = 0;
 
-/** Names and loads of runs, which lists leave out: asked for one by one, the newest wish first. */
-export const facts = {
+/** Names of the runs that workers serve: asked for one by one, the newest wish first. */
+export const names = {
   /** `undefined` while they are not known. */
-  of(id: string): RunFacts | undefined {
+  of(id: string): string | undefined {
     return known.get(id);
   },
   /** These are shown now: what was wished for before and is not among them is let be. */
@@ -33,7 +33,7 @@ async function work(): Promise<void> {
   for (let id = wanted.shift(); id !== undefined; id = wanted.shift()) {
     asked.add(id);
     try {
-      known.set(id, await factsOf(id, AbortSignal.timeout(DEADLINE_MS)));
+      known.set(id, await runName(id, AbortSignal.timeout(DEADLINE_MS)));
       const [oldest] = known.keys();
       if (known.size > MOST_KNOWN && oldest !== undefined) {
         known.delete(oldest);
