@@ -55,7 +55,7 @@ async function work({ name, transport }: NodeClient): Promise<string> {
   const next = async () => (await down.next()).value?.message;
 
   const welcome = some(await next());
-  expect(welcome.case === "welcome" && welcome.value.protocol, 1);
+  expect(welcome.case === "welcome" && welcome.value.protocol, 2);
   expect(await statuses(), [WorkerStatus.IDLE]);
   const sentUs = BigInt(Date.now()) * 1000n;
   up.put({ message: { case: "heartbeat", value: { sentUs } } });

@@ -147,7 +147,7 @@ class Walk:
         hello = {"protocolMin": 2, "protocolMax": 2, "workerId": self.worker_id, "name": self.name}
         await session.send({"hello": hello | {"capacity": 1, "processors": 1, "version": "0.0.0"}})
         first = await self.next(session)
-        expect(first["welcome"]["protocol"], 1)
+        expect(first["welcome"]["protocol"], 2)
         beat = str(time.time_ns() // 1000)
         await session.send({"heartbeat": {"sentUs": beat}})
         reply = await self.next(session)
