@@ -42,7 +42,8 @@ pub enum Change {
 pub const LONGEST_SOURCE: usize = 256 << 10;
 
 /// Creates the template of a file, or makes its next version. The control plane
-/// keeps the file as it is written, unless it is longer than [`LONGEST_SOURCE`].
+/// keeps the file as it is written, unless it is longer than [`LONGEST_SOURCE`]
+/// or the template was changed after it was read.
 ///
 /// # Errors
 /// The faults that the control plane finds, with their places in the file.
@@ -136,10 +137,9 @@ async fn update(
 
 /// What is kept of a file: all of it, or nothing.
 fn source(file: &TemplateFile) -> String {
-    if file.text.len() > LONGEST_SOURCE {
-        return String::new();
-    }
-    file.text.clone()
+    let short = |text: &&str| text.len() <= LONGEST_SOURCE;
+    let text = file.source().filter(short);
+    text.unwrap_or_default().to_owned()
 }
 
 fn faulty(file: &TemplateFile, violations: &[Violation]) -> ApplyError {

@@ -78,6 +78,17 @@ impl TemplateFile {
         }
     }
 
+    /// The text, as long as it says what the fields do: who has changed one of
+    /// them has a template that no file says.
+    #[must_use]
+    pub fn source(&self) -> Option<&str> {
+        let read = Draft::read("", &self.text);
+        let says = read.name.as_ref() == Some(&self.name)
+            && read.project == self.project
+            && read.spec.as_ref() == Some(&self.spec);
+        says.then_some(&self.text)
+    }
+
     /// A violation that the control plane found, with its place in the file.
     #[must_use]
     pub fn locate(&self, violation: &Violation) -> Fault {

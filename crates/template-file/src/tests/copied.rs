@@ -147,3 +147,20 @@ fn the_path_of_a_file_is_not_its_text() {
         assert!(!faults.contains(&message.to_owned()), "{text}: {faults:?}");
     }
 }
+
+#[test]
+fn a_file_is_the_source_of_what_it_says() {
+    let text = format!("# ours\nname: a\n{REST}");
+    let read = || TemplateFile::parse("a.yaml", &text).unwrap();
+    assert_eq!(read().source(), Some(text.as_str()));
+    let changes: [fn(&mut TemplateFile); 3] = [
+        |file| file.name = "b".to_owned(),
+        |file| file.project = Some("acme".to_owned()),
+        |file| file.spec.target = "other".to_owned(),
+    ];
+    for change in changes {
+        let mut file = read();
+        change(&mut file);
+        assert_eq!(file.source(), None, "{file:?}");
+    }
+}
