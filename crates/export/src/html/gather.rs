@@ -119,7 +119,7 @@ impl Gathered {
     /// the last bucket where that is not known.
     pub(super) fn end_s(&self) -> f64 {
         let last = self.columns.last().map_or(0, |column| column.bucket + 1);
-        let load = self.stretches().filter(|(phase, ..)| is_load(*phase));
+        let load = self.stretches().filter(|(phase, ..)| phase.is_load());
         let load = load.map(|(_, _, to)| to).fold(0.0, f64::max);
         let drawn = self.moments.last().map_or(0.0, |moment| moment.at_s);
         let last = last as f64 * self.bucket_s();
@@ -135,8 +135,9 @@ impl Gathered {
         })
     }
 
+    /// The drain is no part of it: nothing is asked for then.
     fn add(&mut self, points: &[HistoryPoint]) {
-        for point in points {
+        for point in points.iter().filter(|point| point.phase.is_load()) {
             let part = self.part(point);
             let share = part.length().as_secs_f64() / self.bucket_s();
             // A run that is shorter than a part of a bucket is still shown.
@@ -248,10 +249,6 @@ pub(crate) fn reported_step(contents: &Contents) -> Option<&Step> {
 
 /// How long the load lasted; zero when there was none.
 pub(super) fn loaded(phases: &[(Phase, Window)]) -> i64 {
-    let windows = phases.iter().filter(|(phase, _)| is_load(*phase));
+    let windows = phases.iter().filter(|(phase, _)| phase.is_load());
     windows.map(|(_, window)| micros(window.length())).sum()
-}
-
-fn is_load(phase: Phase) -> bool {
-    matches!(phase, Phase::Warmup | Phase::Measurement)
 }

@@ -6,7 +6,8 @@ mod outline;
 use gauntlet_export::{Contents, Format};
 use gauntlet_model::{
     history::{Resolution, Rollup},
-    lifecycle::{End, ProcessingStatus, RunState, Stage, StopReason},
+    interval::Latencies,
+    lifecycle::{End, Phase, ProcessingStatus, RunState, Stage, StopReason, Window},
     report::{Reason, ReasonCode, SloReport},
     template::{Load, Scope},
     verdict::Verdict,
@@ -308,12 +309,36 @@ fn what_reaches_over_the_end_of_a_phase_is_no_dip() {
     let mut early = rollups[2].clone();
     // The measurement begins with the second second; a worker was a little early.
     early.start = at(0);
-    early.succeeded = gauntlet_model::interval::Latencies::default();
+    early.succeeded = Latencies::default();
     rollups.insert(2, early);
     let with = page(&full(), &rollups);
     let without = page(&full(), &busy(5));
     let line = |page: &str| facts(page, "path", "line s0").swap_remove(0);
     assert_eq!(line(&with), line(&without));
+}
+
+#[test]
+fn the_drain_is_no_dip() {
+    let mut drained = full();
+    let drain = Window {
+        from: at(20),
+        to: at(30),
+    };
+    drained.phases.push((Phase::Cooldown, drain));
+    let mut rollups = busy(20);
+    for second in 20..30 {
+        rollups.push(Rollup {
+            start: at(second),
+            phase: Phase::Cooldown,
+            succeeded: Latencies::default(),
+            failed: Latencies::default(),
+            ..rollups[0].clone()
+        });
+    }
+    let lines = |page: &str| facts(page, "path", "line s0");
+    let with = page(&drained, &rollups);
+    assert_eq!(lines(&with), lines(&page(&full(), &busy(20))));
+    assert!(!Outline::of(&with).text.contains("0.0/s 0.0/s"), "{with}");
 }
 
 #[test]

@@ -103,18 +103,19 @@ impl Totals {
     }
 
     /// Where a phase begins in the stretch and how much of it it covers; all of
-    /// it when the phases do not say.
+    /// it when the phases do not know this one.
     fn covered(&self, phase: Phase) -> (Timestamp, Duration) {
         let windows = self.phases.iter().filter(|(known, _)| *known == phase);
+        if windows.clone().next().is_none() {
+            return (self.stretch.from, self.stretch.length());
+        }
         let inside: Vec<Window> = windows
             .map(|(_, window)| *window)
             .filter(|window| overlap(self.stretch, *window) > 0)
             .collect();
-        let Some(first) = inside.first() else {
-            return (self.stretch.from, self.stretch.length());
-        };
         let covered: i64 = inside.iter().map(|one| overlap(self.stretch, *one)).sum();
-        let start = first.from.max(self.stretch.from);
+        let first = inside.first().map_or(self.stretch.from, |one| one.from);
+        let start = first.max(self.stretch.from);
         (start, Duration::from_micros(covered.unsigned_abs()))
     }
 }
@@ -201,5 +202,29 @@ mod tests {
         // The median of all six, not one of the medians.
         let median = measured.total.response.as_ref().unwrap().percentiles_us[0];
         assert!((median - 5.0).abs() < 0.01, "{median}");
+    }
+
+    #[test]
+    fn what_comes_after_its_phase_has_no_throughput() {
+        let window = |from: i64, to: i64| Window {
+            from: Timestamp(from),
+            to: Timestamp(to),
+        };
+        let stretch = window(9_000_000, 39_000_000);
+        let percentiles = Percentiles::new(&[50.0]).unwrap();
+        for (phases, expected) in [
+            (vec![], (Duration::from_secs(30), Some(2.0 / 30.0))),
+            (
+                vec![(Phase::Measurement, window(0, 9_000_000))],
+                (Duration::ZERO, None),
+            ),
+        ] {
+            let mut totals = Totals::new(stretch, percentiles.clone(), phases);
+            let late = rollup(9, 0, Phase::Measurement, &[1_000, 1_000]);
+            totals.push(&late).unwrap();
+            let found = totals.finish();
+            let of = |one: &PhaseTotal| (one.covered, one.total.throughput_per_s);
+            assert_eq!(found.iter().map(of).collect::<Vec<_>>(), [expected]);
+        }
     }
 }

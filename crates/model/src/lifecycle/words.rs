@@ -139,6 +139,12 @@ impl Phase {
         Self::Done,
     ];
 
+    /// Whether operations are due in it.
+    #[must_use]
+    pub fn is_load(self) -> bool {
+        matches!(self, Self::Warmup | Self::Measurement)
+    }
+
     /// The stable word.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Offered {
     /// Operations that were to be due: the integral of the rate over the
-    /// stretch, where a pause is a rate of zero.
+    /// stretch, where a pause is a rate of zero, as is all after a stop.
     pub operations: f64,
     /// The mean rate.
     pub per_second: f64,
@@ -23,7 +23,7 @@ impl Offered {
     /// From the template's rate and the run's commands, in their order.
     #[must_use]
     pub fn of(per_second: f64, window: Window, controls: &[ControlEvent]) -> Self {
-        let (mut level, mut paused) = (per_second, false);
+        let (mut level, mut paused, mut stopped) = (per_second, false, false);
         let (mut rate, mut since) = (per_second, window.from);
         let (mut operations, mut changes) = (0.0, 0);
         for control in controls.iter().filter(|control| control.at < window.to) {
@@ -35,9 +35,10 @@ impl Offered {
                 }
                 Action::Pause => paused = true,
                 Action::Resume => paused = false,
-                Action::Start(_) | Action::SetPhase(_) | Action::Stop { .. } => {}
+                Action::Stop { .. } => stopped = true,
+                Action::Start(_) | Action::SetPhase(_) => {}
             }
-            let next = if paused { 0.0 } else { level };
+            let next = if paused || stopped { 0.0 } else { level };
             let at = control.at.max(since);
             operations += over(rate, since, at);
             changes += u32::from(at > window.from && next.total_cmp(&rate).is_ne());
@@ -114,6 +115,10 @@ mod tests {
                 (50.0, 5.0, 1),
             ),
             (vec![(12, Action::Pause)], (200.0, 20.0, 1)),
+            (
+                vec![(15, Action::Stop { drain_us: 0 }), (17, rate(50))],
+                (500.0, 50.0, 1),
+            ),
             (vec![(5, Action::Pause)], (0.0, 0.0, 0)),
             (vec![(20, rate(1)), (25, rate(7))], (1_000.0, 100.0, 0)),
         ];

@@ -97,10 +97,12 @@ fn configuration(difference: &Difference) -> pb::ConfigurationDifference {
 fn series(compared: &Comparison, runs: usize, resolution: Resolution) -> Vec<pb::AlignedPoint> {
     let mut places: BTreeMap<(i64, usize), &HistoryPoint> = BTreeMap::new();
     for (run, series) in compared.series.iter().enumerate() {
-        // A sliver at a change of phase, or at the end, is no second to hold against another.
-        let whole =
-            |point: &&AlignedPoint| 2 * point.point.covered.as_micros() >= resolution.us() as u128;
-        for aligned in series.points.iter().filter(whole) {
+        // A sliver at a change of phase, or at the end, is no second to hold against
+        // another; nor is the drain, in which nothing is due.
+        let tells = |AlignedPoint { point, .. }: &&AlignedPoint| {
+            point.phase.is_load() && 2 * point.covered.as_micros() >= resolution.us() as u128
+        };
+        for aligned in series.points.iter().filter(tells) {
             match places.entry((place(aligned, resolution), run)) {
                 Entry::Vacant(free) => {
                     free.insert(&aligned.point);

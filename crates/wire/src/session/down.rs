@@ -313,7 +313,7 @@ fn level(fields: &mut Fields<'_>, level: pb::set_target_command::Level) -> Optio
 /// A phase that a worker can be told to enter.
 fn load_phase(fields: &mut Fields<'_>, number: i32) -> Option<Phase> {
     let phase = fields.choice("phase", number, decode::phase)?;
-    if !matches!(phase, Phase::Warmup | Phase::Measurement) {
+    if !phase.is_load() {
         let message = format!("must be WARMUP or MEASUREMENT, it is {}", phase.as_str());
         fields.add("phase", message);
         return None;

@@ -278,7 +278,7 @@ fn compared(id: u128, measured_from_s: f64, points: Vec<HistoryPoint>) -> Compar
 
 #[test]
 fn points_of_runs_stand_side_by_side() {
-    use Phase::{Measurement, Warmup};
+    use Phase::{Cooldown, Measurement, Warmup};
     // The second run warms up for 1.7 s: its buckets lie between those of the first.
     let first = vec![
         point(0.0, Warmup, 1.0, stats(10, 1.0)),
@@ -294,6 +294,9 @@ fn points_of_runs_stand_side_by_side() {
         point(2.0, Measurement, 1.0, stats(0, 0.0)),
         // The end fell just after a second began: no rate and no percentile of a sliver is shown.
         point(3.0, Measurement, 0.1, stats(1, 9.0)),
+        // Nothing is due in the drain: its zeros are no fall.
+        point(3.0, Cooldown, 0.9, stats(0, 0.0)),
+        point(4.0, Cooldown, 1.0, stats(0, 0.0)),
     ];
     let compared = compare(vec![compared(1, 1.0, first), compared(2, 1.7, second)]).unwrap();
     let runs = vec![pb::Run::default(); 2];
