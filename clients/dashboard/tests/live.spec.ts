@@ -175,6 +175,9 @@ test('failures are told by class, commands and what is held have a history', asy
   await page.getByRole('tab', { name: 'Workers' }).click();
   await expect(page.getByText(/^2 of 2 ready/)).toContainText('first operations within');
   await expect(page.getByRole('cell', { name: /^\+\d/ })).toHaveCount(2);
+  await page.getByRole('tab', { name: 'Report' }).click();
+  await expect(page.getByRole('heading', { name: 'There is no report' })).toBeVisible();
+  await page.getByRole('tab', { name: 'Workers' }).click();
   await server.cli('stop', 'failing');
   await expect(page.getByText(/^The run is over/)).toContainText('first operations within');
   expect(trouble).toEqual({ errors: [], foreign: [] });

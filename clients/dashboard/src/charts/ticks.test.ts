@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { latency, rate } from '../lib/format';
+import { latency, percent, rate } from '../lib/format';
 import { decades, tickTexts } from './ticks';
 
 test.each([
@@ -16,7 +16,9 @@ test.each([
 test.each([
   ['round rates', [0, 50, 100], rate, ['0/s', '50/s', '100/s']],
   ['latencies', [null, 500, 1_000, 1_500], latency, ['', '500 µs', '1 ms', '1.5 ms']],
-  ['rates that are close together', [0, 0.02, 0.04, 0.06], rate, ['0/s', '0.02/s', '0.04/s', '0.06/s']],
+  ['rates that are close together', [0, 0.02, 0.04, 3 * 0.02], rate, ['0/s', '0.02/s', '0.04/s', '0.06/s']],
+  ['latencies that are close together', [46_100, 46_120, 46_140, 46_160], latency, ['46.1 ms', '', '', '46.2 ms']],
+  ['shares that are close together', [0.012, 0.01201, 0.01202], percent, ['1.2 %', '', '']],
 ])('%s are written short', (_, splits, write, wanted) => {
   expect(tickTexts(splits, write)).toEqual(wanted);
 });

@@ -1,3 +1,5 @@
+import { rate } from '../lib/format';
+
 /** Fewer powers of ten say too little of a scale. */
 const FEW = 3;
 
@@ -13,16 +15,17 @@ export function decades(lowest: number, highest: number): number[] {
   return more.length > 0 ? more : [lowest, highest];
 }
 
-/** What is written at round places, without the decimals that measured values have: `80/s`, `1.5 ms`. */
+/**
+ * What is written at round places, without the decimals that measured values have: `80/s`, `1.5 ms`. Of places that are
+ * closer than the digits that are written, rates are told in full, and other values only once.
+ */
 export function tickTexts(splits: readonly (number | null)[], write: (value: number) => string): string[] {
   const texts = splits.map((value) => (value === null ? '' : withoutZeros(write(value))));
-  const told = texts.filter((text) => text !== '');
-  if (new Set(told).size === told.length) {
-    return texts;
+  const isRepeat = (text: string, index: number): boolean => text !== '' && texts.indexOf(text) < index;
+  if (write === rate && texts.some(isRepeat)) {
+    return splits.map((value) => (value === null ? '' : `${Number(value.toPrecision(12))}/s`));
   }
-  // Places closer than the digits that are written: the numbers themselves, in the same unit.
-  const unit = (told.at(-1) ?? '').replace(/^[\d.,]+/, '');
-  return splits.map((value) => (value === null ? '' : `${Number(value.toPrecision(3))}${unit}`));
+  return texts.map((text, index) => (isRepeat(text, index) ? '' : text));
 }
 
 function withoutZeros(text: string): string {

@@ -1,6 +1,10 @@
-import { runs } from '../../lib/api';
+import { Code } from '@gauntlet/client';
+
 import type { Curve } from '../../charts/spread';
+import { asError, runs } from '../../lib/api';
+import type { Report } from '../../lib/pb';
 import { askedFor, curves } from '../report/curve';
+import { ENDED_IN_WINDOW } from '../run/search';
 import { comparedRun, type ComparedRun, comparisonView, type ComparisonView } from './view';
 
 /** As many points as a wide screen can show. */
@@ -22,10 +26,27 @@ export interface RunCurve extends Curve {
  * nothing when it measured nothing.
  */
 export async function curveOf(id: string, name: string, signal: AbortSignal): Promise<RunCurve> {
-  const { report } = await runs.getReport({ runId: id }, { signal });
-  const asked = askedFor(id, report);
+  const asked = askedFor(id, await reportOf(id, signal));
   const answer = await runs.getMetrics(asked, { signal });
   return { name, points: curves(answer)[0]?.points ?? [], isStep: 'range' in asked };
+}
+
+/** `undefined` of a run that is not over, sent no load, or whose report could not be made. */
+async function reportOf(runId: string, signal: AbortSignal): Promise<Report | undefined> {
+  try {
+    return (await runs.getReport({ runId }, { signal })).report;
+  } catch (error) {
+    if (asError(error).code === Code.FailedPrecondition) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** What the curves of runs together are called. */
+export function curvesTitle(all: readonly RunCurve[]): string {
+  const steps = `the best step of a search (${ENDED_IN_WINDOW}), else the whole measurement`;
+  return `Response time by percentile, ${all.some((one) => one.isStep) ? steps : 'whole measurement'}`;
 }
 
 /** More runs to choose from are found by their names. */

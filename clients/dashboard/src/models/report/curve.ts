@@ -1,5 +1,5 @@
 import { RunPhase, type GetMetricsResponse, type Report } from '../../lib/pb';
-import { reportedStep } from '../run/search';
+import { ENDED_IN_WINDOW, reportedStep } from '../run/search';
 
 /** The percentiles that a curve is drawn through: denser towards the tail, where it bends. */
 export const CURVE: readonly number[] = [
@@ -25,6 +25,11 @@ export function askedFor(runId: string, report: Report | undefined) {
   const step = reportedStep(report?.search);
   const range = step && { fromUs: step.windowFromUs, toUs: step.windowToUs };
   return range ? { runId, percentiles, range, ...BY_SECOND } : { runId, percentiles, maxPoints: 1 };
+}
+
+/** What those curves are called. */
+export function curveTitle(report: Report | undefined): string {
+  return `Response time by percentile${reportedStep(report?.search) ? `, in the step that is reported: ${ENDED_IN_WINDOW}` : ''}`;
 }
 
 /** The curves of the measurement, all operations together first. */

@@ -10,8 +10,8 @@ import {
   Validity,
   Verdict,
 } from '../../lib/pb';
-import { askedFor, CURVE, curves } from './curve';
-import { reportView, withoutReport } from './report';
+import { askedFor, CURVE, curves, curveTitle } from './curve';
+import { reportView } from './report';
 
 const run = create(RunSchema, {
   spec: {
@@ -59,12 +59,6 @@ describe('a report', () => {
     expect(view.validity).toEqual({ text: 'INVALID', tone: 'bad' });
     expect(view.reasons).toEqual([{ code: 'RATE_MISSED', message: 'offered 100/s, achieved 50/s' }]);
   });
-
-  it('that is not there says why', () => {
-    expect(withoutReport(create(RunSchema, {}))).toBe('The run has not been started.');
-    const failed = create(RunSchema, { phase: RunPhase.DONE, stopMessage: 'no worker' });
-    expect(withoutReport(failed)).toBe('The run ended: no worker');
-  });
 });
 
 describe('percentile curves', () => {
@@ -98,6 +92,9 @@ describe('percentile curves', () => {
     expect(askedFor('id', search(3))).toMatchObject({ range: { fromUs: 30_000_000n, toUs: 34_000_000n }, resolutionUs: 1_000_000n });
     // None passed.
     expect(askedFor('id', search(0))).toMatchObject({ range: { fromUs: 20_000_000n, toUs: 24_000_000n } });
+    expect(curveTitle(create(ReportSchema, {}))).toBe('Response time by percentile');
+    const title = 'Response time by percentile, in the step that is reported: operations that ended in the step’s window';
+    expect(curveTitle(search(3))).toBe(title);
   });
 
   it('are of the measurement alone', () => {

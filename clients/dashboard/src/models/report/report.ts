@@ -1,5 +1,4 @@
 import {
-  RunPhase,
   StatementClass,
   type Evidence,
   type LatencySummary,
@@ -272,12 +271,4 @@ function evidence(all: Evidence | undefined): EvidenceView[] {
       grownBytes: Number(one.grownBytes),
     })),
   }));
-}
-
-/** What a run without a report says instead of one. */
-export function withoutReport(run: Run): string {
-  if (run.phase === RunPhase.UNSPECIFIED) {
-    return 'The run has not been started.';
-  }
-  return run.stopMessage === '' ? 'The report is there when the run has ended.' : `The run ended: ${run.stopMessage}`;
 }

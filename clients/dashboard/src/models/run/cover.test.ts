@@ -49,14 +49,16 @@ describe('a run of 100 operations per second', () => {
   test('has that rate in its part-seconds, and no end that falls', () => {
     const made = lines(columns);
     expect(made.perS).toEqual([100, 100, 100, 100, 100, 96, null]);
-    expect(made.failedPerS).toEqual([0, 0, 0, 0, 0, 0, null]);
+    // What failed late counts where it ended.
+    expect(made.failedPerS).toEqual([0, 0, 0, 0, 0, 0, 3]);
     expect(made.p50Us.at(-1)).toBe(null);
     expect(lines(columns, 0).perS).toEqual(made.perS);
-    expect(failureLines(columns).classes).toEqual([]);
+    expect(lines(columns, 0).failedPerS).toEqual(made.failedPerS);
+    expect(failureLines(columns).classes.map(({ perS }) => perS)).toEqual([made.failedPerS]);
   });
 
-  test('is at that rate in its newest second', () => {
-    expect(now(columns)).toMatchObject({ perS: 96, p50Us: 50, errorRatio: 0 });
+  test('is at that rate in its newest second that tells it', () => {
+    expect(now(columns)).toMatchObject({ perS: 96, p50Us: 50, errorRatio: 0.6 });
   });
 
   test('has phases that end where they end', () => {
@@ -72,12 +74,84 @@ describe('a run of 100 operations per second', () => {
   });
 });
 
+describe('a run of 1,000 operations per second that is stopped in mid-second', () => {
+  const nothing = { p50Us: 0, p95Us: 0, p99Us: 0, p999Us: 0 };
+  const points = [
+    column(0, 'MEASUREMENT', 1_000),
+    column(1, 'MEASUREMENT', 400),
+    column(1, 'COOLDOWN', 0, nothing),
+    column(2, 'MEASUREMENT', 3, { failed: 1, failures: [1, 0, 0, 0, 0, 0] }),
+    column(2, 'COOLDOWN', 0, nothing),
+    column(3, 'MEASUREMENT', 0, { ...nothing, failed: 2, failures: [0, 2, 0, 0, 0, 0] }),
+    column(3, 'COOLDOWN', 0, nothing),
+    column(4, 'COOLDOWN', 0, nothing),
+  ];
+  const stop = { kind: RunEventKind.CONTROL, command: { action: ControlAction.STOP, atUs: BigInt(1.4 * SECOND) } };
+  const start = { kind: RunEventKind.CONTROL, command: { action: ControlAction.START, phase: RunPhase.MEASUREMENT } };
+  const events = [start, stop].map((one) => eventView(create(RunEventSchema, one)));
+  const followed = windowsOf(events, runView(create(RunSchema, { phase: RunPhase.PROCESSING })));
+  const totals = [
+    { phase: RunPhase.MEASUREMENT, lengthUs: BigInt(1.4 * SECOND) },
+    { phase: RunPhase.COOLDOWN, timeUs: BigInt(1.4 * SECOND), lengthUs: BigInt(3.6 * SECOND) },
+  ];
+
+  test.each([
+    ['the page follows', followed],
+    ['the report tells', windowsOfTotals(create(GetMetricsResponseSchema, { totals }))],
+  ])('has that rate to its end and none in its drain, as %s', (_, windows) => {
+    const columns = covered(points, windows);
+    expect(lines(columns).perS).toEqual([1_000, 1_000, null, null, null]);
+    expect(lines(columns).p50Us).toEqual([50, 50, null, null, null]);
+    expect(lines(columns).failedPerS).toEqual([0, 0, 1, 2, 0]);
+    expect(failureLines(columns).classes.map(({ of, perS }) => [of.word, perS])).toEqual([
+      ['timeout', [0, 0, 1, 0, 0]],
+      ['connection', [0, 0, 0, 2, 0]],
+    ]);
+    expect(bands(columns, windows).map(({ name, from, to }) => [name, from, to])).toEqual([
+      ['measurement', 0, 1.4],
+      ['cooldown', 1.4, 5],
+    ]);
+  });
+
+  const columns = covered(points, followed);
+
+  test.each([
+    ['at its end', 3, { perS: 1_000, p50Us: 50, errorRatio: 0 }],
+    ['of what came late', 5, { perS: undefined, p50Us: undefined, errorRatio: 0.25 }],
+    ['in which all failed late', 7, { perS: undefined, errorRatio: 1 }],
+    ['in which nothing ended', 8, { perS: undefined, p99Us: undefined, errorRatio: undefined }],
+  ])('tells of its newest second %s', (_, known, wanted) => {
+    expect(now(columns.slice(0, known))).toMatchObject(wanted);
+  });
+
+  test('has its failures in a long stretch over the time that it lasted', () => {
+    const long = [column(0, 'MEASUREMENT', 1_400, { failed: 50 }), column(0, 'COOLDOWN', 0)].map((one) => ({ ...one, lengthUs: 10 * SECOND }));
+    const made = lines(covered(long, windowsOfTotals(create(GetMetricsResponseSchema, { totals }))));
+    expect([made.perS, made.failedPerS]).toEqual([[null], [10]]);
+  });
+});
+
+test('the newest second may have three parts, and so the one before', () => {
+  const parts = (second: number, failed: number) => [
+    column(second, 'WARMUP', 1),
+    column(second, 'MEASUREMENT', 20, { failed }),
+    column(second, 'COOLDOWN', 0),
+  ];
+  const windows: PhaseWindow[] = [
+    { phase: 'WARMUP', fromUs: 0, toUs: 0.5 * SECOND },
+    { phase: 'MEASUREMENT', fromUs: 0.5 * SECOND, toUs: 1.5 * SECOND },
+  ];
+  expect(now(covered([...parts(0, 0), ...parts(1, 7)], windows))).toMatchObject({ perS: 40, errorRatio: 0.25 });
+});
+
 test.each([
-  [LEAST_COVERED * SECOND, true],
-  [LEAST_COVERED * SECOND - 1, false],
-  [undefined, true],
-])('a second of which %s µs are covered', (us, telling) => {
-  expect(isTelling({ lengthUs: SECOND, coveredUs: us })).toBe(telling);
+  ['MEASUREMENT', LEAST_COVERED * SECOND, true],
+  ['MEASUREMENT', LEAST_COVERED * SECOND - 1, false],
+  ['WARMUP', undefined, true],
+  ['COOLDOWN', undefined, false],
+  ['COOLDOWN', SECOND, false],
+] as const)('a second of the %s of which %s µs are covered', (phase, us, telling) => {
+  expect(isTelling({ phase, lengthUs: SECOND, coveredUs: us })).toBe(telling);
 });
 
 test('a part may be empty', () => {
@@ -92,6 +166,10 @@ describe('the windows', () => {
   const run = (phase: RunPhase, from: number, ends = 0) =>
     runView(create(RunSchema, { phase, phaseStartedUs: BigInt(from), phaseEndsUs: BigInt(ends) }));
   const warmup = { phase: 'WARMUP', fromUs: 10, toUs: 20 };
+  const ended = (atUs: number) => [
+    { phase: 'MEASUREMENT', fromUs: 20, toUs: atUs },
+    { phase: 'COOLDOWN', fromUs: atUs, toUs: Infinity },
+  ];
 
   test.each([
     ['before the start', [], run(RunPhase.PREPARING, 1), []],
@@ -99,8 +177,14 @@ describe('the windows', () => {
     ['before the newest event is read', begun.slice(0, 1), run(RunPhase.MEASUREMENT, 20, 50), [warmup, { phase: 'MEASUREMENT', fromUs: 20, toUs: 50 }]],
     ['in the measurement', begun, run(RunPhase.MEASUREMENT, 20, 50), [warmup, { phase: 'MEASUREMENT', fromUs: 20, toUs: 50 }]],
     ['of a measurement without an end', begun, run(RunPhase.MEASUREMENT, 20), [warmup, { phase: 'MEASUREMENT', fromUs: 20, toUs: Infinity }]],
-    ['while it drains', begun, run(RunPhase.COOLDOWN, 40), [warmup, { phase: 'MEASUREMENT', fromUs: 20, toUs: 40 }]],
-    ['at the end', [...begun, command(STOP, 45)], run(RunPhase.DONE, 60), [warmup, { phase: 'MEASUREMENT', fromUs: 20, toUs: 45 }]],
+    ['while it drains', begun, run(RunPhase.COOLDOWN, 40), [warmup, ...ended(40)]],
+    ['at the end', [...begun, command(STOP, 45)], run(RunPhase.DONE, 60), [warmup, ...ended(45)]],
+    ['of a drain that is cut short', [...begun, command(STOP, 45), command(STOP, 50)], run(RunPhase.DONE, 60), [warmup, ...ended(45)]],
+    ['of a load that was stopped before its next phase', [...begun, command(STOP, 15)], run(RunPhase.DONE, 60), [
+      { ...warmup, toUs: 15 },
+      { phase: 'MEASUREMENT', fromUs: 20, toUs: 15 },
+      { phase: 'COOLDOWN', fromUs: 15, toUs: Infinity },
+    ]],
   ])('%s', (_, events, view, wanted) => {
     expect(windowsOf(events, view)).toEqual(wanted);
   });

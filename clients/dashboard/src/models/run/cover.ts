@@ -49,18 +49,23 @@ export function covered(columns: readonly Column[], windows: readonly PhaseWindo
   return columns.map((one) => ({ ...one, coveredUs: coveredUs(one, windows) }));
 }
 
-/** Whether a stretch says how fast its phase was: not one of which the phase covers but a sliver. */
-export function isTelling({ lengthUs, coveredUs: part = lengthUs }: { lengthUs: number; coveredUs?: number | undefined }): boolean {
-  return part >= LEAST_COVERED * lengthUs;
+/** Whether a stretch says how fast its phase was: not one of which the phase covers but a sliver, and none of the drain, in which nothing is due. */
+export function isTelling({ phase, lengthUs, coveredUs: part = lengthUs }: Pick<Column, 'phase' | 'lengthUs' | 'coveredUs'>): boolean {
+  return isLoad(phase) && part >= LEAST_COVERED * lengthUs;
 }
 
-/** The phases in which load was due, by the commands to the workers; the newest one by the run itself. */
+/** Whether operations are due in a phase. */
+function isLoad(phase: PhaseName | undefined): boolean {
+  return phase === 'WARMUP' || phase === 'MEASUREMENT';
+}
+
+/** The phases in which load was due, by the commands to the workers, the newest one by the run itself; and the drain after them. */
 export function windowsOf(events: readonly EventView[], run: RunView | undefined): PhaseWindow[] {
   const found: PhaseWindow[] = [];
+  let isStopped = run?.phase === 'COOLDOWN';
   const close = (atUs: number): void => {
-    const last = found.at(-1);
-    if (last) {
-      last.toUs = Math.min(last.toUs, atUs);
+    for (const one of found) {
+      one.toUs = Math.min(one.toUs, atUs);
     }
   };
   const open = (phase: PhaseName, fromUs: number): void => {
@@ -72,6 +77,7 @@ export function windowsOf(events: readonly EventView[], run: RunView | undefined
     if (command && phase) {
       open(phase, command.atUs);
     } else if (command?.action === 'stop') {
+      isStopped = true;
       close(command.atUs);
     }
   }
@@ -79,15 +85,16 @@ export function windowsOf(events: readonly EventView[], run: RunView | undefined
     return found;
   }
   // Events are asked for now and then, the run tells at once.
-  const isLoad = run.phase === 'WARMUP' || run.phase === 'MEASUREMENT';
-  if (isLoad && found.at(-1)?.phase !== run.phase) {
+  const isUnderLoad = isLoad(run.phase);
+  if (isUnderLoad && found.at(-1)?.phase !== run.phase) {
     open(run.phase, run.phaseStartedUs);
   }
-  const endUs = isLoad ? run.phaseEndsUs : run.phase === 'COOLDOWN' ? run.phaseStartedUs : run.endedUs;
+  const endUs = isUnderLoad ? run.phaseEndsUs : run.phase === 'COOLDOWN' ? run.phaseStartedUs : run.endedUs;
   if (endUs > 0) {
     close(endUs);
   }
-  return found;
+  const last = found.at(-1);
+  return isStopped && last ? [...found, { phase: 'COOLDOWN', fromUs: last.toUs, toUs: Infinity }] : found;
 }
 
 /** The phases of an answer over a whole run. */

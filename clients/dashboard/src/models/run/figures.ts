@@ -1,7 +1,7 @@
-import type { GetMetricsResponse, LatencySummary, OperationReport, Report } from '../../lib/pb';
+import type { GetMetricsResponse, HistoryPoint, LatencySummary, OperationReport, Report } from '../../lib/pb';
 import { level, levelText } from './level';
 import { phaseName, type PhaseName, type RunView } from './run';
-import { reportedStep, type StepView } from './search';
+import { ENDED_IN_WINDOW, reportedStep, type StepView } from './search';
 import { judged, type Objective, type Standing } from './slos';
 import { totals, type PhaseTotal, type Total } from './totals';
 
@@ -12,8 +12,10 @@ export interface Scope {
   phase: PhaseName;
   /** Only this stretch of the phase, microseconds since the Unix epoch; all of it when left out. */
   range: { fromUs: number; toUs: number } | undefined;
-  /** The load goes on in it. */
+  /** Not all of it is measured yet. */
   isNow: boolean;
+  /** Which operations count, where these are others than those due in it; else empty. */
+  note: string;
 }
 
 /** Figures, and what they are of: they never stand without it. */
@@ -29,30 +31,49 @@ export interface Figures {
 
 /** Before anything was asked for. */
 export const NO_FIGURES: Figures = {
-  scope: { text: 'the measurement', phase: 'MEASUREMENT', range: undefined, isNow: true },
+  scope: { text: 'the measurement', phase: 'MEASUREMENT', range: undefined, isNow: true, note: '' },
   total: undefined,
   shared: new Map(),
   verdicts: undefined,
 };
 
-export function scopeOf(run: RunView, steps: readonly StepView[]): Scope {
-  const isNow = !run.isOver;
+/** What the figures are of, when measurements have come so far. */
+export function scopeOf(run: RunView, steps: readonly StepView[], measuredToUs: number): Scope {
+  const isNow = isGrowing(run, measuredToUs);
   if (run.phase === 'WARMUP') {
-    return { text: 'the warmup', phase: 'WARMUP', range: undefined, isNow };
+    return { text: 'the warmup', phase: 'WARMUP', range: undefined, isNow, note: '' };
   }
   const trial = isNow ? run.search?.current : undefined;
   if (trial) {
     const text = stepText(`step ${trial.step}`, levelText(trial.level));
     const range = { fromUs: trial.windowFromUs, toUs: trial.windowToUs };
-    return { text, phase: 'MEASUREMENT', range, isNow };
+    return { text, phase: 'MEASUREMENT', range, isNow, note: ENDED_IN_WINDOW };
   }
   const best = run.isSearch ? bestStep(run, steps) : undefined;
   if (best) {
     const { passed, step, level: at, fromUs, toUs } = best;
     const text = reportedText(passed ? undefined : step, levelText(at));
-    return { text, phase: 'MEASUREMENT', range: { fromUs, toUs }, isNow: false };
+    return { text, phase: 'MEASUREMENT', range: { fromUs, toUs }, isNow: false, note: ENDED_IN_WINDOW };
   }
-  return { text: 'the measurement', phase: 'MEASUREMENT', range: undefined, isNow };
+  return { text: 'the measurement', phase: 'MEASUREMENT', range: undefined, isNow, note: '' };
+}
+
+/** Until the load ends, and then until its last second has come. */
+function isGrowing({ phase, phaseStartedUs }: RunView, measuredToUs: number): boolean {
+  switch (phase) {
+    case 'COOLDOWN':
+      return measuredToUs < phaseStartedUs;
+    case 'PROCESSING':
+    case 'DONE':
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** A scope in full: `step 4, 800/s (operations that ended in the step’s window)`. */
+export function inFull({ text, note }: Scope): string {
+  return note === '' ? text : `${text} (${note})`;
 }
 
 function stepText(name: string, at: string): string {
@@ -64,11 +85,11 @@ function reportedText(number: number | undefined, at: string): string {
   return number === undefined ? stepText('the best step', at) : `${stepText(`step ${number}`, at)} (none passed)`;
 }
 
-/** The step that the report will be of: the newest at the best level, a confirmation before others; else the first. */
+/** The step that the report will be of: the newest at the best level, a confirmation before others; else the first in which anything succeeded. */
 function bestStep({ search }: RunView, steps: readonly StepView[]): StepView | undefined {
   const amount = search?.best?.amount;
   const passed = steps.filter((one) => one.passed && one.level.amount === amount && one.kind !== 'descend');
-  return passed.findLast((one) => one.kind === 'confirm') ?? passed.at(-1) ?? steps.find((one) => one.isMeasured);
+  return passed.findLast((one) => one.kind === 'confirm') ?? passed.at(-1) ?? steps.find((one) => one.succeeded > 0);
 }
 
 /** What to ask for, when measurements have come so far; `undefined` when there can be nothing of it yet. */
@@ -79,24 +100,32 @@ export function rangeOf({ range, isNow }: Scope, measuredToUs: number): { fromUs
 }
 
 /**
- * The figures of a scope from the answer about it. While the load goes on, rates are over the time that is measured: the
- * server counts to its own now. A run that ended in its warmup has figures of that.
+ * The figures of a scope from the answer about it, when measurements have come so far: all of them of a run that is over.
+ * A run that ended in its warmup has figures of that.
  */
 export function figuresOf(scope: Scope, answer: GetMetricsResponse, measuredToUs: number): Pick<Figures, 'scope' | 'total'> {
   const found = totals(answer);
-  const total = found.get(scope.phase);
-  if (!total && !scope.isNow && !scope.range && found.has('WARMUP')) {
-    return { scope: { ...scope, text: 'the warmup', phase: 'WARMUP' }, total: found.get('WARMUP') };
-  }
-  return { scope, total: total && scope.isNow ? soFar(scope, total, answer, measuredToUs) : total };
+  const isWarmup = !found.has(scope.phase) && !scope.isNow && !scope.range && found.has('WARMUP');
+  const of: Scope = isWarmup ? { ...scope, text: 'the warmup', phase: 'WARMUP' } : scope;
+  const total = found.get(of.phase);
+  const point = answer.totals.find((one) => phaseName(one.phase) === of.phase);
+  return { scope: of, total: total && point && overMeasured(total, point, measuredToUs) };
 }
 
-function soFar({ phase, range }: Scope, { total, operations }: PhaseTotal, answer: GetMetricsResponse, measuredToUs: number): PhaseTotal {
-  const point = answer.totals.find((one) => phaseName(one.phase) === phase);
-  const fromUs = Number(point?.timeUs ?? 0);
-  const lengthUs = Math.min(measuredToUs, range?.toUs ?? Infinity) - fromUs;
-  const over = <T extends Total>(one: T): T => (lengthUs > 0 ? { ...one, perS: one.succeeded / (lengthUs / 1e6) } : one);
-  return { total: over(total), operations: operations.map(over) };
+/**
+ * Rates over the time that is measured. The server counts the phase to its own now, of which the newest seconds have not
+ * come; and what has come goes on after the phase's end, in the drain.
+ */
+function overMeasured(counted: PhaseTotal, { timeUs, lengthUs }: HistoryPoint, measuredToUs: number): PhaseTotal | undefined {
+  const measuredUs = Math.min(measuredToUs - Number(timeUs), Number(lengthUs));
+  if (measuredUs <= 0) {
+    return undefined;
+  }
+  if (measuredUs === Number(lengthUs)) {
+    return counted;
+  }
+  const over = <T extends Total>(one: T): T => ({ ...one, perS: one.succeeded / (measuredUs / 1e6) });
+  return { total: over(counted.total), operations: counted.operations.map(over) };
 }
 
 /** What a report says: of a search that of its best step. */
@@ -108,6 +137,7 @@ export function figuresOfReport(report: Report, wanted: readonly Objective[]): F
     phase: 'MEASUREMENT',
     range: step && { fromUs: Number(step.windowFromUs), toUs: Number(step.windowToUs) },
     isNow: false,
+    note: '',
   };
   const operations = report.operations.map((one) => ({ ...total(one), name: one.operation }));
   return { scope, total: { total: total(report.total), operations }, shared: new Map(), verdicts: judged(wanted, report.slos) };

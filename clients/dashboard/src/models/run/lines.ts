@@ -1,6 +1,6 @@
 import type { Band } from '../../charts/types';
 import { CLASSES, UNKNOWN_CLASS, type FailureClass } from './classes';
-import { isTelling, partOf, type PhaseWindow } from './cover';
+import { isTelling, LEAST_COVERED, partOf, type PhaseWindow } from './cover';
 import type { PhaseName } from './run';
 import type { Column, Part } from './series';
 
@@ -27,20 +27,23 @@ interface Stretch {
 
 /**
  * The lines of one operation, by its place, or of all together. A stretch in which nothing ended is 0 and has no
- * latency; one of which nothing is known has neither, and no more has one of which its phase covers but a sliver: what
- * ended late there says nothing of how fast it went. Where the phase changes within a stretch its counts are added;
- * percentiles do not add up, and those of the phase with more operations are shown.
+ * latency; one of which nothing is known has neither. How fast it went is said by the load alone: not by the drain, nor
+ * by a stretch that its phase covers but a sliver of. What failed counts wherever it ended. Where the phase changes
+ * within a stretch its counts are added; percentiles do not add up, and those of the phase with more operations are
+ * shown.
  */
 export function lines(columns: readonly Column[], operation?: number): Lines {
   const made: Lines = { x: [], perS: [], failedPerS: [], p50Us: [], p95Us: [], p99Us: [], p999Us: [] };
   for (const stretch of stretches(columns)) {
-    push(made, stretch, partsOf(stretch, operation));
+    const failed = sum(partsOf(stretch.columns, operation), (part) => part.failed);
+    made.failedPerS.push(failedPerSecond(stretch, failed));
+    push(made, stretch, partsOf(stretch.telling, operation));
   }
   return made;
 }
 
-function partsOf({ telling }: Stretch, operation: number | undefined): Part[] {
-  return telling.flatMap((one) => (operation === undefined ? one.total : (one.operations[operation] ?? [])));
+function partsOf(columns: readonly Column[], operation?: number): Part[] {
+  return columns.flatMap((one) => (operation === undefined ? one.total : (one.operations[operation] ?? [])));
 }
 
 /** Failures per second of each class that there is. */
@@ -53,14 +56,14 @@ export interface FailureLines {
 export function failureLines(columns: readonly Column[]): FailureLines {
   const all = stretches(columns);
   const counts = all.map((stretch) => {
-    const parts = partsOf(stretch, undefined);
+    const parts = partsOf(stretch.columns);
     const known = CLASSES.map((_, at) => sum(parts, (part) => part.failures[at] ?? 0));
     const failed = sum(parts, (part) => part.failed);
     return [...known, Math.max(0, failed - sum(known, (one) => one))];
   });
   const found = [...CLASSES, UNKNOWN_CLASS].map((of, at) => ({
     of,
-    perS: all.map((stretch, index) => perSecond(stretch, counts[index]?.[at] ?? 0)),
+    perS: all.map((stretch, index) => failedPerSecond(stretch, counts[index]?.[at] ?? 0)),
   }));
   return { x: all.map(({ timeUs }) => timeUs / 1e6), classes: found.filter(({ perS }) => perS.some((one) => one !== null && one > 0)) };
 }
@@ -106,10 +109,20 @@ function telling(column: Column): Column[] {
   return isTelling(column) ? [column] : [];
 }
 
-/** Counts over the time that the phases cover; `null` where nothing says how fast it went. */
+/** Counts over the time that the load covers; `null` where nothing says how fast it went. */
 function perSecond({ lengthUs, telling: those }: Stretch, count: number): number | null {
-  const us = Math.min(lengthUs, sum(those, (one) => one.coveredUs ?? one.lengthUs));
+  const us = coveredOf(those, lengthUs);
   return us > 0 ? count / (us / 1e6) : null;
+}
+
+/** Counts over the time that load and drain cover, or over all of a stretch that they cover but a sliver of; `null` where nothing is known. */
+function failedPerSecond({ lengthUs, columns }: Stretch, count: number): number | null {
+  const us = coveredOf(columns, lengthUs);
+  return columns.length > 0 ? count / ((us < LEAST_COVERED * lengthUs ? lengthUs : us) / 1e6) : null;
+}
+
+function coveredOf(columns: readonly Column[], lengthUs: number): number {
+  return Math.min(lengthUs, sum(columns, (one) => one.coveredUs ?? one.lengthUs));
 }
 
 function sum<T>(all: readonly T[], of: (one: T) => number): number {
@@ -121,7 +134,6 @@ function push(made: Lines, stretch: Stretch, parts: readonly Part[]): void {
   const most = measured.length > 0 ? measured.reduce((one, other) => (other.succeeded > one.succeeded ? other : one)) : undefined;
   made.x.push(stretch.timeUs / 1e6);
   made.perS.push(perSecond(stretch, sum(parts, (part) => part.succeeded)));
-  made.failedPerS.push(perSecond(stretch, sum(parts, (part) => part.failed)));
   made.p50Us.push(most?.p50Us ?? null);
   made.p95Us.push(most?.p95Us ?? null);
   made.p99Us.push(most?.p99Us ?? null);
@@ -157,33 +169,41 @@ export function bands(columns: readonly Column[], windows: readonly PhaseWindow[
   return found;
 }
 
-/** The newest second that says how fast it went, all operations together. */
+/** The newest second, all operations together. */
 export interface Now {
-  perS: number;
+  /** Of the second before where the newest one does not say yet how fast it goes; `undefined` in the drain, as the percentiles. */
+  perS: number | undefined;
   inFlight: number;
   backlog: number;
-  errorRatio: number;
+  /** Of those that ended in it; `undefined` when none did. */
+  errorRatio: number | undefined;
   p50Us: number | undefined;
   p95Us: number | undefined;
   p99Us: number | undefined;
   p999Us: number | undefined;
 }
 
+/** A second has at most a part of the warmup, one of the measurement and one of the drain. */
+const MOST_PARTS = 3;
+
 export function now(columns: readonly Column[]): Now | undefined {
   const newest = columns.at(-1);
   if (!newest) {
     return undefined;
   }
-  // Where the phase changed, the second's other half belongs to it; of what ended late there may be one more.
-  const made = lines(columns.slice(-4));
+  const found = stretches(columns.slice(-2 * MOST_PARTS)).slice(-2);
+  const parts = found.at(-1)?.columns ?? [];
+  const ended = partsOf(parts);
+  const failed = sum(ended, (part) => part.failed);
+  const all = failed + sum(ended, (part) => part.succeeded);
+  const isDrain = parts.some((one) => one.phase === 'COOLDOWN');
+  const made = lines(found.slice(isDrain ? -1 : 0).flatMap((one) => one.columns));
   const at = made.perS.findLastIndex((one) => one !== null);
-  const perS = made.perS[at] ?? 0;
-  const failed = made.failedPerS[at] ?? 0;
   return {
-    perS,
+    perS: made.perS[at] ?? undefined,
     inFlight: newest.inFlight,
     backlog: newest.backlog,
-    errorRatio: perS + failed > 0 ? failed / (perS + failed) : 0,
+    errorRatio: all > 0 ? failed / all : undefined,
     p50Us: made.p50Us[at] ?? undefined,
     p95Us: made.p95Us[at] ?? undefined,
     p99Us: made.p99Us[at] ?? undefined,

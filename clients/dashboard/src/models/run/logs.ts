@@ -56,9 +56,11 @@ export interface Log {
   lines: readonly LineView[];
   /** Lines that are not in the page: gone at the server, or beyond the bound. */
   missing: number;
+  /** The sequence that is read up to: of the newest line, or of the last one that is gone. */
+  readTo: number;
 }
 
-export const EMPTY_LOG: Log = { lines: [], missing: 0 };
+export const EMPTY_LOG: Log = { lines: [], missing: 0, readTo: 0 };
 
 /** In the order of time: the server stores what workers say as it comes. Lines of the same instant stay in theirs. */
 export function byTime(lines: readonly LineView[]): LineView[] {
@@ -66,9 +68,14 @@ export function byTime(lines: readonly LineView[]): LineView[] {
 }
 
 /** Adds lines that come after those that are there. */
-export function append(log: Log, fresh: readonly LineView[], skipped: number): Log {
-  const last = log.lines.at(-1)?.sequence ?? 0;
-  const all = [...log.lines, ...fresh.filter((line) => line.sequence > last)];
+export function append(log: Log, fresh: readonly LineView[]): Log {
+  const unknown = fresh.filter((line) => line.sequence > log.readTo);
+  const all = [...log.lines, ...unknown];
   const beyond = Math.max(0, all.length - MOST_LINES);
-  return { lines: all.slice(beyond), missing: log.missing + skipped + beyond };
+  return { lines: all.slice(beyond), missing: log.missing + beyond, readTo: unknown.at(-1)?.sequence ?? log.readTo };
+}
+
+/** Passes over lines that are gone at the server. */
+export function skip(log: Log, lines: number): Log {
+  return { ...log, missing: log.missing + lines, readTo: log.readTo + lines };
 }

@@ -45,6 +45,13 @@ test('a step that was broken off has no point', () => {
   expect(curves(stepViews([step(1, 8, 100), broken])).x).toEqual([8]);
 });
 
+test('a step in which all failed has no latency', () => {
+  const failed = { ...step(2, 16, 0, StepOutcome.ERRORS), succeeded: 0n };
+  const views = stepViews([step(1, 8, 100), failed]);
+  expect(views[1]).toMatchObject({ isMeasured: true, succeeded: 0, errorRatio: 1, p50Us: undefined, p95Us: undefined, p95Growth: undefined });
+  expect(curves(views).p95Us).toEqual([100, null]);
+});
+
 test('a law without loss is a straight line', () => {
   const law = { lambda: 5, sigma: 0, kappa: 0 };
   expect([1, 2, 10].map((at) => scalability(law, at))).toEqual([5, 10, 50]);

@@ -10,6 +10,9 @@ import {
 import { plain, type Tone } from '../../lib/words';
 import { level, type Level } from './level';
 
+/** What is read from the history of a step is of these; the report counts the operations that were due in the step. */
+export const ENDED_IN_WINDOW = 'operations that ended in the step’s window';
+
 /** How far a search is. */
 export interface SearchView {
   current: Trial | undefined;
@@ -44,6 +47,7 @@ export interface StepView {
   passed: boolean;
   /** A step that was broken off early has no figures. */
   isMeasured: boolean;
+  succeeded: number;
   outcome: string;
   tone: Tone;
   message: string;
@@ -51,9 +55,10 @@ export interface StepView {
   lowPerS: number;
   highPerS: number;
   errorRatio: number;
-  p50Us: number;
-  p95Us: number;
-  p99Us: number;
+  /** `undefined` where nothing succeeded, as the other percentiles. */
+  p50Us: number | undefined;
+  p95Us: number | undefined;
+  p99Us: number | undefined;
   /** The 95th percentile less the one of the first step, as a share of that; `undefined` without one. */
   p95Growth: number | undefined;
 }
@@ -98,8 +103,10 @@ export function stepViews(steps: readonly Step[]): StepView[] {
 }
 
 function stepView(step: Step, at: Level, baseline: number): StepView {
-  const all = Number(step.succeeded) + Number(step.failed);
-  const p95Us = step.response?.p95Us ?? 0;
+  const succeeded = Number(step.succeeded);
+  const all = succeeded + Number(step.failed);
+  const response = succeeded > 0 ? step.response : undefined;
+  const p95Us = response?.p95Us;
   return {
     step: step.step,
     kind: plain(StepKind[step.kind]),
@@ -108,6 +115,7 @@ function stepView(step: Step, at: Level, baseline: number): StepView {
     toUs: Number(step.windowToUs),
     passed: step.outcome === StepOutcome.PASSED,
     isMeasured: all > 0,
+    succeeded,
     outcome: step.outcome === StepOutcome.SLO ? 'SLO' : plain(StepOutcome[step.outcome]),
     tone: tone(step.outcome),
     message: step.message,
@@ -115,10 +123,10 @@ function stepView(step: Step, at: Level, baseline: number): StepView {
     lowPerS: step.throughputLowPerS,
     highPerS: step.throughputHighPerS,
     errorRatio: all > 0 ? Number(step.failed) / all : 0,
-    p50Us: step.response?.p50Us ?? 0,
+    p50Us: response?.p50Us,
     p95Us,
-    p99Us: step.response?.p99Us ?? 0,
-    p95Growth: baseline > 0 ? p95Us / baseline - 1 : undefined,
+    p99Us: response?.p99Us,
+    p95Growth: baseline > 0 && p95Us !== undefined ? p95Us / baseline - 1 : undefined,
   };
 }
 
@@ -169,7 +177,7 @@ export function curves(steps: readonly StepView[], fit?: ScalabilityFit): Curves
     passed: of((step) => (step.passed ? step.perS : null)),
     failed: of((step) => (step.passed ? null : step.perS)),
     fitted: x.map((at) => (fit && at >= 1 ? scalability(fit, at) : null)),
-    p95Us: of((step) => step.p95Us),
+    p95Us: of((step) => step.p95Us ?? null),
   };
 }
 

@@ -94,6 +94,15 @@ describe('a stream that is cut', () => {
   });
 });
 
+test('a second with late parts of two phases and the drain is known by each when the stream goes on', () => {
+  const { WARMUP, MEASUREMENT, COOLDOWN } = RunPhase;
+  const parts = [point(1), ...[WARMUP, MEASUREMENT, COOLDOWN].map((phase) => point(2, phase))];
+  const series = new Series();
+  follow(series, parts, parts);
+  expect(sent(parts, series).map((one) => series.take(one))).toEqual([false, false, false]);
+  expect(series.columns.map((one) => one.phase)).toEqual(['MEASUREMENT', 'WARMUP', 'MEASUREMENT', 'COOLDOWN']);
+});
+
 test('seconds and longer stretches come alike', () => {
   const series = new Series();
   series.take(point(4));

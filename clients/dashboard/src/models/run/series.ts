@@ -89,8 +89,8 @@ export class Series {
   }
 
   /**
-   * Where the stream goes on. A second in which the phase changes has two points of the same time, so the newest
-   * second is asked for once more; `take` knows what it has.
+   * Where the stream goes on. A second has a point for each phase, so the newest second is asked for once more;
+   * `take` knows what it has.
    */
   get resumeAfterUs(): bigint {
     const newest = this.#seconds.at(-1)?.timeUs ?? this.#boundaryUs;
@@ -101,9 +101,11 @@ export class Series {
   take(point: MetricsPoint): boolean {
     const timeUs = Number(point.timeUs);
     const phase = phaseName(point.phase);
-    const newest = this.#seconds.at(-1);
-    const isKnown = this.#seconds.slice(-2).some((one) => one.timeUs === timeUs && one.phase === phase);
-    if (isKnown || timeUs < Math.max(this.#boundaryUs, newest?.timeUs ?? 0)) {
+    if (timeUs < Math.max(this.#boundaryUs, this.#seconds.at(-1)?.timeUs ?? 0)) {
+      return false;
+    }
+    const parts = this.#seconds.slice(this.#seconds.findLastIndex((one) => one.timeUs < timeUs) + 1);
+    if (parts.some((one) => one.phase === phase)) {
       return false;
     }
     this.#name(point.operations.map((one) => one.operation));

@@ -60,12 +60,32 @@ test('a second in which the phase changes is one column, by how many operations 
   expect(spectrum.lag()).toEqual({ x: [0], p99Us: [8], maxUs: [9], droppedPerS: [4] });
 });
 
+test('the drain is no part of the map, and has no lag', () => {
+  const spectrum = new Spectrum();
+  const us = [10, 20, 90, 100];
+  const drain = { second: 1, succeeded: 0, us: [], phase: RunPhase.COOLDOWN };
+  const late = { second: 1, succeeded: 3, us: [1_000, 1_000, 1_000, 1_000] };
+  spectrum.take(answer([{ second: 0, succeeded: 5, us }, late, drain]), { fromUs: 0 });
+  const windows = [{ phase: 'MEASUREMENT' as const, fromUs: 0, toUs: 1e6 }];
+  expect(spectrum.heatMap(windows).x).toEqual([0]);
+  expect(spectrum.lag(windows)).toMatchObject({ x: [0, 1], p99Us: [8, null], maxUs: [9, null] });
+});
+
 test('goes on where it stopped, and anew at another resolution', () => {
   const spectrum = new Spectrum();
   expect(spectrum.next(0, 2e6)).toEqual({ fromUs: 0, resolutionUs: 1e6 });
   spectrum.take(answer([{ second: 1, succeeded: 1, us: [1, 1, 1, 1] }]), { fromUs: 0 });
-  expect(spectrum.next(0, 3e6)).toEqual({ fromUs: 2e6, resolutionUs: 1e6 });
+  expect(spectrum.next(0, 3e6)).toEqual({ fromUs: 1e6, resolutionUs: 1e6 });
   expect(spectrum.next(0, 500e6)).toEqual({ fromUs: 0, resolutionUs: 10e6 });
+});
+
+test('a slice that was not whole when it was asked for is taken anew', () => {
+  const spectrum = new Spectrum();
+  const of = (second: number, us: number) => ({ second, succeeded: 1, us: [us, us, us, us] });
+  spectrum.take(answer([of(0, 10), of(10, 10)], 10), { fromUs: 0 });
+  spectrum.take(answer([of(10, 1_000), of(20, 10)], 10), spectrum.next(0, 1_000e6));
+  expect(spectrum.lag().x).toEqual([0, 10, 20]);
+  expect(spectrum.heatMap().cells.map((column) => column.findIndex((share) => share > 0))).toEqual([0, 12, 0]);
 });
 
 test('nothing measured is no map', () => {

@@ -55,14 +55,13 @@ export class Spectrum {
   #slices: Slice[] = [];
   #resolutionUs = 0;
 
-  /** What to ask for next, of a run whose load began and has come to these instants. */
+  /** What to ask for next, of a run whose load began and has come to these instants: the newest slice was not whole yet. */
   next(firstUs: number, newestUs: number): { fromUs: number; resolutionUs: number } {
     const resolutionUs = resolutionFor(newestUs - firstUs, MOST);
     if (resolutionUs !== this.#resolutionUs) {
       return { fromUs: 0, resolutionUs };
     }
-    const last = this.#slices.at(-1);
-    return { fromUs: last ? last.timeUs + resolutionUs : 0, resolutionUs };
+    return { fromUs: this.#slices.at(-1)?.timeUs ?? 0, resolutionUs };
   }
 
   /** Takes the answer to `next`. */
@@ -72,7 +71,7 @@ export class Spectrum {
     this.#slices = asked.fromUs === 0 ? fresh : [...this.#slices.filter((one) => one.timeUs < asked.fromUs), ...fresh];
   }
 
-  /** From due to sent, and what was never sent, over time; no lag of slices that their phase covers but a sliver of. */
+  /** From due to sent, and what was never sent, over time; no lag of slices that do not tell how their phase was. */
   lag(windows: readonly PhaseWindow[] = []): Lag {
     const made: Lag = { x: [], p99Us: [], maxUs: [], droppedPerS: [] };
     const telling = new Set(this.#telling(windows));
@@ -127,7 +126,7 @@ export class Spectrum {
   }
 
   #telling(windows: readonly PhaseWindow[]): Slice[] {
-    return this.#slices.filter((one) => isTelling({ lengthUs: one.lengthUs, coveredUs: coveredUs(one, windows) }));
+    return this.#slices.filter((one) => isTelling({ ...one, coveredUs: coveredUs(one, windows) }));
   }
 }
 

@@ -137,7 +137,7 @@ export class LiveFeed {
     const { run, isFinal } = this.#run;
     // Those of a phase grow slowly; those of a new one, of a search's steps and of the end are wanted soon.
     const moment = `${run?.phase} ${isFinal}`;
-    const isSoon = moment !== this.#moment || run?.isSearch;
+    const isSoon = moment !== this.#moment || run?.isSearch || run?.isEnding;
     if (!run || (!isSoon && performance.now() - this.#figuresAt < SLOW_MS)) {
       return;
     }
@@ -153,8 +153,8 @@ export class LiveFeed {
       this.figures = figuresOfReport(report, objectives);
       return;
     }
-    const measuredToUs = this.seconds.span?.endUs ?? 0;
-    const wanted = scopeOf(run, this.steps);
+    const measuredToUs = run.isOver ? Infinity : (this.seconds.span?.endUs ?? 0);
+    const wanted = scopeOf(run, this.steps, measuredToUs);
     const range = rangeOf(wanted, measuredToUs);
     if (!range) {
       this.figures = { ...NO_FIGURES, scope: wanted };
