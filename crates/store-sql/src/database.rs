@@ -20,6 +20,9 @@ use crate::{
 pub(crate) const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long a call may take in all.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// How long it may take to bring the tables to another version: all rows may be
+/// written anew.
+pub(crate) const UPGRADE: Duration = Duration::from_hours(6);
 
 /// One open database.
 pub(crate) struct Sql {
@@ -40,7 +43,8 @@ impl Sql {
     /// The rows of a statement that changes nothing.
     pub(crate) async fn fetch(&self, statement: Statement) -> Result<Vec<Row>> {
         let deadline = Instant::now() + DEADLINE;
-        within(deadline, self.dialect.fetch(statement, deadline)).await?
+        let fetch = self.dialect.fetch(statement, deadline);
+        within(DEADLINE, deadline, fetch).await?
     }
 
     /// The first row of a statement that changes nothing.
@@ -51,9 +55,18 @@ impl Sql {
     /// Does a script, all or nothing: the way of every write. Gives what each
     /// statement did.
     pub(crate) async fn write(&self, script: Script) -> std::result::Result<Vec<Done>, Failed> {
-        let deadline = Instant::now() + DEADLINE;
+        self.write_within(DEADLINE, script).await
+    }
+
+    /// Does a script that may take this long.
+    pub(crate) async fn write_within(
+        &self,
+        most: Duration,
+        script: Script,
+    ) -> std::result::Result<Vec<Done>, Failed> {
+        let deadline = Instant::now() + most;
         let write = self.dialect.write(script, deadline);
-        within(deadline, write).await.map_err(Failed::from)?
+        within(most, deadline, write).await.map_err(Failed::from)?
     }
 
     /// Does a script that creates something, once for each request. `made` is
@@ -130,12 +143,12 @@ pub(crate) fn run_exists(run: RunId) -> Statement {
     Statement::new(query!("runs/exists"), [id(run)])
 }
 
-/// Waits for work until a deadline.
-pub(crate) async fn within<T>(deadline: Instant, work: impl Future<Output = T>) -> Result<T> {
-    timeout_at(deadline, work).await.map_err(|_| late())
+/// Waits for work until a deadline, which is so far away.
+async fn within<T>(most: Duration, deadline: Instant, work: impl Future<Output = T>) -> Result<T> {
+    timeout_at(deadline, work).await.map_err(|_| late(most))
 }
 
-/// The sentence for work that was not done in time.
-pub(crate) fn late() -> Error {
-    Error::Unavailable(format!("no answer within {} s", DEADLINE.as_secs()))
+/// The sentence for a call that was not done in time.
+pub(crate) fn late(most: Duration) -> Error {
+    Error::Unavailable(format!("no answer within {} s", most.as_secs()))
 }

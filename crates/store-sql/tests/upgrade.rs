@@ -131,6 +131,11 @@ async fn postgres_from_version_4() {
     of_version_2(&location).await;
     of_version_3(&location).await;
     of_version_4(&location).await;
+    // A control plane of before that still runs names no load: it is refused its
+    // runs, no list could show them.
+    let nameless = "UPDATE runs SET load_spec = NULL";
+    let refused = Cluster::shared().psql_in("from_version_4", nameless);
+    assert!(refused.is_err(), "{refused:?}");
 }
 
 /// What was written by version 2 means the same now.

@@ -15,6 +15,9 @@ UPDATE runs SET load_spec = (spec::json -> 'load')::text,
     finds_max = (coalesce(json_typeof(spec::json #> '{control,search}'), 'null') <> 'null')::int,
     progress = search, search = NULL
 WHERE load_spec IS NULL;
+-- A control plane of before that still runs is refused its runs, instead of
+-- leaving some that no list can show.
+ALTER TABLE runs ALTER COLUMN load_spec SET NOT NULL;
 
 -- What lists are filtered by, in the indexes that they walk along: a run that is
 -- passed over is not read.

@@ -87,7 +87,6 @@ impl Logs {
 
 fn no_such_shard(run: &pb::Run, shard: u32) -> String {
     let there = match run.shards_total {
-        0 => "it has none yet".to_owned(),
         1 => "it has 1 shard, 0".to_owned(),
         shards => format!("it has {shards} shards, 0 to {}", shards - 1),
     };
@@ -129,9 +128,8 @@ mod tests {
             };
             no_such_shard(&run, 99)
         };
-        let none = "run demo-1 has no shard 99: it has none yet";
-        assert_eq!(said(0), none);
-        assert!(said(1).ends_with(": it has 1 shard, 0"));
+        let one = "run demo-1 has no shard 99: it has 1 shard, 0";
+        assert_eq!(said(1), one);
         assert!(said(4).ends_with(": it has 4 shards, 0 to 3"));
     }
 

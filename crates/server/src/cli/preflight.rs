@@ -94,8 +94,11 @@ async fn as_a_run(
         template_version: template.version,
         ..Default::default()
     };
-    let made = client.runs().create_run(request).await?;
-    let run = made.into_inner().run.unwrap_or_default();
+    let mut runs = client.runs();
+    let create = Box::pin(async { Ok(runs.create_run(request).await?.into_inner().run) });
+    let Some(run) = made(client, create, &mut interrupts).await? else {
+        return Ok(None);
+    };
     let found = tokio::select! {
         found = check(client, &run) => found.map(Some),
         () = interrupts.next() => Ok(None),
@@ -108,6 +111,28 @@ async fn check(client: &Client, run: &pb::Run) -> Result<pb::PreflightRunRespons
     let run_id = run.run_id.clone();
     let request = pb::PreflightRunRequest { run_id };
     Ok(client.runs().preflight_run(request).await?.into_inner())
+}
+
+/// The run that a call makes. Where somebody presses Ctrl-C meanwhile there is
+/// none, and if it came all the same it is removed.
+pub async fn made(
+    client: &Client,
+    mut call: impl Future<Output = Result<Option<pb::Run>, Failure>> + Unpin,
+    interrupts: &mut Interrupts,
+) -> Result<Option<pb::Run>, Failure> {
+    tokio::select! {
+        made = &mut call => return made.map(|run| Some(run.unwrap_or_default())),
+        () = interrupts.next() => {}
+    }
+    print::aside("\nnot started");
+    match timeout(DISCARD, call).await {
+        Ok(Ok(run)) => discard(client, &run.unwrap_or_default()).await,
+        Ok(Err(_)) => {}
+        Err(_) => print::aside(
+            "the control plane does not answer: a prepared run may be left behind; see: gauntlet list",
+        ),
+    }
+    Ok(None)
 }
 
 /// Removes a run that was not started, or says that it is there.
@@ -126,7 +151,7 @@ async fn discard(client: &Client, run: &pb::Run) {
 }
 
 /// Removes a run whose start was refused. One that ended by its start stays: it
-/// says why.
+/// says why. One that started all the same, its answer lost, is named.
 pub async fn discard_unless_begun(client: &Client, run: &pb::Run) {
     let run_id = run.run_id.clone();
     let request = pb::GetRunRequest { run_id };
@@ -139,6 +164,10 @@ pub async fn discard_unless_begun(client: &Client, run: &pb::Run) {
         pb::RunStatus::Prepared => discard(client, run).await,
         pb::RunStatus::Unspecified => print::aside(&format!(
             "run {name} may be there, prepared or under way; see: gauntlet list --name {name}",
+            name = run.name
+        )),
+        pb::RunStatus::Starting | pb::RunStatus::Running => print::aside(&format!(
+            "run {name} has started all the same; see: gauntlet watch {name}",
             name = run.name
         )),
         _ => {}
@@ -171,7 +200,7 @@ enum Decision {
 impl Consent {
     /// Why a code is none, with those that there are. A code that this run does not
     /// meet is taken: a script may accept what is found now and then.
-    fn unknown(&self, found: &[pb::PreflightFinding], what: &str) -> Option<String> {
+    fn unknown(&self, found: &[pb::PreflightFinding], template: Option<&str>) -> Option<String> {
         let severe = found
             .iter()
             .filter(|one| one.severity() == pb::Severity::Severe);
@@ -188,8 +217,11 @@ impl Consent {
         };
         candidates.extend(Known::ALL.iter().map(|code| code.as_str()));
         let meant = near::hint(code, candidates);
+        let see = template.map_or_else(String::new, |template| {
+            format!(", see: gauntlet preflight {template}")
+        });
         Some(format!(
-            "not started: --acknowledge {code}: no finding has this code; {there}, see: gauntlet preflight {what}{meant}"
+            "not started: --acknowledge {code}: no finding has this code; {there}{see}{meant}"
         ))
     }
 
@@ -260,7 +292,10 @@ async fn decided(
     if !found.findings.is_empty() {
         print::aside(findings::lines(&found.findings).trim_end());
     }
-    if let Some(why) = consent.unknown(&found.findings, &run.template) {
+    // The checks of a rerun are of what the other run was made from, which the
+    // template need not say any more.
+    let template = Some(run.template.as_str()).filter(|_| run.rerun_of.is_empty());
+    if let Some(why) = consent.unknown(&found.findings, template) {
         return Err(Failure::Asked(why));
     }
     match consent.decide(&found.findings, context.interactive) {
@@ -334,7 +369,7 @@ mod tests {
                 yes: true,
                 acknowledged,
             };
-            consent.unknown(found, "mix")
+            consent.unknown(found, Some("mix"))
         };
         for known in Known::ALL {
             assert_eq!(unknown(known.as_str(), &[]), None);
@@ -349,6 +384,13 @@ mod tests {
             unknown("TABLE_SCAM", &[]).unwrap(),
             "not started: --acknowledge TABLE_SCAM: no finding has this code; no finding of this run is severe, see: gauntlet preflight mix; did you mean \"TABLE_SCAN\"?"
         );
+        let acknowledged = vec!["FOO".to_owned()];
+        let of_rerun = Consent {
+            yes: true,
+            acknowledged,
+        };
+        let said = of_rerun.unknown(&severe, None).unwrap();
+        assert!(said.ends_with("are NEW, TABLE_SCAN"), "{said}");
     }
 
     #[test]

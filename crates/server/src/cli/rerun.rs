@@ -10,7 +10,7 @@ use super::{
     failure::Failure,
     find,
     interrupt::Interrupts,
-    preflight::Consent,
+    preflight::{self, Consent},
     print,
     run::{check_and_start, label},
     text::number::{duration, micros},
@@ -41,18 +41,25 @@ impl Rerun {
         let other = find::run(&client, context, self.run.as_deref()).await?;
         print::aside(&plan(&other));
         let mut interrupts = Interrupts::listen()?;
-        let made = client
-            .runs()
-            .rerun_run(pb::RerunRunRequest {
-                request_id: Uuid::new_v4().to_string(),
-                run_id: other.run_id,
-                name: self.name,
-                labels: self.labels.into_iter().collect(),
-            })
-            .await
-            .map_err(|status| Failure::from(status).already("choose another --name"))?;
-        let run = made.into_inner().run.unwrap_or_default();
-        check_and_start(&client, context, &run, &self.consent, &mut interrupts).await
+        let request = pb::RerunRunRequest {
+            request_id: Uuid::new_v4().to_string(),
+            run_id: other.run_id,
+            name: self.name,
+            labels: self.labels.into_iter().collect(),
+        };
+        let mut runs = client.runs();
+        let make = Box::pin(async {
+            let made = runs.rerun_run(request).await;
+            let made =
+                made.map_err(|status| Failure::from(status).already("choose another --name"))?;
+            Ok(made.into_inner().run)
+        });
+        match preflight::made(&client, make, &mut interrupts).await? {
+            Some(run) => {
+                check_and_start(&client, context, &run, &self.consent, &mut interrupts).await
+            }
+            None => Ok(Exit::Cancelled),
+        }
     }
 }
 

@@ -60,21 +60,28 @@ impl Run {
         print::aside(text::plan::lines(&template, Some(&target)).trim_end());
         // From here on Ctrl-C leaves no run behind.
         let mut interrupts = Interrupts::listen()?;
-        let created = client
-            .runs()
-            .create_run(pb::CreateRunRequest {
-                request_id: Uuid::new_v4().to_string(),
-                project: context.project(),
-                template: template.name,
-                // What was shown is what runs, even when a newer version came meanwhile.
-                template_version: template.version,
-                name: self.name,
-                labels: self.labels.into_iter().collect(),
-            })
-            .await
-            .map_err(|status| Failure::from(status).already("choose another --name"))?;
-        let run = created.into_inner().run.unwrap_or_default();
-        check_and_start(&client, context, &run, &self.consent, &mut interrupts).await
+        let request = pb::CreateRunRequest {
+            request_id: Uuid::new_v4().to_string(),
+            project: context.project(),
+            template: template.name,
+            // What was shown is what runs, even when a newer version came meanwhile.
+            template_version: template.version,
+            name: self.name,
+            labels: self.labels.into_iter().collect(),
+        };
+        let mut runs = client.runs();
+        let create = Box::pin(async {
+            let created = runs.create_run(request).await;
+            let created =
+                created.map_err(|status| Failure::from(status).already("choose another --name"))?;
+            Ok(created.into_inner().run)
+        });
+        match preflight::made(&client, create, &mut interrupts).await? {
+            Some(run) => {
+                check_and_start(&client, context, &run, &self.consent, &mut interrupts).await
+            }
+            None => Ok(Exit::Cancelled),
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! `gauntlet schema`: the only thing that runs DDL on the store.
 
 use clap::{Args, Subcommand};
-use gauntlet_store_sql::{Location, apply_schema};
+use gauntlet_store_sql::Location;
 
 use super::{Context, exit::Exit, failure::Failure, print};
+use crate::plane::upkeep;
 
 /// Prepares the store of a control plane.
 #[derive(Debug, Subcommand)]
@@ -24,7 +25,7 @@ impl Schema {
     pub async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let Self::Apply(apply) = self;
         let location = Location::parse(&apply.store)?;
-        let applied = apply_schema(&location).await?;
+        let applied = upkeep::apply_schema(&location).await?;
         let words = match applied.from {
             None => format!("made, version {}", applied.to),
             Some(from) if from == applied.to => format!("unchanged, version {from}"),

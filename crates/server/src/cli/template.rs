@@ -98,7 +98,8 @@ impl Apply {
         }
         if file.text.len() > LONGEST_SOURCE {
             print::aside(
-                "the file is longer than 256 KiB: what it says is stored, its comments are not",
+                "the file is longer than 256 KiB: what it says is stored, its comments are not; \
+                 where nothing else changed, the file that was kept before stays",
             );
         }
         Ok(Exit::Pass)

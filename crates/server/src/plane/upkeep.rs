@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use gauntlet_model::time::Clock as _;
 use gauntlet_store::{MaintenanceError, Stores};
-use gauntlet_store_sql::Location;
+use gauntlet_store_sql::{Applied, Location};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -25,6 +25,11 @@ pub enum UpkeepError {
     /// The same, for what no control plane does.
     #[error("a control plane serves {0}; stop it first: its writes would wait until they fail")]
     Busy(Location),
+    /// The same, for tables that a control plane of another version would not know.
+    #[error(
+        "a control plane serves {0}; stop it first: it would go on with the tables as they were"
+    )]
+    Writing(Location),
     /// It cannot be locked.
     #[error(transparent)]
     Plane(#[from] Error),
@@ -34,6 +39,12 @@ pub enum UpkeepError {
     /// It does not do this.
     #[error(transparent)]
     Maintenance(#[from] MaintenanceError),
+}
+
+/// Brings a store's tables to the version of this binary.
+pub async fn apply_schema(location: &Location) -> Result<Applied, UpkeepError> {
+    let _lock = hold(location, UpkeepError::Writing)?;
+    Ok(gauntlet_store_sql::apply_schema(location).await?)
 }
 
 /// Removes what is older than it is to stay; gives how much went. A SQLite

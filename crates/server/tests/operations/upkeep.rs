@@ -28,6 +28,8 @@ fn a_served_store_is_copied_and_neither_pruned_nor_vacuumed() {
     assert!(counted.starts_with("would remove 0 runs"), "{counted}");
     let vacuumed = refused(&["vacuum", "--store", &store]);
     assert!(vacuumed.contains("stop it first"), "{vacuumed}");
+    let applied = refused(&["schema", "apply", "--store", &store]);
+    assert!(applied.contains("stop it first"), "{applied}");
 
     // The copy is a store of its own, and nobody serves it.
     let copied = format!("sqlite:{copy}");

@@ -32,12 +32,12 @@ const FILL: [&str; 3] = [
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
     INSERT INTO runs (run_id, project, name, scope_1, scope_2, scope_3, template,
         template_version, spec, status, state, revision, labels, created_us, ended_us,
-        event_count, phase_count)
+        event_count, phase_count, load_spec)
     SELECT 'id-' || (100000 + i), 'acme/web/prod', 'r' || (i * 7919 % 20000), 'acme',
         CASE WHEN i % 5 < 4 THEN 'acme/web' END, CASE WHEN i % 5 < 3 THEN 'acme/web/prod' END,
         't' || (i % 50), 1, '{}',
         CASE i % 4 WHEN 0 THEN 'PREPARED' WHEN 1 THEN 'FAILED' ELSE 'COMPLETED' END,
-        '{}', 1, '{}', i / 10, CASE WHEN i % 4 > 0 THEN i / 7 END, 1, 0
+        '{}', 1, '{}', i / 10, CASE WHEN i % 4 > 0 THEN i / 7 END, 1, 0, '{}'
     FROM n",
     "INSERT INTO run_labels (run_id, key, scope, value, created_us)
     SELECT run_id, 'team', scope_1, status, created_us FROM runs

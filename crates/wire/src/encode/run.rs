@@ -114,7 +114,8 @@ pub fn run_head(run: &RunHead<'_>, now: Timestamp) -> pb::Run {
         ended_us: instant(run.ended),
         server_time_us: now.0,
         shards_ready: ready.count() as u32,
-        shards_total: run.workers,
+        // Shards that joined under load come on top of those that were planned.
+        shards_total: run.workers.max(state.shards.len() as u32),
         notes: run.notes.to_owned(),
         etag: etag(run.labels, run.notes),
         rerun_of: run.rerun_of.map_or_else(String::new, |run| run.to_string()),

@@ -266,7 +266,10 @@ fn an_ending_run_says_why_and_who_is_ready() {
                 message: "enough".into(),
             },
         },
-        shards: vec![shard(ShardStage::Finished), shard(ShardStage::Lost)],
+        // Two were planned, one joined under load.
+        shards: [ShardStage::Finished, ShardStage::Lost, ShardStage::Lost]
+            .map(shard)
+            .into(),
         ..RunState::prepared()
     };
     let message = run(&a_run(state), Timestamp(55));
@@ -275,6 +278,7 @@ fn an_ending_run_says_why_and_who_is_ready() {
     assert_eq!(message.stop_reason(), pb::StopReason::UserStop);
     assert_eq!(message.stop_message, "enough");
     assert_eq!((message.phase_started_us, message.shards_ready), (50, 1));
+    assert_eq!(message.shards_total, 3);
 }
 
 #[test]

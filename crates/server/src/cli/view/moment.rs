@@ -59,10 +59,10 @@ impl Response {
 /// What a phase without a clock waits for.
 pub fn waiting(run: &pb::Run) -> String {
     match run.phase() {
-        pb::RunPhase::Preparing if run.shards_total == 0 => match run.queue_position {
-            0 => "its workers are being started".to_owned(),
-            position => format!("waits for workers: number {position} in the queue"),
-        },
+        pb::RunPhase::Preparing if run.queue_position > 0 => {
+            let position = run.queue_position;
+            format!("waits for workers: number {position} in the queue")
+        }
         pb::RunPhase::Preparing => {
             format!("{} of {} workers ready", run.shards_ready, run.shards_total)
         }
@@ -117,7 +117,12 @@ mod tests {
 
     #[test]
     fn a_phase_says_how_long_it_lasts_or_what_it_waits_for() {
+        let queued = pb::Run {
+            queue_position: 3,
+            ..run(pb::RunPhase::Preparing, 5, 0)
+        };
         for (run, expected) in [
+            (queued, "waits for workers: number 3 in the queue"),
             (run(pb::RunPhase::Measurement, 0, 15_000_000), "15 s"),
             (run(pb::RunPhase::Preparing, 5, 0), "1 of 2 workers ready"),
             (run(pb::RunPhase::Done, 5, 0), ""),

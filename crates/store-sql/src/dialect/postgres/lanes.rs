@@ -13,7 +13,7 @@ use tokio::{
 
 use super::pool::Pool;
 use crate::{
-    database::late,
+    database::{DEADLINE, late},
     script::{Done, Failed, Script, Step, send},
     statement::{Statement, Values},
 };
@@ -62,7 +62,7 @@ impl Lanes {
             reply,
         };
         match timeout_at(deadline, self.queue.send(job)).await {
-            Err(_) => return Err(late().into()),
+            Err(_) => return Err(late(DEADLINE).into()),
             Ok(Err(_)) => return Err(stopped().into()),
             Ok(Ok(())) => {}
         }

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::connection::{self, Use};
 use crate::{
-    database::late,
+    database::{DEADLINE, late},
     script::{Done, Failed, Script, Step},
 };
 
@@ -69,14 +69,14 @@ impl Writer {
             reply,
         };
         match timeout_at(deadline, self.queue.send(Work::Write(job))).await {
-            Err(_) => return Err(late().into()),
+            Err(_) => return Err(late(DEADLINE).into()),
             Ok(Err(_)) => return Err(stopped().into()),
             Ok(Ok(())) => {}
         }
         // It is dropped unanswered when its deadline has passed.
         answer.await.unwrap_or_else(|_| {
             let late_now = Instant::now() >= deadline;
-            let why = if late_now { late() } else { stopped() };
+            let why = if late_now { late(DEADLINE) } else { stopped() };
             Err(why.into())
         })
     }
