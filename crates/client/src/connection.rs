@@ -38,6 +38,10 @@ const A_PAGE: &str = "a web page";
 /// pool with all its values.
 const LARGEST_ANSWER: usize = 64 << 20;
 
+/// The longest answer about targets, bytes: a page of a thousand, each with the
+/// certificates of a cloud's authorities, which are 256 KiB at most.
+const LARGEST_PAGE_OF_TARGETS: usize = 320 << 20;
+
 /// One connection to a control plane, shared by all clones; it opens again by
 /// itself after it broke.
 #[derive(Clone, Debug)]
@@ -171,6 +175,7 @@ impl Client {
     #[must_use]
     pub fn targets(&self) -> TargetServiceClient<Transport> {
         TargetServiceClient::new(self.transport.clone())
+            .max_decoding_message_size(LARGEST_PAGE_OF_TARGETS)
     }
 
     /// The processes that send the load.

@@ -3,8 +3,10 @@
 //! under test and for the store.
 //!
 //! [`Tls`] is made once for a server and given to `tokio-postgres` with every
-//! connection and every request to cancel. Where a login goes by SCRAM it is
-//! bound to the server's certificate (`tls-server-end-point`, RFC 5929).
+//! connection and every request to cancel. Where the server offers it, a login by
+//! SCRAM is bound to its certificate (`tls-server-end-point`, RFC 5929); it is not
+//! demanded, so against who pretends to be the server only `verify-full` helps, or
+//! `verify-ca` with an authority of one's own.
 
 mod certificate;
 mod connect;

@@ -2,6 +2,7 @@
 
 use std::{error::Error as _, io};
 
+use tokio_postgres::error::SqlState;
 use tokio_rustls::rustls::{CertificateError, Error, pki_types::UnixTime};
 
 /// Why there is no connection with the encryption that was asked for. Sentences
@@ -18,6 +19,11 @@ pub enum Trouble {
         "the server takes no connection without TLS: {0}; ask for it with sslmode=require, or better with sslmode=verify-full"
     )]
     Demanded(String),
+    /// It may speak encrypted only: its `pg_hba.conf` has nothing for this connection.
+    #[error(
+        "the server has no rule that lets this connection in without TLS: {0}; if it wants TLS, ask for it with sslmode=require, or better with sslmode=verify-full; otherwise add a rule to its pg_hba.conf"
+    )]
+    NoRule(String),
     /// Nobody whom we believe vouches for it.
     #[error(
         "the server's certificate is not from an authority that is trusted here; give the certificate of its authority (sslrootcert), or check nothing (sslmode=require)"
@@ -30,7 +36,7 @@ pub enum Trouble {
     AuthorityItself,
     /// It is another one.
     #[error(
-        "the server's certificate is for {}, not for {asked}; use a name that it is for, or check only its authority (sslmode=verify-ca)", names(.presented)
+        "the server's certificate is for {}, not for {asked}; use a name that it is for, or check only its authority (sslmode=verify-ca with its sslrootcert)", names(.presented)
     )]
     OtherHost {
         /// The host that was asked for.
@@ -48,24 +54,27 @@ pub enum Trouble {
     NotYetValid(u64),
     /// It is older than names in certificates.
     #[error(
-        "the server's certificate is of version 1 of X.509, which cannot be checked; make one with a subjectAltName, or check nothing (sslmode=require)"
+        "the server's certificate is of version 1 of X.509, which cannot be checked; make one with a subjectAltName, or check nothing (sslmode=require) and let the server offer TLS 1.3"
     )]
     Version1,
     /// The connection ended in the middle of it.
     #[error("the server ended the connection instead of speaking TLS; is it a PostgreSQL server?")]
     HungUp,
+    /// The connection broke in the middle of it.
+    #[error("TLS failed: {0}")]
+    Broken(String),
     /// Anything else that TLS said.
     #[error("TLS failed: {0}")]
     Other(String),
 }
 
 impl Trouble {
-    /// Of a connection that failed; `None` when it was not for TLS.
+    /// Of a connection that could not be opened; `None` when it was not for TLS.
+    /// Errors of statements are none of this: they hold words of their authors.
     #[must_use]
     pub fn of(error: &tokio_postgres::Error) -> Option<Self> {
         if let Some(said) = error.as_db_error() {
-            return is_about_plain_text(said.message())
-                .then(|| Self::Demanded(said.message().to_owned()));
+            return of_plain_text(said.code(), said.message());
         }
         // The driver has no code for it, only words.
         if !error.to_string().contains("TLS handshake") {
@@ -79,26 +88,45 @@ impl Trouble {
             return Some(Self::Other(cause.to_string()));
         };
         let inner = failed.get_ref().and_then(|inner| inner.downcast_ref());
-        Some(match inner {
-            Some(Error::InvalidCertificate(error)) => of_certificate(error),
-            Some(error) => Self::Other(error.to_string()),
-            None if failed.kind() == io::ErrorKind::UnexpectedEof => Self::HungUp,
-            None => Self::Other(failed.to_string()),
+        Some(match (inner, failed.kind()) {
+            (Some(Error::InvalidCertificate(error)), _) => of_certificate(error),
+            (Some(error), _) => Self::Other(error.to_string()),
+            (None, io::ErrorKind::UnexpectedEof) => Self::HungUp,
+            // What was asked for is no name of a host; nobody was spoken to.
+            (None, io::ErrorKind::InvalidInput) => Self::Other(failed.to_string()),
+            (None, _) => Self::Broken(failed.to_string()),
         })
+    }
+
+    /// Whether the server went away rather than said no: another time it may do.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::HungUp | Self::Broken(_))
     }
 }
 
-/// What PostgreSQL and those in front of it say to who speaks in plain text:
-/// `no pg_hba.conf entry for host …, no encryption` (`SSL off` before version 14).
-fn is_about_plain_text(message: &str) -> bool {
+/// What PostgreSQL and those in front of it say to who connects in plain text.
+/// PostgreSQL's is `no pg_hba.conf entry for host …, no encryption` (`SSL off`
+/// before version 14), whether or not TLS would help.
+fn of_plain_text(state: &SqlState, message: &str) -> Option<Trouble> {
+    let is_plain = [", no encryption", ", SSL off"]
+        .iter()
+        .any(|end| message.ends_with(end));
+    if *state == SqlState::INVALID_AUTHORIZATION_SPECIFICATION && is_plain {
+        // There is no TLS over a socket.
+        let is_socket = message.contains("\"[local]\"");
+        return (!is_socket).then(|| Trouble::NoRule(message.to_owned()));
+    }
+    // PgBouncer, the proxies of clouds, CockroachDB; each with a code of its own.
     [
-        "no encryption",
-        "SSL off",
-        "sslmode=require",
         "SSL required",
+        "connection is insecure",
+        "SSL connection is required",
+        "node is running secure mode, SSL connection required",
     ]
     .iter()
-    .any(|words| message.contains(words))
+    .any(|words| message.starts_with(words))
+    .then(|| Trouble::Demanded(message.to_owned()))
 }
 
 fn of_certificate(error: &CertificateError) -> Trouble {
@@ -161,30 +189,82 @@ mod tests {
         };
         let said = of_certificate(&error).to_string();
         assert!(
-            said.contains("is for localhost, 10.0.0.1, not for db.example.com;"),
+            said.contains("is for localhost, 10.0.0.1, not for db.example.com;")
+                && said.ends_with("(sslmode=verify-ca with its sslrootcert)"),
             "{said}"
         );
     }
 
     #[test]
     fn servers_that_insist_are_understood() {
-        for (message, expected) in [
+        let hba = SqlState::INVALID_AUTHORIZATION_SPECIFICATION;
+        let no_rule = |end: &str| {
+            format!("no pg_hba.conf entry for host \"10.0.0.1\", user \"u\", database \"d\", {end}")
+        };
+        let rejected = "pg_hba.conf rejects connection for host \"h\", user \"u\", database \"d\", no encryption";
+        for (state, message, expected) in [
+            (&hba, no_rule("no encryption"), "has no rule that lets"),
+            (&hba, no_rule("SSL off"), "has no rule that lets"),
+            (&hba, rejected.to_owned(), "has no rule that lets"),
             (
-                "no pg_hba.conf entry for host \"10.0.0.1\", user \"u\", database \"d\", no encryption",
-                true,
+                &SqlState::INTERNAL_ERROR,
+                "connection is insecure (try using `sslmode=require`)".to_owned(),
+                "takes no connection without TLS",
             ),
             (
-                "no pg_hba.conf entry for host \"10.0.0.1\", user \"u\", database \"d\", SSL off",
-                true,
+                &SqlState::PROTOCOL_VIOLATION,
+                "SSL required".to_owned(),
+                "takes no connection without TLS",
             ),
-            ("connection is insecure (try using `sslmode=require`)", true),
             (
-                "no pg_hba.conf entry for host \"10.0.0.1\", user \"u\", database \"d\", SSL encryption",
-                false,
+                &hba,
+                "SSL connection is required. Please specify SSL options and retry.".to_owned(),
+                "takes no connection without TLS",
             ),
-            ("password authentication failed for user \"u\"", false),
+            (&hba, no_rule("SSL encryption"), "nothing of TLS"),
+            (
+                &hba,
+                "no pg_hba.conf entry for host \"[local]\", user \"u\", database \"d\", no encryption"
+                    .to_owned(),
+                "nothing of TLS",
+            ),
+            (
+                &SqlState::INVALID_CATALOG_NAME,
+                "database \"SSL required\" does not exist".to_owned(),
+                "nothing of TLS",
+            ),
+            (
+                &SqlState::RAISE_EXCEPTION,
+                no_rule("no encryption"),
+                "nothing of TLS",
+            ),
+            (
+                &SqlState::INVALID_PASSWORD,
+                "password authentication failed for user \"no encryption\"".to_owned(),
+                "nothing of TLS",
+            ),
         ] {
-            assert_eq!(is_about_plain_text(message), expected, "{message}");
+            let said = of_plain_text(state, &message);
+            let said = said.map_or("nothing of TLS".to_owned(), |trouble| trouble.to_string());
+            assert!(said.contains(expected), "{message}: {said}");
         }
+    }
+
+    #[test]
+    fn a_missing_rule_is_one_possibility_and_tls_the_other() {
+        let said = Trouble::NoRule("no entry".to_owned()).to_string();
+        for words in [
+            "without TLS: no entry; if it wants TLS, ask for it with sslmode=require",
+            "otherwise add a rule to its pg_hba.conf",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_of_version_1_does_where_nothing_is_checked_with_tls_1_3() {
+        let said = Trouble::Version1.to_string();
+        let words = "(sslmode=require) and let the server offer TLS 1.3";
+        assert!(said.contains(words), "{said}");
     }
 }

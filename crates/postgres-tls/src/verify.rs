@@ -120,8 +120,9 @@ fn roots(authorities: &Authorities) -> Result<Arc<RootCertStore>, BadAuthorities
     Ok(Arc::new(roots))
 }
 
-/// Takes every certificate, but only from who has its key: a login that is bound
-/// to the certificate proves the server then.
+/// Takes every certificate, but only from who has its key, so that who merely
+/// listens learns nothing. It proves nobody: a login is bound to the certificate
+/// where the server offers that, and who pretends to be the server need not.
 #[derive(Debug)]
 struct Anybody {
     algorithms: WebPkiSupportedAlgorithms,

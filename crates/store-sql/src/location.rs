@@ -1,9 +1,13 @@
 //! Where a store is.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use gauntlet_model::preflight::Place;
-use gauntlet_postgres_tls::{Mode, Parameters};
+use gauntlet_postgres_tls::{BadParameters, Mode, Parameters};
 use tokio_postgres::config::{Config, Host};
 
 /// Where a store is. It is printed without its password.
@@ -31,8 +35,9 @@ pub enum BadLocation {
 
 impl Location {
     /// Reads `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, which
-    /// may end in `?sslmode=require`, `verify-ca` or `verify-full` and, for the last
-    /// two, `&sslrootcert=FILE`; the file must be there.
+    /// may end in `?sslmode=require`, `verify-ca` or `verify-full`, and in
+    /// `&sslrootcert=FILE`, which `verify-ca` needs and `verify-full` may have; the
+    /// file must be there.
     pub fn parse(text: &str) -> Result<Self, BadLocation> {
         match text.split_once(':') {
             Some(("sqlite", path)) => {
@@ -43,12 +48,10 @@ impl Location {
                 Ok(Self::Sqlite(PathBuf::from(path)))
             }
             Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
-                let parameters = Parameters::of(text);
-                let parameters = parameters.map_err(|error| BadLocation::Url(why(&error)))?;
-                let proof = parameters.proof();
-                proof.map_err(|error| BadLocation::Url(why(&error)))?;
-                let config = Config::from_str(&parameters.url);
-                config.map_err(|error| BadLocation::Url(why(&error)))?;
+                let bad = |error: BadParameters| BadLocation::Url(error.to_string());
+                let parameters = Parameters::of(text).map_err(bad)?;
+                parameters.config().map_err(bad)?;
+                parameters.proof().map_err(bad)?;
                 Ok(Self::Postgres(text.to_owned()))
             }
             _ => Err(BadLocation::Kind),
@@ -96,7 +99,7 @@ impl fmt::Display for Location {
             // Put together from what is known to be no secret, so that a
             // password cannot slip through in a place that was not thought of.
             Self::Postgres(url) => {
-                let Some((config, mode)) = read(url) else {
+                let Some((config, parameters)) = read(url) else {
                     return f.write_str("postgres:");
                 };
                 write!(
@@ -107,10 +110,14 @@ impl fmt::Display for Location {
                     config.get_ports().first().unwrap_or(&PORT),
                     config.get_dbname().unwrap_or_default(),
                 )?;
-                match mode {
-                    Mode::Disable => Ok(()),
-                    mode => write!(f, "?sslmode={}", mode.word()),
+                if parameters.mode != Mode::Disable {
+                    write!(f, "?sslmode={}", parameters.mode.word())?;
                 }
+                if let Some(file) = &parameters.file {
+                    f.write_str("&sslrootcert=")?;
+                    encode(file, f)?;
+                }
+                Ok(())
             }
         }
     }
@@ -120,24 +127,28 @@ impl fmt::Display for Location {
 const PORT: u16 = 5432;
 
 /// What a URL says, as far as it can be read.
-fn read(url: &str) -> Option<(Config, Mode)> {
+fn read(url: &str) -> Option<(Config, Parameters)> {
     let parameters = Parameters::of(url).ok()?;
-    let config = Config::from_str(&parameters.url).ok()?;
-    Some((config, parameters.mode))
+    let config = parameters.config().ok()?;
+    Some((config, parameters))
+}
+
+/// Writes a file's path as it stands in a URL.
+fn encode(file: &Path, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for byte in file.display().to_string().bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-~".contains(&byte) {
+            write!(f, "{}", char::from(byte))?;
+        } else {
+            write!(f, "%{byte:02X}")?;
+        }
+    }
+    Ok(())
 }
 
 fn host(host: &Host) -> String {
     match host {
         Host::Tcp(name) => name.clone(),
         Host::Unix(folder) => folder.display().to_string(),
-    }
-}
-
-/// An error's sentence with what caused it.
-fn why(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }
 
@@ -186,13 +197,28 @@ mod tests {
                 "sslmode=verify-ca&sslrootcert=/nowhere",
                 "the file /nowhere",
             ),
+            ("sslmode=verify-ca", "or use sslmode=verify-full"),
+            (
+                "sslmode=require&host=/run/postgresql",
+                "there is no TLS over a unix socket",
+            ),
         ] {
-            let bad = Location::parse(&format!("postgres://me:secret@db/bench?{parameters}"));
-            let error = bad.expect_err(parameters).to_string();
-            assert!(
-                error.contains(words) && !error.contains("secret"),
-                "{error}"
+            refused(
+                &format!("postgres://me:secret@db/bench?{parameters}"),
+                words,
             );
+        }
+        for (url, words) in [
+            (
+                "postgres://me:p?secret@db/bench?sslmode=require",
+                "? as %3F",
+            ),
+            (
+                "postgres://me:secret@/bench?hostaddr=10.0.0.1&sslmode=require",
+                "needs the server's name",
+            ),
+        ] {
+            refused(url, words);
         }
         let bad_port = Location::parse("postgres://me:secret@db:port/bench");
         let Err(error @ BadLocation::Url(_)) = bad_port else {
@@ -201,13 +227,32 @@ mod tests {
         assert!(!error.to_string().contains("secret"), "{error}");
     }
 
+    fn refused(url: &str, words: &str) {
+        let error = Location::parse(url).expect_err(url).to_string();
+        assert!(
+            error.contains(words) && !error.contains("secret"),
+            "{error}"
+        );
+    }
+
     #[test]
     fn how_it_is_encrypted_is_printed() {
-        let location = Location::parse("postgres://me:secret@db/bench?sslmode=require").unwrap();
-        assert_eq!(
-            location.to_string(),
-            "postgres://me@db:5432/bench?sslmode=require"
-        );
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("our ca&more.pem");
+        std::fs::write(&file, "").unwrap();
+        let file = format!("{}/our%20ca%26more.pem", folder.path().display());
+        for encryption in [
+            "?sslmode=require".to_owned(),
+            "?sslmode=verify-full".to_owned(),
+            format!("?sslmode=verify-full&sslrootcert={file}"),
+            format!("?sslmode=verify-ca&sslrootcert={file}"),
+        ] {
+            let url = format!("postgres://me:secret@db/bench{encryption}");
+            let printed = Location::parse(&url).unwrap().to_string();
+            assert_eq!(printed, format!("postgres://me@db:5432/bench{encryption}"));
+            // As it is printed it can be given again.
+            assert_eq!(Location::parse(&printed).unwrap().to_string(), printed);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use gauntlet_store::{Error, Result};
 
 use crate::{
     columns::Columns,
-    database::Sql,
+    database::{Sql, UPGRADE},
     dialect::{postgres, sqlite},
     location::Location,
     script::{Row, Script, Step, send},
@@ -60,7 +60,7 @@ pub(crate) async fn apply(sql: &Sql) -> Result<Applied> {
             ])
         });
     let exists_at = version_at - 1;
-    let done = sql.write(script).await?;
+    let done = sql.write_within(UPGRADE, script).await?;
     let from = if done[exists_at].rows.is_empty() {
         None
     } else {
@@ -98,7 +98,8 @@ pub(crate) async fn check(sql: &Sql) -> Result<()> {
         Some(newer) if newer > needed => Err(newer_than_this(location, newer, needed)),
         Some(older) => Err(Error::Unavailable(format!(
             "{location} has schema version {older}, this gauntlet needs {needed}; \
-             run: gauntlet schema apply --store {location}"
+             run: {}",
+            apply_to(location)
         ))),
     }
 }
@@ -115,8 +116,15 @@ fn stored(rows: &[Row]) -> Result<Option<i32>> {
 /// There is nothing yet, or nothing of ours.
 pub(crate) fn missing(location: &str) -> Error {
     Error::Unavailable(format!(
-        "{location} has no schema; run: gauntlet schema apply --store {location}"
+        "{location} has no schema; run: {}",
+        apply_to(location)
     ))
+}
+
+/// The command as a shell takes it, to which a `?` is a pattern and a `&` an end.
+fn apply_to(location: &str) -> String {
+    let quote = if location.contains('?') { "'" } else { "" };
+    format!("gauntlet schema apply --store {quote}{location}{quote}")
 }
 
 fn newer_than_this(location: &str, found: i32, needed: i32) -> Error {

@@ -26,7 +26,10 @@ async fn a_store_is_reached_over_tls_as_its_url_says() {
         location.expect("a location")
     };
     for (parameters, words) in [
-        (String::new(), "takes no connection without TLS"),
+        (
+            String::new(),
+            "no rule that lets this connection in without TLS: no pg_hba.conf entry",
+        ),
         (
             format!("?sslmode=verify-full&sslrootcert={others}"),
             "not from an authority that is trusted",
@@ -38,6 +41,15 @@ async fn a_store_is_reached_over_tls_as_its_url_says() {
         assert!(error.to_string().contains(words), "{error}");
     }
     let location = at(&format!("?sslmode=verify-full&sslrootcert={ours}"));
+    // What to do is told with all that the connection needs, for a shell.
+    let Err(error) = open(&location).await else {
+        panic!("there is no schema yet");
+    };
+    let command = format!("gauntlet schema apply --store '{location}'");
+    assert!(
+        error.to_string().contains(&command) && command.contains("&sslrootcert=/"),
+        "{error}"
+    );
     apply_schema(&location).await.unwrap();
     let stores = open(&location).await.unwrap();
     let one = stored(&stores, &run("acme", "nightly")).await;

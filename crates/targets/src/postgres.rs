@@ -34,13 +34,21 @@ pub(crate) use sample::sample_column;
 /// How long opening a connection may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
+/// What it means that no connection could be opened.
+fn not_connected(config: &Config, error: &Error) -> TargetError {
+    let Some(trouble) = Trouble::of(error) else {
+        return target_error(config, error, CONNECT_WITHIN);
+    };
+    let (address, reason) = (config.address(), trouble.to_string());
+    if trouble.is_passing() {
+        return TargetError::Unreachable { address, reason };
+    }
+    TargetError::Encryption { address, reason }
+}
+
 /// What an error means for a caller who asked about the target as a whole.
 fn target_error(config: &Config, error: &Error, within: Duration) -> TargetError {
     let address = config.address();
-    if let Some(trouble) = Trouble::of(error) {
-        let reason = trouble.to_string();
-        return TargetError::Encryption { address, reason };
-    }
     let message = message(error);
     match error.code() {
         Some(code) if is_refusal_of_user(code) => authentication_failed(config, message),

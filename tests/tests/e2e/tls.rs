@@ -33,6 +33,7 @@ async fn a_benchmark_of_a_server_that_wants_tls() {
     let plane = Plane::start().await;
     let _worker = plane.worker("w1").await;
     plane.file("ca.pem", &authority.pem());
+    plane.file("empty.pem", "\n");
     plane.file(
         "server.pem",
         &format!("{}{}", identity.certificate, identity.key),
@@ -51,6 +52,11 @@ async fn a_benchmark_of_a_server_that_wants_tls() {
             "sslmode=verify-full&sslrootcert=server.pem",
             "holds a private key",
         ),
+        (
+            "sslmode=verify-full&sslrootcert=empty.pem",
+            "has no section CERTIFICATE",
+        ),
+        ("sslmode=verify-ca", "or use sslmode=verify-full"),
     ] {
         let refused = add("db", parameters);
         assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
@@ -69,6 +75,9 @@ async fn a_benchmark_of_a_server_that_wants_tls() {
     let added = add("db", "sslmode=verify-full&sslrootcert=ca.pem");
     let mode = "?sslmode=verify-full (root certificate given)";
     assert!(text(&added).contains(mode), "{}", text(&added));
+    // Who says nothing of TLS does not turn it off.
+    let again = plane.must(&["target", "update", "db", "--postgres", &cluster.url()]);
+    assert!(again.contains(mode), "{again}");
     let tested = plane.must(&["target", "test", "db"]);
     assert!(tested.contains(" over TLSv1.3 with TLS_"), "{tested}");
     let listed = plane.must(&["target", "list"]);
@@ -91,4 +100,34 @@ async fn a_benchmark_of_a_server_that_wants_tls() {
     assert!(counted >= total.succeeded, "{counted} rows, {total:?}");
     let version = report.environment.unwrap().target_version;
     assert!(version.contains(" over TLSv1.3 with TLS_"), "{version}");
+}
+
+/// The certificates of a cloud's authorities are many, and come with every target
+/// of a list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn targets_are_listed_with_long_root_certificates() {
+    /// What a client takes where nothing is said.
+    const USUAL: usize = 4 << 20;
+    let plane = Plane::start().await;
+    let certificate = Authority::new("cloud").pem();
+    let bundle = certificate.repeat(250_000 / certificate.len());
+    plane.file("bundle.pem", &bundle);
+    let count = USUAL / bundle.len() + 1;
+    for number in 0..count {
+        let name = format!("db-{number}");
+        let url = format!("postgres://u@db{number}/d?sslmode=verify-full&sslrootcert=bundle.pem");
+        plane.must(&["target", "add", &name, "--postgres", &url]);
+    }
+    let listed = plane.must(&["target", "list"]);
+    assert_eq!(
+        listed.matches("(root certificate given)").count(),
+        count,
+        "{listed}"
+    );
+    let mistyped = plane.gauntlet(&["target", "test", "db-00"]);
+    assert!(
+        text(&mistyped).contains("did you mean"),
+        "{}",
+        text(&mistyped)
+    );
 }

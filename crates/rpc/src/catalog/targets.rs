@@ -2,12 +2,15 @@
 
 use gauntlet_model::{
     id::{Name, Project, TargetId},
-    target::{Address, Target},
+    target::{Address, Encryption, Target},
     time::Timestamp,
 };
 use gauntlet_orchestrator::access::{BadSeal, Login, Vault};
 use gauntlet_store::{Error as StoreError, PasswordChange, Stores};
-use gauntlet_wire::decode::{CreateTarget, DeleteTarget, Named, NewPassword, UpdateTarget};
+use gauntlet_wire::{
+    Violations,
+    decode::{CreateTarget, DeleteTarget, Named, NewPassword, UpdateTarget},
+};
 use uuid::Uuid;
 
 use super::{TRIES, idempotency};
@@ -98,6 +101,9 @@ pub enum TargetError {
         /// The run.
         run: Name,
     },
+    /// What is asked for does not go with what is stored.
+    #[error(transparent)]
+    Request(Violations),
     /// The store did not do it.
     #[error(transparent)]
     Store(StoreError),
@@ -121,8 +127,12 @@ pub async fn update_target(
         if follows != before.revision {
             return Err(TargetError::Stale(name.clone()));
         }
+        let mut address = request.address.clone();
+        if request.keeps_encryption {
+            keep_encryption(&mut address, &before.address)?;
+        }
         let next = Target {
-            address: request.address.clone(),
+            address,
             price_per_hour: request.price_per_hour,
             ..before.clone()
         };
@@ -143,6 +153,32 @@ pub async fn update_target(
         }
     }
     Err(TargetError::Contended(name.clone()))
+}
+
+/// Encrypts an address as it was before.
+fn keep_encryption(address: &mut Address, before: &Address) -> Result<(), TargetError> {
+    let (
+        Address::Postgres {
+            host, encryption, ..
+        },
+        Address::Postgres {
+            encryption: stored, ..
+        },
+    ) = (address, before)
+    else {
+        return Ok(());
+    };
+    if *stored != Encryption::None && host.starts_with('/') {
+        return Err(TargetError::Request(Violations::one(
+            "target.postgres.ssl_mode",
+            format!(
+                "must be DISABLE over a unix socket, which has no TLS; when nothing is said it stays as it is (sslmode={})",
+                stored.sslmode()
+            ),
+        )));
+    }
+    encryption.clone_from(stored);
+    Ok(())
 }
 
 /// Whether the password stays what it is: a file has none to begin with.

@@ -43,6 +43,7 @@ pub(crate) fn target(error: TargetError) -> Status {
         }
         TargetError::Stale(_) | TargetError::Contended(_) => Status::aborted(message),
         TargetError::InUse { run, .. } => precondition("ACTIVE_RUN", run.as_str(), message),
+        TargetError::Request(violations) => violations.into(),
         TargetError::Store(error) => store(error),
     }
 }

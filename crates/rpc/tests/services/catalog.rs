@@ -290,6 +290,94 @@ async fn a_target_is_changed_by_whoever_read_it_last() {
     assert_eq!(unknown.code(), Code::NotFound);
 }
 
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+/// A change to a host, as who knows nothing of a root certificate says it.
+fn update_encryption(host: &str, mode: pb::SslMode, root: &str) -> pb::UpdateTargetRequest {
+    let mut update = update_target(host, "", "");
+    let target = update.target.as_mut().unwrap();
+    if let Some(pb::target::Address::Postgres(address)) = target.address.as_mut() {
+        address.set_ssl_mode(mode);
+        root.clone_into(&mut address.root_certificate);
+    }
+    update
+}
+
+#[tokio::test]
+async fn an_encryption_stays_until_another_is_said() {
+    use pb::SslMode as Mode;
+    let plane = Plane::new();
+    plane.create_target("db").await;
+    let mut targets = plane.targets();
+    for (host, said, root, mode, kept) in [
+        ("db", Mode::Unspecified, "", Mode::Disable, ""),
+        (
+            "db",
+            Mode::VerifyFull,
+            CERTIFICATE,
+            Mode::VerifyFull,
+            CERTIFICATE,
+        ),
+        ("db", Mode::Unspecified, "", Mode::VerifyFull, CERTIFICATE),
+        (
+            "other",
+            Mode::Unspecified,
+            "",
+            Mode::VerifyFull,
+            CERTIFICATE,
+        ),
+        // The certificate stays only with the mode.
+        ("db", Mode::VerifyFull, "", Mode::VerifyFull, ""),
+        ("db", Mode::Require, "", Mode::Require, ""),
+        ("db", Mode::Unspecified, "", Mode::Require, ""),
+        ("db", Mode::Disable, "", Mode::Disable, ""),
+        ("db", Mode::Unspecified, "", Mode::Disable, ""),
+    ] {
+        let update = update_encryption(host, said, root);
+        let changed = targets.update_target(update).await.unwrap().into_inner();
+        let Some(pb::target::Address::Postgres(found)) = changed.target.unwrap().address else {
+            panic!("it is a PostgreSQL target");
+        };
+        assert_eq!(
+            (
+                found.host.as_str(),
+                found.ssl_mode(),
+                found.root_certificate.as_str()
+            ),
+            (host, mode, kept),
+            "{said:?}"
+        );
+    }
+    // The password was never asked for again.
+    assert_eq!(password(&plane).await.as_deref(), Some("hunter2"));
+}
+
+#[tokio::test]
+async fn an_encryption_is_not_kept_over_a_socket() {
+    let plane = Plane::new();
+    plane.create_target("db").await;
+    let mut targets = plane.targets();
+    let encrypted = update_encryption("db", pb::SslMode::Require, "");
+    targets.update_target(encrypted).await.unwrap();
+    let socket = |mode| update_encryption("/run/postgresql", mode, "");
+    let refused = targets
+        .update_target(socket(pb::SslMode::Unspecified))
+        .await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+    let details = refused.get_details_bad_request().unwrap();
+    let violation = &details.field_violations[0];
+    assert_eq!(violation.field, "target.postgres.ssl_mode");
+    assert!(
+        violation
+            .description
+            .contains("it stays as it is (sslmode=require)"),
+        "{violation:?}"
+    );
+    let plain = targets.update_target(socket(pb::SslMode::Disable)).await;
+    assert!(plain.is_ok(), "{plain:?}");
+}
+
 #[tokio::test]
 async fn a_price_is_part_of_a_target() {
     let plane = Plane::new();

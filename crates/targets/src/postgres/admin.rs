@@ -45,7 +45,7 @@ impl<'a> Line<'a> {
         };
         let (client, connection) = connecting
             .map_err(timed_out)?
-            .map_err(|error| target_error(&config, &error, within))?;
+            .map_err(|error| super::not_connected(&config, &error))?;
         Ok(Self {
             client,
             config,

@@ -11,8 +11,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
 use super::driver::Driver;
+use super::message;
 use super::parameter::Parameter;
-use super::{message, target_error};
 use crate::config::Config;
 use crate::error::TargetError;
 use crate::sql::{Dialect, sql_text};
@@ -90,7 +90,7 @@ impl AsyncTarget for PostgresTarget {
 
 impl PostgresTarget {
     fn not_connected(&self, error: &Error) -> Failure {
-        let message = target_error(&self.config, error, super::CONNECT_WITHIN).to_string();
+        let message = super::not_connected(&self.config, error).to_string();
         Failure {
             class: ErrorClass::Connection,
             message,

@@ -9,6 +9,8 @@ use gauntlet_targets::{
     Authorities, Config, Encryption, StatementKind, TargetError, count_keys, start, test,
 };
 use gauntlet_testkit::postgres::{Authority, Cluster, Identity, PlainText};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::postgres::config as plain;
 use crate::support::{ONE_TO_THOUSAND, dataset, ended, load, plan, run, sql, statement};
@@ -85,8 +87,9 @@ async fn a_server_that_insists_on_tls_says_so_to_who_goes_without() {
     let said = tried(&config, Encryption::None).await;
     has(
         &said,
-        "takes no connection without TLS: no pg_hba.conf entry",
+        "no rule that lets this connection in without TLS: no pg_hba.conf entry",
     );
+    has(&said, "otherwise add a rule to its pg_hba.conf");
     has(&said, "sslmode=require");
     let plan = plan(vec![vec![]]);
     let mut handle = start(&config, &[sql("one", "SELECT 1")], plan).expect("a good plan");
@@ -103,6 +106,80 @@ async fn a_server_without_tls_says_so() {
             &tried(&config, mode).await,
             "the server does not offer TLS; turn it on there",
         );
+    }
+}
+
+#[tokio::test]
+async fn what_a_statement_says_is_never_about_tls() {
+    let config = plain(Cluster::shared(), "statement_words");
+    let view = "CREATE FUNCTION fails() RETURNS bigint LANGUAGE plpgsql AS
+            'BEGIN RAISE invalid_authorization_specification USING MESSAGE = ''SSL required''; END';
+        CREATE VIEW failing AS SELECT fails() AS id";
+    Cluster::shared()
+        .psql_in("statement_words", view)
+        .expect("a view");
+    let failed = count_keys(&config, "failing", "id", 1, 1).await;
+    let Err(error) = failed else {
+        panic!("{failed:?}");
+    };
+    assert!(
+        !matches!(error, TargetError::Encryption { .. }),
+        "{error:?}"
+    );
+    has(&error.to_string(), "SSL required");
+}
+
+/// Agrees to TLS with everybody and goes away in the middle of it.
+async fn a_server_that_goes(how: Going) -> Config {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a caller");
+        // SSLRequest: its length and its code.
+        stream.read_exact(&mut [0; 8]).await.expect("a request");
+        stream.write_all(b"S").await.expect("an answer");
+        stream.peek(&mut [0]).await.expect("a hello");
+        if how == Going::Orderly {
+            stream.shutdown().await.expect("an end");
+            let mut hello = Vec::new();
+            // Its caller may be gone already.
+            let _ = stream.read_to_end(&mut hello).await;
+        }
+        // Closed unread it is a reset.
+    });
+    Config::Postgres {
+        host: address.ip().to_string(),
+        port: address.port(),
+        database: "d".into(),
+        user: "u".into(),
+        password: None,
+        application_name: "gauntlet-test".into(),
+        encryption: Encryption::Required,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    Orderly,
+    Reset,
+}
+
+#[tokio::test]
+async fn a_server_that_goes_in_the_middle_of_the_handshake_is_not_there() {
+    for (how, words) in [
+        (
+            Going::Orderly,
+            "ended the connection instead of speaking TLS",
+        ),
+        (Going::Reset, "TLS failed: Connection reset by peer"),
+    ] {
+        let config = a_server_that_goes(how).await;
+        let error = test(&config).await.expect_err("nobody speaks TLS");
+        assert!(
+            matches!(error, TargetError::Unreachable { .. }),
+            "{error:?}"
+        );
+        has(&error.to_string(), words);
     }
 }
 

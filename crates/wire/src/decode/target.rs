@@ -79,6 +79,9 @@ pub struct UpdateTarget {
     pub target: Named,
     /// Where it is and who logs in.
     pub address: Address,
+    /// Whether connections stay encrypted as they are: nothing is said of it, and
+    /// the address has none.
+    pub keeps_encryption: bool,
     /// What becomes of the password.
     pub password: NewPassword,
     /// What it costs per hour; 0 when not known.
@@ -199,6 +202,11 @@ pub fn update_target(request: pb::UpdateTargetRequest) -> Result<UpdateTarget, V
     read(check(&request), |fields| {
         let revision = etag(fields, &request.etag);
         let target = fields.required("target", request.target)?;
+        let keeps_encryption = matches!(
+            &target.address,
+            Some(pb::target::Address::Postgres(address))
+                if address.ssl_mode() == pb::SslMode::Unspecified
+        );
         let (named, address) = {
             let mut fields = fields.child("target");
             let named = named(&mut fields, target.project, target.name);
@@ -221,6 +229,7 @@ pub fn update_target(request: pb::UpdateTargetRequest) -> Result<UpdateTarget, V
         Some(UpdateTarget {
             target: named?,
             address,
+            keeps_encryption,
             password,
             price_per_hour: target.price_per_hour,
             revision,

@@ -318,6 +318,22 @@ fn every_mode_of_encryption_is_read() {
 }
 
 #[test]
+fn the_certificates_of_a_cloud_are_not_too_many() {
+    let most = 262_144 / CERTIFICATE.len();
+    let bundle = CERTIFICATE.repeat(most);
+    assert!(bundle.len() > 160_000);
+    let read = encrypted("db", pb::SslMode::VerifyFull, &bundle).unwrap();
+    assert_eq!(read, Encryption::VerifyHost(Authorities::Pem(bundle)));
+    refused(
+        encrypted("db", pb::SslMode::VerifyFull, &CERTIFICATE.repeat(most + 1)),
+        &[(
+            "target.postgres.root_certificate",
+            "must have at most 262144 bytes",
+        )],
+    );
+}
+
+#[test]
 fn what_encryption_cannot_be_is_refused_at_its_field() {
     use pb::SslMode as Mode;
     let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
@@ -333,9 +349,16 @@ fn what_encryption_cannot_be_is_refused_at_its_field() {
         (both.as_str(), "holds a private key"),
         ("/etc/ssl/ca.pem", "must hold a certificate as PEM"),
         ("-----BEGIN CERTIFICATE-----\n", "cannot be read as PEM"),
+        (" \n", "must hold a certificate as PEM"),
     ] {
-        refused(encrypted("db", Mode::VerifyFull, root), &at_root(message));
+        for mode in [Mode::VerifyCa, Mode::VerifyFull] {
+            refused(encrypted("db", mode, root), &at_root(message));
+        }
     }
+    refused(
+        encrypted("db", Mode::VerifyCa, ""),
+        &at_root("is required with ssl_mode VERIFY_CA"),
+    );
     refused(
         encrypted("/run/postgresql", Mode::Require, ""),
         &[(

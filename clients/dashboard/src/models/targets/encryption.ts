@@ -7,7 +7,7 @@ export type Mode = (typeof MODES)[number]['mode'];
 export const MODES = [
   { mode: 'disable', label: 'Not encrypted', wire: SslMode.DISABLE, checks: false },
   { mode: 'require', label: 'Encrypted, the server is not checked', wire: SslMode.REQUIRE, checks: false },
-  { mode: 'verify-ca', label: 'Encrypted, from a trusted authority', wire: SslMode.VERIFY_CA, checks: true },
+  { mode: 'verify-ca', label: 'Encrypted, from the authority given, for any host', wire: SslMode.VERIFY_CA, checks: true },
   { mode: 'verify-full', label: 'Encrypted, from a trusted authority and for this host', wire: SslMode.VERIFY_FULL, checks: true },
 ] as const;
 
@@ -17,6 +17,12 @@ export function modeOf({ sslMode }: PostgresAddress): Mode {
 
 export function wireMode(of: Mode): SslMode {
   return MODES.find(({ mode }) => mode === of)?.wire ?? SslMode.UNSPECIFIED;
+}
+
+/** What to write as the root certificate: authorities that a system trusts sign for anybody, so they do only with the host's name. */
+export function rootHelp(of: Mode): string {
+  const help = "PEM of the authority that the server's certificate is from";
+  return of === 'verify-full' ? `${help}; empty for those that the machine of the workers trusts` : help;
 }
 
 /** Whether the server's certificate is held against authorities. */

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { CapabilitiesSchema, CatalogTableKind, CatalogTableSchema, FeatureStatus, SslMode, TableProfileSchema, TargetSchema } from '../../lib/pb';
 import { profileView, tableView } from './catalog';
 import { draftOf, emptyDraft, faultsOf, placed, toTarget } from './draft';
-import type { Mode } from './encryption';
+import { type Mode, rootHelp } from './encryption';
 import { advanced, remainingUs, share, speed } from './loading';
 import { capabilitiesView, targetView } from './view';
 
@@ -27,7 +27,7 @@ describe('a target', () => {
     [SslMode.UNSPECIFIED, '', 'db:5432/d', 'Not encrypted (disable)'],
     [SslMode.DISABLE, '', 'db:5432/d', 'Not encrypted (disable)'],
     [SslMode.REQUIRE, '', 'db:5432/d?sslmode=require', 'Encrypted, the server is not checked (require)'],
-    [SslMode.VERIFY_CA, 'PEM', 'db:5432/d?sslmode=verify-ca', 'Encrypted, from a trusted authority (verify-ca, by the root certificate given)'],
+    [SslMode.VERIFY_CA, 'PEM', 'db:5432/d?sslmode=verify-ca', 'Encrypted, from the authority given, for any host (verify-ca, by the root certificate given)'],
     [
       SslMode.VERIFY_FULL,
       '',
@@ -44,6 +44,11 @@ describe('a target', () => {
     expect(sent('verify-ca')).toMatchObject({ value: { sslMode: SslMode.VERIFY_CA, rootCertificate: 'PEM' } });
     expect(sent('require')).toMatchObject({ value: { sslMode: SslMode.REQUIRE, rootCertificate: '' } });
     expect(sent('disable')).toMatchObject({ value: { sslMode: SslMode.DISABLE, rootCertificate: '' } });
+  });
+
+  it('lets the system vouch only for a host by its name', () => {
+    expect(rootHelp('verify-ca')).not.toContain('empty');
+    expect(rootHelp('verify-full')).toContain('empty for those that the machine of the workers trusts');
   });
 
   it('comes back from the form as it went in, without a password', () => {

@@ -26,15 +26,17 @@ const (
 type SslMode int32
 
 const (
-	// The same as DISABLE.
+	// The same as DISABLE for a new target; keeps what is stored in UpdateTarget.
 	SslMode_SSL_MODE_UNSPECIFIED SslMode = 0
 	// Not encrypted.
 	SslMode_SSL_MODE_DISABLE SslMode = 1
 	// Encrypted, to whichever server answers.
 	SslMode_SSL_MODE_REQUIRE SslMode = 2
-	// Encrypted; the server's certificate comes from an authority that is trusted.
+	// Encrypted; the server's certificate comes from an authority of
+	// root_certificate, for whichever host.
 	SslMode_SSL_MODE_VERIFY_CA SslMode = 3
-	// The same, and the certificate is for the host that was asked for.
+	// Encrypted; the server's certificate comes from an authority that is trusted,
+	// and is for the host that was asked for.
 	SslMode_SSL_MODE_VERIFY_FULL SslMode = 4
 )
 
@@ -411,12 +413,14 @@ type PostgresAddress struct {
 	User string `protobuf:"bytes,4,opt,name=user,proto3" json:"user,omitempty"`
 	// The role's password. Accepted on input, sealed in the store, never returned.
 	Password string `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
-	// Whether connections are encrypted, and what the server must prove; DISABLE
-	// when UNSPECIFIED. Nothing is left to negotiation: encryption is part of
-	// what is measured.
+	// Whether connections are encrypted, and what the server must prove. When
+	// UNSPECIFIED, CreateTarget takes DISABLE, and UpdateTarget keeps what is
+	// stored. Nothing is left to negotiation: encryption is part of what is
+	// measured.
 	SslMode SslMode `protobuf:"varint,6,opt,name=ssl_mode,json=sslMode,proto3,enum=gauntlet.v1.SslMode" json:"ssl_mode,omitempty"`
-	// The certificates that the server's must come from, as PEM; those of the
-	// worker's system when empty. Needs VERIFY_CA or VERIFY_FULL.
+	// The certificates that the server's must come from, as PEM. VERIFY_CA needs
+	// it, VERIFY_FULL takes those of the worker's system when it is empty, and the
+	// other modes refuse it.
 	RootCertificate string `protobuf:"bytes,7,opt,name=root_certificate,json=rootCertificate,proto3" json:"root_certificate,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

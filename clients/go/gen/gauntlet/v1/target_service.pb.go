@@ -577,7 +577,10 @@ func (x *LoadDatasetResponse) GetAlreadyPresent() bool {
 type UpdateTargetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The whole target, found by project and name. An absent or empty password
-	// keeps the one that is stored.
+	// keeps the one that is stored. An ssl_mode that is UNSPECIFIED keeps the mode
+	// and the root certificate that are stored, also for another host; DISABLE
+	// turns encryption off. With any mode that is given, the root certificate is
+	// the one that is given.
 	Target *Target `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
 	// The etag of the target as the caller knows it. Empty: whatever it is.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`

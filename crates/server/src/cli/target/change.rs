@@ -19,7 +19,8 @@ pub struct Update {
     #[arg(long, value_name = "PATH", conflicts_with_all = ["postgres", "password_env", "remove_password"])]
     sqlite: Option<String>,
     /// A PostgreSQL database: postgres://USER:PASSWORD@HOST:PORT/DATABASE, with TLS
-    /// by ?sslmode=require, verify-ca or verify-full, and &sslrootcert=FILE
+    /// by ?sslmode=require, verify-ca or verify-full, and &sslrootcert=FILE; without
+    /// sslmode it stays as it is, sslmode=disable turns it off
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
     /// Take the new password from this environment variable
@@ -129,6 +130,24 @@ mod tests {
             password_env: None,
             remove_password: true,
             price_per_hour: None,
+        }
+    }
+
+    #[test]
+    fn encryption_is_turned_off_only_by_saying_so() {
+        for (parameters, expected) in [
+            ("", pb::SslMode::Unspecified),
+            ("?sslmode=disable", pb::SslMode::Disable),
+            ("?sslmode=require", pb::SslMode::Require),
+        ] {
+            let moved = Update {
+                postgres: Some(format!("postgres://u@h/d{parameters}")),
+                ..update()
+            };
+            let Ok(pb::target::Address::Postgres(address)) = moved.address(None) else {
+                panic!("{parameters} is an address");
+            };
+            assert_eq!(address.ssl_mode(), expected, "{parameters}");
         }
     }
 

@@ -7,6 +7,9 @@ use gauntlet_client::pb;
 /// What an address looks like, for messages.
 const SHAPE: &str = "postgres://USER:PASSWORD@HOST:PORT/DATABASE";
 
+/// How to write what would be read as a part of the address.
+const ENCODE: &str = "in a password write % as %25, ? as %3F, / as %2F, @ as %40 and : as %3A";
+
 /// A PostgreSQL address from a URL, and the root certificate from the file that
 /// it names. The parts may be percent-encoded; a host that is the folder of a
 /// unix socket must be.
@@ -37,7 +40,9 @@ pub fn postgres(url: &str) -> Result<pb::PostgresAddress, String> {
         ("database", &address.database),
     ] {
         if value.is_empty() {
-            return Err(format!("the address names no {part}; write {SHAPE}"));
+            return Err(format!(
+                "the address names no {part}; write {SHAPE}, and {ENCODE}"
+            ));
         }
     }
     encryption::read(parameters, &mut address)?;
@@ -58,8 +63,9 @@ fn host_and_port(place: &str) -> Result<(&str, u32), String> {
     }
     match port.parse::<u16>() {
         Ok(number) if number > 0 => Ok((host, number.into())),
+        // It may be the beginning of a password.
         _ => Err(format!(
-            "the port \"{port}\" is not a number from 1 to 65535"
+            "the address has a port that is not a number from 1 to 65535; {ENCODE}"
         )),
     }
 }
@@ -169,16 +175,26 @@ mod tests {
             ("postgres://u:secret@/d", "names no host"),
             ("postgres://u:secret@h", "names no database"),
             ("postgres://u:secret@h/", "names no database"),
-            ("postgres://u:secret@h:0/d", "the port \"0\" is not"),
-            ("postgres://u:secret@h:99999/d", "the port \"99999\" is not"),
+            ("postgres://u:secret@h:0/d", "a port that is not a number"),
+            (
+                "postgres://u:secret@h:99999/d",
+                "from 1 to 65535; in a password",
+            ),
+            ("postgres://u:secret?x@h/d", "? as %3F"),
+            ("postgres://u:secret/x@h/d", "/ as %2F"),
+            ("postgres://u:s@x?secret@h/d", "? as %3F"),
+            ("postgres://u:s@x/d?secret@h/d", "? as %3F"),
+            ("postgres://u:s@x/d?Secret=@h/d", "? as %3F"),
+            ("postgres://u:s@x/d?secret&1@h/d", "? as %3F"),
+            ("postgres://u:1?secret@h/d?sslmode=require", "names no user"),
             ("postgres://u:secret@[::1/d", "a [ without its ]"),
             ("postgres://u:secret%@h/d", "write %25"),
             ("postgres://u:secret%+1@h/d", "write %25"),
         ] {
             let error = postgres(url).expect_err(url);
             assert!(
-                error.contains(words) && !error.contains("secret"),
-                "{error}"
+                error.contains(words) && !error.to_lowercase().contains("secret"),
+                "{url}: {error}"
             );
         }
     }

@@ -2,12 +2,11 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use gauntlet_postgres_tls::{Parameters, Tls, Trouble};
+use gauntlet_postgres_tls::{BadParameters, Parameters, Tls, Trouble};
 use gauntlet_store::{Error, Result};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -40,14 +39,12 @@ pub(super) struct Pool {
 impl Pool {
     /// An empty pool for a URL.
     pub(super) fn new(url: &str) -> Result<Self> {
-        let unusable = |error: String| Error::Unavailable(error);
-        let parameters = Parameters::of(url).map_err(|error| unusable(error.to_string()))?;
-        let proof = parameters.proof();
-        let proof = proof.map_err(|error| unusable(error.to_string()))?;
+        let unusable = |error: BadParameters| Error::Unavailable(error.to_string());
+        let parameters = Parameters::of(url).map_err(unusable)?;
+        let mut config = parameters.config().map_err(unusable)?;
+        let proof = parameters.proof().map_err(unusable)?;
         let tls = proof.as_ref().map(Tls::new).transpose();
-        let tls = tls.map_err(|error| unusable(error.to_string()))?;
-        let config = Config::from_str(&parameters.url);
-        let mut config = config.map_err(|error| outcome("", &error))?;
+        let tls = tls.map_err(|error| Error::Unavailable(error.to_string()))?;
         let options = config.get_options().unwrap_or_default().to_owned();
         config
             .application_name("gauntlet")

@@ -9,10 +9,12 @@ use rustls_pki_types::{
 
 use crate::fields::Fields;
 
-/// Longer than the list of all public authorities' of a cloud.
-const LONGEST_CERTIFICATE: usize = 65_536;
+/// Longer than the certificates of all authorities of a cloud: those of RDS are
+/// about 160 kB.
+const LONGEST_CERTIFICATE: usize = 262_144;
 
-/// Reads `ssl_mode` and `root_certificate` of the address of a host.
+/// Reads `ssl_mode` and `root_certificate` of the address of a host. A mode that is
+/// not said is none.
 pub(super) fn encryption(
     fields: &mut Fields<'_>,
     host: &str,
@@ -39,7 +41,15 @@ pub(super) fn encryption(
         );
         return None;
     }
-    let authorities = if root.trim().is_empty() {
+    if mode == Mode::VerifyCa && root.is_empty() {
+        fields.add(
+            "root_certificate",
+            "is required with ssl_mode VERIFY_CA, since the authorities that a system trusts sign for anybody: give the certificate of the server's authority, or use VERIFY_FULL",
+        );
+        return None;
+    }
+    // Blanks are no certificate: who gave them meant one.
+    let authorities = if root.is_empty() {
         Authorities::System
     } else if let Err(why) = certificates(&root) {
         fields.add("root_certificate", why);

@@ -55,6 +55,25 @@ fn a_password_is_kept_replaced_or_removed() {
 }
 
 #[test]
+fn an_encryption_that_is_not_said_is_kept() {
+    use pb::SslMode as Mode;
+    for (mode, kept) in [
+        (Mode::Unspecified, true),
+        (Mode::Disable, false),
+        (Mode::Require, false),
+        (Mode::VerifyFull, false),
+    ] {
+        let mut address = postgres("");
+        if let pb::target::Address::Postgres(address) = &mut address {
+            address.set_ssl_mode(mode);
+        }
+        let read = update(address, false).unwrap();
+        assert_eq!(read.keeps_encryption, kept, "{mode:?}");
+    }
+    assert!(!update(sqlite("/a.db"), false).unwrap().keeps_encryption);
+}
+
+#[test]
 fn an_etag_is_one_that_was_given() {
     let delete = |etag: &str| {
         delete_target(pb::DeleteTargetRequest {

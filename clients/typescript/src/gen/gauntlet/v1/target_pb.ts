@@ -156,17 +156,19 @@ export type PostgresAddress = Message<"gauntlet.v1.PostgresAddress"> & {
   password: string;
 
   /**
-   * Whether connections are encrypted, and what the server must prove; DISABLE
-   * when UNSPECIFIED. Nothing is left to negotiation: encryption is part of
-   * what is measured.
+   * Whether connections are encrypted, and what the server must prove. When
+   * UNSPECIFIED, CreateTarget takes DISABLE, and UpdateTarget keeps what is
+   * stored. Nothing is left to negotiation: encryption is part of what is
+   * measured.
    *
    * @generated from field: gauntlet.v1.SslMode ssl_mode = 6;
    */
   sslMode: SslMode;
 
   /**
-   * The certificates that the server's must come from, as PEM; those of the
-   * worker's system when empty. Needs VERIFY_CA or VERIFY_FULL.
+   * The certificates that the server's must come from, as PEM. VERIFY_CA needs
+   * it, VERIFY_FULL takes those of the worker's system when it is empty, and the
+   * other modes refuse it.
    *
    * @generated from field: string root_certificate = 7;
    */
@@ -704,7 +706,7 @@ export const CommonValueSchema: GenMessage<CommonValue> = /*@__PURE__*/
  */
 export enum SslMode {
   /**
-   * The same as DISABLE.
+   * The same as DISABLE for a new target; keeps what is stored in UpdateTarget.
    *
    * @generated from enum value: SSL_MODE_UNSPECIFIED = 0;
    */
@@ -725,14 +727,16 @@ export enum SslMode {
   REQUIRE = 2,
 
   /**
-   * Encrypted; the server's certificate comes from an authority that is trusted.
+   * Encrypted; the server's certificate comes from an authority of
+   * root_certificate, for whichever host.
    *
    * @generated from enum value: SSL_MODE_VERIFY_CA = 3;
    */
   VERIFY_CA = 3,
 
   /**
-   * The same, and the certificate is for the host that was asked for.
+   * Encrypted; the server's certificate comes from an authority that is trusted,
+   * and is for the host that was asked for.
    *
    * @generated from enum value: SSL_MODE_VERIFY_FULL = 4;
    */

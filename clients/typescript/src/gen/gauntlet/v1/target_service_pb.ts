@@ -306,7 +306,10 @@ export const LoadDatasetResponseSchema: GenMessage<LoadDatasetResponse> = /*@__P
 export type UpdateTargetRequest = Message<"gauntlet.v1.UpdateTargetRequest"> & {
   /**
    * The whole target, found by project and name. An absent or empty password
-   * keeps the one that is stored.
+   * keeps the one that is stored. An ssl_mode that is UNSPECIFIED keeps the mode
+   * and the root certificate that are stored, also for another host; DISABLE
+   * turns encryption off. With any mode that is given, the root certificate is
+   * the one that is given.
    *
    * @generated from field: gauntlet.v1.Target target = 1;
    */

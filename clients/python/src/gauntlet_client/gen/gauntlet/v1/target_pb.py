@@ -174,16 +174,18 @@ class PostgresAddress(Message[_PostgresAddressFields]):
             string password = 5;
             ```
         ssl_mode:
-            Whether connections are encrypted, and what the server must prove; DISABLE
-            when UNSPECIFIED. Nothing is left to negotiation: encryption is part of
-            what is measured.
+            Whether connections are encrypted, and what the server must prove. When
+            UNSPECIFIED, CreateTarget takes DISABLE, and UpdateTarget keeps what is
+            stored. Nothing is left to negotiation: encryption is part of what is
+            measured.
 
             ```proto
             gauntlet.v1.SslMode ssl_mode = 6;
             ```
         root_certificate:
-            The certificates that the server's must come from, as PEM; those of the
-            worker's system when empty. Needs VERIFY_CA or VERIFY_FULL.
+            The certificates that the server's must come from, as PEM. VERIFY_CA needs
+            it, VERIFY_FULL takes those of the worker's system when it is empty, and the
+            other modes refuse it.
 
             ```proto
             string root_certificate = 7;
@@ -895,7 +897,7 @@ class SslMode(Enum):
 
     Attributes:
         UNSPECIFIED:
-            The same as DISABLE.
+            The same as DISABLE for a new target; keeps what is stored in UpdateTarget.
 
             ```proto
             SSL_MODE_UNSPECIFIED = 0
@@ -913,13 +915,15 @@ class SslMode(Enum):
             SSL_MODE_REQUIRE = 2
             ```
         VERIFY_CA:
-            Encrypted; the server's certificate comes from an authority that is trusted.
+            Encrypted; the server's certificate comes from an authority of
+            root_certificate, for whichever host.
 
             ```proto
             SSL_MODE_VERIFY_CA = 3
             ```
         VERIFY_FULL:
-            The same, and the certificate is for the host that was asked for.
+            Encrypted; the server's certificate comes from an authority that is trusted,
+            and is for the host that was asked for.
 
             ```proto
             SSL_MODE_VERIFY_FULL = 4

@@ -438,7 +438,10 @@ class UpdateTargetRequest(Message[_UpdateTargetRequestFields]):
     Attributes:
         target:
             The whole target, found by project and name. An absent or empty password
-            keeps the one that is stored.
+            keeps the one that is stored. An ssl_mode that is UNSPECIFIED keeps the mode
+            and the root certificate that are stored, also for another host; DISABLE
+            turns encryption off. With any mode that is given, the root certificate is
+            the one that is given.
 
             ```proto
             optional gauntlet.v1.Target target = 1;
