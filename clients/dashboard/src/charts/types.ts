@@ -30,3 +30,6 @@ export interface Mark {
   at: number;
   name: string;
 }
+
+/** What a chart without a point says. */
+export const NOTHING_YET = 'Nothing measured yet';

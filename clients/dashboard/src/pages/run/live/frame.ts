@@ -9,4 +9,6 @@ export interface Frame {
   sync: string;
   /** While the load goes on, what is newest is now. */
   tellsNewest: boolean;
+  /** What is said where there is no point. */
+  nothing: string;
 }
