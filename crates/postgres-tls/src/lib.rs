@@ -15,6 +15,6 @@ mod trouble;
 mod verify;
 
 pub use connect::{Handshake, Negotiated, Stream, Tls};
-pub use parameters::{BadParameters, Mode, Parameters};
+pub use parameters::{BadParameters, Mode, Parameters, percent_decoded};
 pub use trouble::Trouble;
 pub use verify::{Authorities, BadAuthorities, Proof};

@@ -224,6 +224,13 @@ fn named(mode: &str) -> String {
 }
 
 fn decoded(text: &str) -> Result<String, BadParameters> {
+    percent_decoded(text).ok_or(BadParameters::Escape)
+}
+
+/// A part of a URL without its escapes; `None` where one is not of two
+/// hexadecimal digits, or all is not UTF-8.
+#[must_use]
+pub fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, others)) = rest.split_first() {
@@ -232,15 +239,12 @@ fn decoded(text: &str) -> Result<String, BadParameters> {
             bytes.push(*first);
             continue;
         }
-        let digits = others.get(..2).ok_or(BadParameters::Escape)?;
+        let digits = others.get(..2)?;
         let digit = |at: usize| char::from(digits[at]).to_digit(16);
-        let (Some(high), Some(low)) = (digit(0), digit(1)) else {
-            return Err(BadParameters::Escape);
-        };
-        bytes.push((high << 4 | low) as u8);
+        bytes.push((digit(0)? << 4 | digit(1)?) as u8);
         rest = &others[2..];
     }
-    String::from_utf8(bytes).map_err(|_| BadParameters::Escape)
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

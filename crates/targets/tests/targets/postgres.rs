@@ -412,7 +412,12 @@ async fn a_wrong_password_is_the_setup_error() {
 
 #[tokio::test]
 async fn an_aborted_statement_does_not_go_on_in_the_server() {
-    let config = config(Cluster::shared(), "aborted");
+    let cluster = Cluster::shared();
+    aborts(cluster, &config(cluster, "aborted")).await;
+}
+
+/// A statement of the database "aborted" ends with the load.
+pub async fn aborts(cluster: &Cluster, config: &Config) {
     let plan = Plan {
         load: Load::Closed {
             connections: 1,
@@ -421,7 +426,7 @@ async fn an_aborted_statement_does_not_go_on_in_the_server() {
         ..plan(vec![vec![]])
     };
     let mut handle =
-        start(&config, &[sql("sleep", "SELECT pg_sleep(60)")], plan).expect("a good plan");
+        start(config, &[sql("sleep", "SELECT pg_sleep(60)")], plan).expect("a good plan");
     handle.ready().await.expect("the server is there");
     handle.start(Instant::now(), Epoch(0));
     while handle.status().in_flight == 0 {
@@ -433,7 +438,7 @@ async fn an_aborted_statement_does_not_go_on_in_the_server() {
     let active =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = 'aborted' AND state = 'active'";
     let asked = Instant::now();
-    while Cluster::shared().psql(active).expect("the activity").trim() != "0" {
+    while cluster.psql(active).expect("the activity").trim() != "0" {
         assert!(
             asked.elapsed() < Duration::from_secs(10),
             "the statement still runs"

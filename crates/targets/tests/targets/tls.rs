@@ -2,9 +2,8 @@
 
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
-use gauntlet_engine::{Epoch, Generator, Load, Outcome, Plan, Value};
+use gauntlet_engine::{Generator, Outcome, Value};
 use gauntlet_targets::{
     Authorities, Config, Encryption, StatementKind, TargetError, count_keys, start, test,
 };
@@ -12,7 +11,7 @@ use gauntlet_testkit::postgres::{Authority, Cluster, Identity, PlainText};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::postgres::config as plain;
+use crate::postgres::{aborts, config as plain};
 use crate::support::{ONE_TO_THOUSAND, dataset, ended, load, plan, run, sql, statement};
 
 /// One server with a certificate for 127.0.0.1 and localhost, which takes nothing in plain text.
@@ -333,30 +332,5 @@ async fn an_aborted_statement_is_cancelled_over_tls() {
         &plain(cluster, "aborted"),
         Encryption::VerifyHost(by(authority)),
     );
-    let plan = Plan {
-        load: Load::Closed {
-            connections: 1,
-            think: Duration::ZERO,
-        },
-        ..plan(vec![vec![]])
-    };
-    let statements = [sql("sleep", "SELECT pg_sleep(60)")];
-    let mut handle = start(&config, &statements, plan).expect("a good plan");
-    handle.ready().await.expect("the server is there");
-    handle.start(Instant::now(), Epoch(0));
-    while handle.status().in_flight == 0 {
-        handle.next_snapshot().await;
-    }
-    handle.abort();
-    while handle.next_snapshot().await.is_some() {}
-    // The cancel was delivered before the load ended; the server's process needs a moment to act on it.
-    let active =
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = 'aborted' AND state = 'active'";
-    let asked = Instant::now();
-    while cluster.psql(active).expect("the activity").trim() != "0" {
-        assert!(
-            asked.elapsed() < Duration::from_secs(10),
-            "the statement still runs"
-        );
-    }
+    aborts(cluster, &config).await;
 }

@@ -3,6 +3,7 @@
 mod encryption;
 
 use gauntlet_client::pb;
+use gauntlet_postgres_tls::percent_decoded;
 
 /// What an address looks like, for messages.
 const SHAPE: &str = "postgres://USER:PASSWORD@HOST:PORT/DATABASE";
@@ -71,25 +72,9 @@ fn host_and_port(place: &str) -> Result<(&str, u32), String> {
 }
 
 fn decoded(text: &str) -> Result<String, String> {
-    let bad = || {
+    percent_decoded(text).ok_or_else(|| {
         "the address has a % that is not followed by two hexadecimal digits (write %25 for a % itself)".to_owned()
-    };
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, others)) = rest.split_first() {
-        rest = others;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let digits = others.get(..2).ok_or_else(bad)?;
-        let digits = std::str::from_utf8(digits).map_err(|_| bad())?;
-        let hexadecimal = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        let byte = u8::from_str_radix(digits, 16).ok().filter(|_| hexadecimal);
-        bytes.push(byte.ok_or_else(bad)?);
-        rest = &others[2..];
-    }
-    String::from_utf8(bytes).map_err(|_| bad())
+    })
 }
 
 /// A target's address without its password.
